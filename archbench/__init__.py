@@ -1,0 +1,31 @@
+"""archbench: how the ideas of *Network In Network* live on in later CNNs, in numbers that can be cited.
+
+`archbench.run`, `train`, `profile` and `load` are what a notebook calls. They are read at first use, so that `import archbench` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archbench.api import load, profile, run, train
+    from archbench.errors import ArchbenchError
+
+__version__ = "0.1.0"
+__all__ = ["ArchbenchError", "__version__", "load", "profile", "run", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ArchbenchError":
+        from archbench.errors import ArchbenchError
+
+        return ArchbenchError
+    if name in __all__:
+        from archbench import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'archbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

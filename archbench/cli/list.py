@@ -1,0 +1,25 @@
+"""`archbench list`: the models there are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from archbench.cli.options import JSON
+from archbench.config import split_names
+
+
+def command(
+    models: Annotated[str, typer.Option("--models", help="Names, globs (resnet*) or groups (all, lineage), with commas")] = "all",
+    json: JSON = False,
+) -> None:
+    """List models with their counts at their own input."""
+    from archbench.cli import view
+    from archbench.plan import count_all
+
+    rows = count_all(split_names(models))
+    if json:
+        view.print_json(rows)
+    else:
+        view.print_models(rows)

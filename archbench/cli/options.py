@@ -1,0 +1,71 @@
+"""Options of the commands, made from the fields of `Settings`: a setting is written down once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archbench.config import Settings
+
+MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "compile", "results", "rerun", "batch_size")
+DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction")
+TRAINING = ("recipe", "epochs", "seeds", "deterministic")
+FLAG_PAIRS = {"rerun": "--rerun/--resume"}
+JSON = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout; all else goes to stderr")]
+QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command was asked: settings by name, and how to answer."""
+
+    settings: dict[str, Any]
+    json: bool
+    quiet: bool
+
+
+def takes(names: Iterable[str]) -> Callable[[Callable[[Request], None]], Callable[..., None]]:
+    """Give a command the options of these settings, and `--json` and `--quiet`; it is called with a Request."""
+
+    def decorate(command: Callable[[Request], None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def call(*, json: bool, quiet: bool, **settings: Any) -> None:
+            command(Request({name: value for name, value in settings.items() if value is not None}, json, quiet))
+
+        parameters = [*_parameters(set(names)), _keyword("json", JSON), _keyword("quiet", QUIET)]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return call
+
+    return decorate
+
+
+def _parameters(names: set[str]) -> list[inspect.Parameter]:
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    fields = (field for field in dataclasses.fields(Settings) if field.name in names)
+    return [_parameter(field, hints[field.name]) for field in fields]
+
+
+def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
+    kind, *metadata = typing.get_args(hint)
+    text = next(entry for entry in metadata if isinstance(entry, str))
+    flags = (FLAG_PAIRS[field.name],) if field.name in FLAG_PAIRS else (f"--{field.name.replace('_', '-')}",)
+    default = field.default
+    if isinstance(default, tuple):
+        kind, default = str, ",".join(map(str, default))
+    elif isinstance(default, Path):
+        kind, default = str, str(default)
+    option = typer.Option(*flags, help=text, show_default=field.default is not None)
+    return _keyword(field.name, Annotated[kind, option], default)
+
+
+def _keyword(name: str, annotation: Any, default: Any = False) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -1,0 +1,192 @@
+"""What the terminal shows: progress on stderr, tables and JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from archbench.config import Settings
+from archbench.events import Epoch, Event, Finished, Loading, Notice, Started, Step
+from archbench.publish import formats, results
+from archbench.publish.results import Table
+from archbench.records.schema import Record
+
+if TYPE_CHECKING:
+    from archbench.plan import Plan
+
+INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
+NUMERIC = {"year", "test error, %", "params", "MACs", "in 1×1, %", "latency, ms", "images/s"}
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def say(line: str) -> None:
+    """A line for the reader, not for a pipe."""
+    err.print(Text(line))
+
+
+class Progress:
+    """Listens to events: a bar a job on a terminal, a line an epoch elsewhere, nothing when quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+        self.bars = Bars(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.bars.stop()
+
+    def listen(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case Notice(message):
+                self._line(message)
+            case Loading(what, done, total):
+                self._advance(what, done, total, f"{done:,} of {total:,} images")
+            case Started(job, steps, done):
+                self._advance(job, done, steps, "")
+            case Step(job, done, loss, rate):
+                self._advance(job, done, None, "" if loss is None else f"loss {loss:.3f} · {rate:,.0f} images/s")
+            case Epoch():
+                self._epoch(event)
+            case Finished(job, _, _, duration, summary):
+                self._close(job)
+                self._line(f"{job}: {summary} ({duration_text(duration)})")
+
+    def _advance(self, name: str, done: int, total: int | None, state: str) -> None:
+        if name not in self.tasks:
+            self.tasks[name] = self.bars.add_task(name, total=total, state=state)
+        self.bars.update(self.tasks[name], completed=done, state=state)
+        if total is not None and done == total:
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        if name in self.tasks:
+            self.bars.remove_task(self.tasks.pop(name))
+
+    def _epoch(self, event: Epoch) -> None:
+        error = "" if event.val_error_pct is None else f" · validation error {event.val_error_pct:.2f} %"
+        rate = f"{event.images_per_s:,.0f} images/s"
+        self._line(f"{event.job}: epoch {event.epoch}/{event.epochs} · loss {event.loss:.3f}{error} · {rate}")
+
+    def _line(self, line: str) -> None:
+        if not self.quiet:
+            self.bars.console.print(Text(line))
+
+
+def announcement(plan: Plan, settings: Settings) -> list[str]:
+    """What a run is about to do, and about how long it will take."""
+    trainings = sum(job.kind == "train" for job in plan.jobs)
+    profiles = len(plan.jobs) - trainings
+    parts = [f"{trainings} training{'s' * (trainings != 1)}"] * bool(trainings)
+    parts += [f"{profiles} profile{'s' * (profiles != 1)}"] * bool(profiles)
+    lines = []
+    if plan.done:
+        labels = ", ".join(dict.fromkeys(f"{record.model.label} ({record.kind})" for record in plan.done))
+        lines.append(f"already there and skipped (--rerun runs them again): {labels}")
+    for job in plan.jobs[:1]:
+        if job.training is not None and job.data is not None:
+            lines.append(
+                f"{job.data.name}: {job.data.train_images:,} training and {job.data.test_images:,} test images · "
+                f"recipe {job.training.name}, {job.training.epochs} epochs, batch {job.batch}, {job.plan.precision} on {job.device.name}"
+            )
+    if parts:
+        compiling = ", compiling not counted" if settings.compile else ""
+        lines.append(f"to do: {' and '.join(parts)}, about {duration_text(plan.estimate_s)}{compiling}")
+    return lines
+
+
+def duration_text(seconds: float) -> str:
+    """`42 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def print_tables(made: Sequence[Table]) -> None:
+    """Each table with its caption above and its notes below."""
+    for table in made:
+        out.print(Text(f"\n{table.caption}", style="bold"))
+        out.print(_rich(formats.cells(table).to_dict("list")))  # type: ignore[arg-type]
+        for note in (*table.notes, formats.LEGEND):
+            out.print(Text(f"· {note}", style="dim"))
+
+
+def _rich(columns: dict[str, list[str]]) -> RichTable:
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for header in columns:
+        drawn.add_column(header, justify="right" if header in NUMERIC else "left", overflow="fold")
+    for row in zip(*columns.values(), strict=True):
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
+def print_models(models: Sequence[dict[str, Any]]) -> None:
+    """The list of models as a table."""
+    columns: dict[str, list[str]] = {
+        "name": [row["name"] for row in models],
+        "title": [row["title"] for row in models],
+        "year": [str(row["year"]) for row in models],
+        "from": [", ".join(row["parents"]) for row in models],
+        "input": [row["input"] for row in models],
+        "params": [formats.scaled(row["params"]) for row in models],
+        "MACs": [formats.scaled(row["macs"]) for row in models],
+        "head": [row["head"] for row in models],
+    }
+    out.print(_rich(columns))
+
+
+def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """What `--json` gives: an object a row of the results table, and one for each run that failed."""
+    records = list(records)
+    frame = results.frame(records).rename(columns={"model": "name"})
+    failed = [
+        {"name": record.model.label, "kind": record.kind, "status": record.status, "failure": record.failure.message}
+        for record in records
+        if record.failure is not None and record.status != "diverged"
+    ]
+    return [{str(key): _plain(str(key), value) for key, value in row.items()} for row in frame.to_dict("records")] + failed
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return int(value) if name in INTEGERS and value is not None else value
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def say_failures(failed: Iterable[Record]) -> None:
+    """A line for each run that gave no result."""
+    for record in failed:
+        assert record.failure is not None
+        say(f"{record.model.label} ({record.kind}) {record.status.replace('_', ' ')}: {record.failure.message}")
+
+
+def report_problems(problems: Sequence[str]) -> None:
+    """Name the Records that could not be read; exit status 2, after everything else is done."""
+    for problem in problems:
+        print(f"archbench: {problem}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(2)

@@ -1,0 +1,130 @@
+"""What a user may set, from the edge to where it is used: one frozen `Settings`.
+
+The command line's options are made from these fields, so nothing here imports pydantic before a value is checked. The text in each
+annotation is the option's help.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from archbench.errors import ArchbenchError, unknown
+
+PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
+DEFAULT_DATA_DIR = Path("~/.cache/archbench")
+LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a run can be told. Built by `Settings.of`, which checks it."""
+
+    models: Annotated[tuple[str, ...], "Names, globs (resnet*) or groups (all, lineage), with commas; knobs as nin+head=fc"] = (
+        "nin",
+        "resnet_bottleneck",
+    )
+    dataset: Annotated[
+        str | None, "digits, fashion_mnist, cifar10, cifar100, imagefolder:DIR or NAME=imagefolder:DIR  [default: digits]"
+    ] = None
+    data_dir: Annotated[Path, "Where data sets are looked for, downloaded to and cached"] = DEFAULT_DATA_DIR
+    download: Annotated[bool, "Fetch the data set if it is not there"] = False
+    skip_broken: Annotated[bool, "Go on without image files that cannot be read, and record how many"] = False
+    recipe: Annotated[str, "How to train"] = "modern"
+    epochs: Annotated[int | None, Ge(1), "Passes over the training images  [default: the data set's or the recipe's]"] = None
+    batch_size: Annotated[int | None, Ge(1), "Images a step  [default: the data set's or the recipe's]"] = None
+    seeds: Annotated[tuple[int, ...], "Seeds, as 0,1,2 or 0-4: each is a run of its own"] = (0,)
+    limit_train: Annotated[int | None, Ge(1), "Train on this many images, the same share of each class"] = None
+    train_fraction: Annotated[float, Gt(0), Le(1), "Train on this share of each class"] = 1.0
+    val_fraction: Annotated[float, Ge(0), Lt(1), "Hold out this share of each class and report its error every epoch"] = 0.0
+    image_size: Annotated[int | None, Ge(1), "Side of the square images, in pixels"] = None
+    device: Annotated[str, "auto, cpu, cuda, cuda:N or mps"] = "auto"
+    precision: Annotated[str, "auto, fp32, tf32, bf16 or fp16; auto is bf16 for training where the device computes it natively"] = "auto"
+    compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
+    deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
+    results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
+    rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Settings from values as the command line or a notebook gives them. Raises ArchbenchError in one line."""
+        fields = {field.name for field in dataclasses.fields(cls)}
+        for name in values:
+            if name not in fields:
+                raise unknown("setting", name, fields)
+        return _checked(cls, {**values, **_lists(values)})
+
+    @property
+    def data_root(self) -> Path:
+        """The data folder with the home directory filled in."""
+        return self.data_dir.expanduser()
+
+
+def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are lists, from their spelling on a command line."""
+    lists: dict[str, Any] = {}
+    if isinstance(values.get("models"), str):
+        lists["models"] = split_names(values["models"])
+    elif "models" in values:
+        lists["models"] = tuple(values["models"])
+    if "seeds" in values:
+        lists["seeds"] = parse_seeds(values["seeds"])
+    return lists
+
+
+def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        settings = TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        raise ArchbenchError(one_line(error)) from None
+    if settings.precision not in PRECISIONS:
+        raise unknown("precision", settings.precision, PRECISIONS)
+    if not settings.models:
+        raise ArchbenchError("--models names no model")
+    return settings
+
+
+def one_line(error: Any) -> str:
+    """The first complaint of a pydantic ValidationError, as one line about an option."""
+    first = error.errors()[0]
+    option = "--" + str(first["loc"][0]).replace("_", "-")
+    return f"{option}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']})"
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """`"nin, resnet*"` to `("nin", "resnet*")`."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
+    """`"0,2"` to `(0, 2)`, `"0-4"` to `(0, 1, 2, 3, 4)`; a number or a sequence of numbers is taken as it is."""
+    if isinstance(seeds, int):
+        seeds = (seeds,)
+    if not isinstance(seeds, str):
+        return _valid_seeds(tuple(seeds), seeds)
+    parsed: list[int] = []
+    for part in split_names(seeds):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if match is None:
+            raise ArchbenchError(f"--seeds takes numbers as 0,1,2 or a range as 0-4 (got {seeds!r})")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ArchbenchError(f"--seeds: the range {part} runs backwards; {last}-{first} would be right")
+        if last > LARGEST_SEED or last - first >= 100_000:
+            raise ArchbenchError(f"--seeds: {part} is out of range (seeds are 0 to {LARGEST_SEED}, at most 100000 at a time)")
+        parsed.extend(range(first, last + 1))
+    return _valid_seeds(tuple(dict.fromkeys(parsed)), seeds)
+
+
+def _valid_seeds(seeds: tuple[int, ...], given: object) -> tuple[int, ...]:
+    if not seeds or not all(isinstance(seed, int) and 0 <= seed <= LARGEST_SEED for seed in seeds):
+        raise ArchbenchError(f"--seeds takes whole numbers from 0 to {LARGEST_SEED} (got {given!r})")
+    return seeds

@@ -1,0 +1,150 @@
+"""Images in memory, and the parts of them that a run takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from archbench.errors import ArchbenchError
+from archbench.records.schema import hash_of
+
+RESIZE_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Split:
+    """`images` uint8 `(N, C, H, W)` and `labels` int64 `(N,)`."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: torch.Tensor) -> Split:
+        """The images at these positions."""
+        return Split(self.images[indices], self.labels[indices])
+
+    def to(self, device: torch.device) -> Split:
+        """The same images on a device."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network must know of a data set before it is loaded."""
+
+    num_classes: int
+    channels: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training and a test split. `mirror_safe` says that a mirror image keeps its class.
+
+    `batch_size` and `epochs` are what the set asks for in place of a recipe's own; `skipped` counts files that could not be read.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    mirror_safe: bool
+    fingerprint: str
+    batch_size: int | None = None
+    epochs: int | None = None
+    skipped: int = 0
+
+    @property
+    def shape(self) -> Shape:
+        """Classes, channels and size of the images."""
+        return Shape(len(self.class_names), self.train.images.shape[1], self.train.images.shape[2])
+
+    def resized(self, size: int) -> Dataset:
+        """Every image scaled to `size` x `size` (bilinear, antialiased)."""
+        return self._derived(f"resize{size}", lambda images: _resize(images, size))
+
+    def padded(self, size: int) -> Dataset:
+        """Every image with a border of zeros, `size` x `size`."""
+        left = (size - self.shape.size) // 2
+        right = size - self.shape.size - left
+        return self._derived(f"pad{size}", lambda images: F.pad(images, (left, right, left, right)))
+
+    def _derived(self, how: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Dataset:
+        def changed(split: Split) -> Split:
+            return Split(change(split.images), split.labels)
+
+        return dataclasses.replace(
+            self, train=changed(self.train), test=changed(self.test), fingerprint=hash_of([self.fingerprint, how])
+        )
+
+
+def _resize(images: torch.Tensor, size: int) -> torch.Tensor:
+    chunks = [
+        F.interpolate(chunk.float(), size=(size, size), mode="bilinear", antialias=True).round().clamp(0, 255).to(torch.uint8)
+        for chunk in images.split(RESIZE_CHUNK)
+    ]
+    return torch.cat(chunks)
+
+
+def fingerprint(train: Split, test: Split, class_names: tuple[str, ...]) -> str:
+    """SHA-256 over the pixels, labels, shapes and class names of both splits."""
+    digest = hashlib.sha256(repr(class_names).encode())
+    for split in (train, test):
+        digest.update(repr(tuple(split.images.shape)).encode())
+        digest.update(np.ascontiguousarray(split.images.numpy()).data)
+        digest.update(np.ascontiguousarray(split.labels.numpy()).data)
+    return digest.hexdigest()
+
+
+def stratified(labels: torch.Tensor, n: int, seed: int) -> torch.Tensor:
+    """Positions of `n` images, the same share of each class (largest remainders first), drawn by `seed`; in order.
+
+    Raises ArchbenchError when there are fewer than `n` images or `n` leaves a class empty.
+    """
+    values, counts = np.unique(labels.numpy(), return_counts=True)
+    if not len(values) <= n <= len(labels):
+        raise ArchbenchError(f"a part of {n} images cannot be drawn from {len(labels)} images of {len(values)} classes")
+    exact = n * counts / counts.sum()
+    quota = np.maximum(np.floor(exact).astype(int), 1)
+    while (missing := n - int(quota.sum())) != 0:
+        gap = exact - quota
+        if missing > 0:
+            quota[np.argmax(gap)] += 1
+        else:
+            quota[np.argmin(np.where(quota > 1, gap, np.inf))] -= 1
+    random = np.random.default_rng(seed)
+    chosen = [random.permutation(np.flatnonzero(labels.numpy() == value))[:take] for value, take in zip(values, quota, strict=True)]
+    return torch.from_numpy(np.sort(np.concatenate(chosen)))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one training sees: images to learn from, images held out of them for the curve (or none), and the test images."""
+
+    train: Split
+    validation: Split | None
+    test: Split
+
+
+def parts(dataset: Dataset, seed: int, limit: int | None, fraction: float, val_fraction: float) -> Parts:
+    """The parts of a data set for one run; subsets are stratified and drawn by the run's seed."""
+    train = dataset.train
+    if limit is not None and limit > len(train):
+        raise ArchbenchError(f"--limit-train {limit}: {dataset.name} has {len(train)} training images")
+    wanted = min(limit or len(train), round(fraction * len(train)))
+    if wanted < len(train):
+        train = train.take(stratified(train.labels, wanted, seed))
+    if not val_fraction:
+        return Parts(train, None, dataset.test)
+    held_out = stratified(train.labels, round(val_fraction * len(train)), seed)
+    kept = torch.ones(len(train), dtype=torch.bool)
+    kept[held_out] = False
+    return Parts(train.take(kept.nonzero().flatten()), train.take(held_out), dataset.test)

@@ -1,0 +1,129 @@
+"""Devices: choose one, wait for it, time on it, ask it for memory. The one place that tells CUDA from CPU."""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from archbench.errors import ArchbenchError, unknown
+
+KINDS = ("auto", "cpu", "cuda", "cuda:N", "mps")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a job runs. `kind` is cpu, cuda or mps; `index` counts from 0."""
+
+    kind: str
+    index: int = 0
+
+    @property
+    def torch(self) -> torch.device:
+        """PyTorch's name for it."""
+        return torch.device(self.kind, self.index) if self.kind == "cuda" else torch.device(self.kind)
+
+    @property
+    def name(self) -> str:
+        """The chip's name."""
+        if self.kind == "cuda":
+            return torch.cuda.get_device_name(self.index)
+        return _processor_name()
+
+    def synchronise(self) -> None:
+        """Wait until all that was asked of the device is done."""
+        if self.kind == "cuda":
+            torch.cuda.synchronize(self.index)
+        elif self.kind == "mps":
+            torch.mps.synchronize()
+
+    def time(self, call: Callable[[], object]) -> float:
+        """Seconds that a call takes on the device: CUDA events after a synchronise, a clock around it elsewhere."""
+        self.synchronise()
+        if self.kind == "cuda":
+            with torch.cuda.device(self.index):
+                before, after = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+                before.record()
+                call()
+                after.record()
+                after.synchronize()
+            return before.elapsed_time(after) / 1e3
+        start = time.perf_counter()
+        call()
+        self.synchronise()
+        return time.perf_counter() - start
+
+    @property
+    def has_allocator_peak(self) -> bool:
+        """Whether the device's allocator knows its peak; if not, a process of its own is measured."""
+        return self.kind == "cuda"
+
+    def allocator_peak_bytes(self, call: Callable[[], object]) -> int:
+        """Largest number of bytes allocated on the device while a call runs (CUDA only)."""
+        self.synchronise()
+        torch.cuda.reset_peak_memory_stats(self.index)
+        call()
+        self.synchronise()
+        return torch.cuda.max_memory_allocated(self.index)
+
+    def computes(self, precision: str) -> bool:
+        """Whether the device can compute in a precision: fp32, tf32, bf16 or fp16."""
+        if precision == "tf32":
+            return self.kind == "cuda" and torch.cuda.get_device_capability(self.index) >= (8, 0)
+        return True
+
+    @property
+    def native_bf16(self) -> bool:
+        """Whether bf16 runs in hardware rather than being emulated."""
+        if self.kind == "cuda":
+            return torch.cuda.get_device_capability(self.index) >= (8, 0)
+        if self.kind == "cpu":
+            return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _has_bf16_instructions()
+        return False
+
+    def release_memory(self) -> None:
+        """Give cached memory back to the device."""
+        if self.kind == "cuda":
+            torch.cuda.empty_cache()
+
+
+def choose(requested: str) -> Device:
+    """The device behind `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises ArchbenchError when it is not there."""
+    if requested == "auto":
+        return Device("cuda") if torch.cuda.is_available() else Device("mps") if torch.backends.mps.is_available() else Device("cpu")
+    if requested == "cpu":
+        return Device("cpu")
+    if requested == "mps":
+        if not torch.backends.mps.is_available():
+            raise ArchbenchError("--device mps: this machine has no Apple GPU that PyTorch can use; --device auto takes what is there")
+        return Device("mps")
+    match = re.fullmatch(r"cuda(?::(\d+))?", requested)
+    if match is None:
+        raise unknown("device", requested, KINDS)
+    count, index = torch.cuda.device_count(), int(match[1] or 0)
+    if index >= count:
+        there = f"this machine has {count} CUDA device{'s' if count != 1 else ''}"
+        raise ArchbenchError(f"--device {requested}: {there}; --device auto takes what is there")
+    return Device("cuda", index)
+
+
+def _cpuinfo(field: str) -> str:
+    """The first value of a field of /proc/cpuinfo, or nothing where there is no such file."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")
+
+
+def _processor_name() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _has_bf16_instructions() -> bool:
+    """oneDNN also emulates bf16 on plain AVX-512; that is slower than fp32, so it does not count as native."""
+    flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})

@@ -1,0 +1,27 @@
+"""Jobs one after the other in this process: trainings first, then all profiles side by side while nothing else runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archbench.events import Listener
+from archbench.job import profile, train
+from archbench.plan import Plan
+from archbench.records.schema import Record
+from archbench.records.store import Store
+
+
+def execute(plan: Plan, store: Store, emit: Listener) -> Iterator[Record]:
+    """A Record for each Job, saved before it is given out. Raises ArchbenchError when a Record cannot be saved."""
+    for job in plan.jobs:
+        if job.kind == "train":
+            yield _saved(train(job, plan.datasets[job.shape.image_size], store, emit), store)
+    profiles = [job for job in plan.jobs if job.kind == "profile"]
+    if profiles:
+        for record in profile(profiles, emit):
+            yield _saved(record, store)
+
+
+def _saved(record: Record, store: Store) -> Record:
+    store.save(record)
+    return record

@@ -1,0 +1,68 @@
+"""Facts about where a run took place: machine, device, threads, versions, state of the source."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import archbench
+from archbench.device import Device
+
+LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "scipy", "pandas")
+
+
+def describe(device: Device) -> dict[str, Any]:
+    """The environment of a run, as it goes into its Record. Names no host, user or folder."""
+    return {
+        "archbench": archbench.__version__,
+        "git": git_state(),
+        "python": platform.python_version(),
+        "os": f"{platform.system()} {platform.machine()}",
+        "libraries": library_versions(),
+        "cpu": Device("cpu").name,
+        "cores": os.cpu_count(),
+        "memory_bytes": memory_bytes(),
+        "device": {"kind": device.kind, "name": device.name},
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.version.cuda if device.kind == "cuda" else None,
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that can move a figure."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def memory_bytes() -> int | None:
+    """The machine's memory, where the system tells."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@functools.cache
+def git_state() -> dict[str, Any] | None:
+    """Commit of the archbench source and whether it was changed; None where it is not a checkout."""
+    folder = Path(archbench.__file__).parent.parent
+    if not (folder / ".git").exists():
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--", "archbench", "zoo")
+    return {"commit": commit, "changed": bool(changes)} if commit is not None else None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

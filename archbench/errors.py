@@ -1,0 +1,18 @@
+"""What the user can mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ArchbenchError(Exception):
+    """A mistake that the user can mend; its message is one line that says what is wrong and what would be right."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ArchbenchError:
+    """The error for a name that is not in a list, with the nearest name that is."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    return ArchbenchError(f"unknown {kind} {name!r}; {hint}")

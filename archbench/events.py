@@ -1,0 +1,72 @@
+"""What happens while jobs run, as plain data that can cross a process. Views and trackers listen; nothing below them prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Loading:
+    """`done` of `total` images of a data set are decoded."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know, in one line."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """A job begins; `steps` is how many steps it will report, the first `done` of them taken in an earlier run."""
+
+    job: str
+    steps: int
+    done: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job has taken `done` of its steps; `loss` and `images_per_s` are the latest, where they are known."""
+
+    job: str
+    done: int
+    loss: float | None = None
+    images_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A training has finished an epoch (counted from 1)."""
+
+    job: str
+    epoch: int
+    epochs: int
+    loss: float
+    images_per_s: float
+    val_error_pct: float | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job has left a Record; `summary` is a short line about it."""
+
+    job: str
+    status: str
+    record_id: str
+    duration_s: float
+    summary: str
+
+
+Event = Loading | Notice | Started | Step | Epoch | Finished
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A listener that does nothing."""

@@ -1,0 +1,126 @@
+"""How a network is executed: precision, memory layout, compilation. Decided once a job, written into its Record."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from archbench.device import Device
+from archbench.errors import ArchbenchError
+from archbench.records.schema import Strict
+
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+PROBE_STEPS = 3
+
+
+class ExecutionPlan(Strict):
+    """The choices for one job. `step_s` holds the seconds a training step took in each layout that was tried."""
+
+    precision: str = "fp32"
+    memory_format: str = "contiguous"
+    compiled: bool = False
+    deterministic: bool = False
+    step_s: dict[str, float] = {}
+
+    def autocast(self, device: Device) -> contextlib.AbstractContextManager[Any]:
+        """Casts what a reduced precision casts; does nothing in fp32 and tf32."""
+        dtype = AUTOCAST.get(self.precision)
+        return torch.autocast(device.kind, dtype) if dtype else contextlib.nullcontext()
+
+    def lay_out(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A batch of images in the plan's memory layout."""
+        return tensor.contiguous(memory_format=LAYOUTS[self.memory_format])
+
+    def place(self, model: nn.Module, device: Device) -> nn.Module:
+        """The model on the device, its weights in the plan's memory layout."""
+        model.to(device.torch)
+        return model.to(memory_format=LAYOUTS[self.memory_format])  # type: ignore[call-overload, no-any-return]
+
+
+def resolve_precision(requested: str, device: Device, training: bool) -> str:
+    """The precision behind `auto`. Raises ArchbenchError when the device cannot compute in the one that is named."""
+    if requested == "auto":
+        return "bf16" if training and device.native_bf16 else "fp32"
+    if not device.computes(requested):
+        raise ArchbenchError(f"--precision {requested}: {device.name} cannot compute in it; fp32 or bf16 would run")
+    return requested
+
+
+def choose_layout(model: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> ExecutionPlan:
+    """The plan with the memory layout in which a training step is fastest, and the seconds of each that was tried.
+
+    Copies are timed, so weights, norms and random state stay as they were. A deterministic plan keeps its layout and is only timed.
+    """
+    layouts = [plan.memory_format] if plan.deterministic else list(LAYOUTS)
+    trials = {name: _Trial(model, images, device, plan.model_copy(update={"memory_format": name})) for name in layouts}
+    with preserved_random_state(device):
+        for trial in trials.values():
+            trial.step()
+        rounds = [{name: device.time(trial.step) for name, trial in trials.items()} for _ in range(PROBE_STEPS)]
+    step_s = {name: statistics.median(times[name] for times in rounds) for name in layouts}
+    return plan.model_copy(update={"memory_format": min(step_s, key=step_s.__getitem__), "step_s": step_s})
+
+
+class _Trial:
+    """Training steps of a copy of a model in one layout."""
+
+    def __init__(self, model: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> None:
+        self.plan, self.device = plan, device
+        self.model = plan.place(copy.deepcopy(model), device).train()
+        self.images = plan.lay_out(images.to(device.torch))
+        self.labels = torch.zeros(len(images), dtype=torch.long, device=device.torch)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-6, momentum=0.9)
+
+    def step(self) -> None:
+        self.optimizer.zero_grad()
+        with self.plan.autocast(self.device):
+            loss = F.cross_entropy(self.model(self.images), self.labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+
+@contextlib.contextmanager
+def preserved_random_state(device: Device) -> Iterator[None]:
+    """Random numbers drawn inside leave no trace outside."""
+    devices = [device.index] if device.kind == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+@contextlib.contextmanager
+def numerics(plan: ExecutionPlan) -> Iterator[None]:
+    """Torch's global switches as the plan needs them, and as they were before afterwards. TF32 is on only where it is named."""
+    tf32 = plan.precision == "tf32"
+    before = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = not plan.deterministic
+    torch.use_deterministic_algorithms(plan.deterministic)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = before
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def missing_compiler(device: Device) -> str | None:
+    """Why torch.compile cannot work here, or None when it can."""
+    if device.kind == "cuda":
+        from torch.utils._triton import has_triton
+
+        return None if has_triton() else "Triton is not installed"
+    from torch._inductor import cpp_builder, exc
+
+    try:
+        cpp_builder.get_cpp_compiler()
+    except exc.InvalidCxxCompiler:
+        return "no C++ compiler was found"
+    return None

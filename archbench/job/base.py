@@ -1,0 +1,97 @@
+"""What a Job is, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from archbench import environment
+from archbench.device import Device
+from archbench.execution import ExecutionPlan
+from archbench.models import Input, Model
+from archbench.records.schema import hash_of
+from archbench.train.recipe import TrainingConfig
+
+PROTOCOL = 1
+KEY_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """Which part of which data set a training sees, in figures that go into its key and its Record."""
+
+    name: str
+    fingerprint: str
+    train_images: int
+    test_images: int
+    limit_train: int | None
+    train_fraction: float
+    val_fraction: float
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do to which model on what. `batch` is that of training steps and of the throughput of a profile."""
+
+    kind: str
+    model: Model
+    shape: Input
+    device: Device
+    plan: ExecutionPlan
+    batch: int
+    seed: int = 0
+    training: TrainingConfig | None = None
+    data: DataPart | None = None
+    rerun: bool = False
+
+    @property
+    def label(self) -> str:
+        """How the job is called while it runs."""
+        return f"{self.model.label} · seed {self.seed}" if self.kind == "train" else f"{self.model.label} · profile"
+
+    @property
+    def group(self) -> str:
+        """What runs that differ in the seed alone have in common."""
+        return hash_of(self._identity())[:KEY_LENGTH]
+
+    @property
+    def key(self) -> str:
+        """What makes two runs the same run."""
+        return hash_of({**self._identity(), "seed": self.seed})[:KEY_LENGTH]
+
+    def _identity(self) -> dict[str, Any]:
+        snapshot = self.model.snapshot(self.shape)
+        identity: dict[str, Any] = {
+            "protocol": PROTOCOL,
+            "kind": self.kind,
+            "model": [snapshot.name, snapshot.knobs, snapshot.source_sha256],
+            "input": dataclasses.asdict(self.shape),
+            "batch": self.batch,
+            "precision": self.plan.precision,
+            "compiled": self.plan.compiled,
+            "deterministic": self.plan.deterministic,
+            "device": self.device.kind,
+        }
+        if self.training is not None and self.data is not None:
+            return {**identity, "training": self.training.model_dump(), "data": dataclasses.asdict(self.data)}
+        return {
+            **identity,
+            "device_name": self.device.name,
+            "threads": torch.get_num_threads(),
+            "libraries": environment.library_versions(),
+        }
+
+    def config(self) -> dict[str, Any]:
+        """Everything resolved, as the Record keeps it."""
+        return {
+            "protocol": PROTOCOL,
+            "seed": self.seed,
+            "batch": self.batch,
+            "execution": self.plan.model_dump(),
+            "training": self.training.model_dump() if self.training else None,
+            "data": dataclasses.asdict(self.data) if self.data else None,
+        }

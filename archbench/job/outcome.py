@@ -1,0 +1,68 @@
+"""What the work on a Job found, and the Record made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from archbench import environment
+from archbench.job.base import Job
+from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile, Uncounted, seal
+
+
+@dataclass
+class Outcome:
+    """The part of a Record that only the work can tell."""
+
+    status: str = "ok"
+    failure: Failure | None = None
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    measurements: list[Measurement] = dataclasses.field(default_factory=list)
+    samples: dict[str, Any] = dataclasses.field(default_factory=dict)
+    warnings: list[Doubt] = dataclasses.field(default_factory=list)
+    uncounted: tuple[Uncounted, ...] = ()
+    files: list[StoredFile] = dataclasses.field(default_factory=list)
+
+    def fail(self, error: Exception) -> None:
+        """Note what went wrong; what was measured before stays."""
+        out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        self.status = "out_of_memory" if out_of_memory else "failed"
+        message = (str(error).strip().splitlines() or [""])[0]
+        self.failure = Failure(reason=type(error).__name__, message=message[:500])
+
+
+def record(job: Job, outcome: Outcome, started: float) -> Record:
+    """The Record of a job that began at `started` (time.perf_counter) and ends now."""
+    return seal(
+        key=job.key,
+        group=job.group,
+        kind=job.kind,
+        status=outcome.status,
+        failure=outcome.failure,
+        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        duration_s=round(time.perf_counter() - started, 3),
+        model=job.model.snapshot(job.shape),
+        config={**job.config(), **outcome.config},
+        environment=environment.describe(job.device),
+        measurements=tuple(outcome.measurements),
+        samples=outcome.samples,
+        warnings=tuple(outcome.warnings),
+        uncounted=outcome.uncounted,
+        files=tuple(outcome.files),
+    )
+
+
+def summary(finished: Record) -> str:
+    """The Record's result in a few words."""
+    if finished.failure is not None:
+        return f"{finished.status.replace('_', ' ')}: {finished.failure.message}"
+    error = finished.measurement("test_error_pct")
+    if error is not None and error.value is not None:
+        return f"test error {error.value:.2f} %"
+    time_s = finished.measurement("latency_s", batch=1)
+    return f"{1e3 * time_s.value:.2f} ms an image" if time_s is not None and time_s.value else "counted"

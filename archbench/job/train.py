@@ -1,0 +1,120 @@
+"""A Job of kind train: learn from the training split, read the test split once, keep predictions and weights."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from archbench.data import Dataset, Split
+from archbench.data.augment import Normaliser
+from archbench.data.dataset import parts, stratified
+from archbench.events import Finished, Listener, Started
+from archbench.execution import ExecutionPlan, numerics
+from archbench.job.base import Job
+from archbench.job.outcome import Outcome, record, summary
+from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
+from archbench.records.store import Store
+from archbench.train import checkpoint, initial
+from archbench.train.evaluate import Predictions, predict
+from archbench.train.loop import Fit, Task, fit
+
+
+def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
+    """Train once and test once; the Record says how it went. A KeyboardInterrupt passes through and leaves the last checkpoint."""
+    started, outcome = time.perf_counter(), Outcome()
+    try:
+        with numerics(job.plan):
+            _train(job, dataset, store, emit, outcome)
+    except Exception as error:  # one model's failure costs the others nothing: it becomes a Record
+        outcome.fail(error)
+    job.device.release_memory()
+    finished = record(job, outcome, started)
+    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
+    return finished
+
+
+def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Outcome) -> None:
+    assert job.training is not None and job.data is not None
+    path = store.checkpoint_path(job.key)
+    if job.rerun:
+        path.unlink(missing_ok=True)
+    start = checkpoint.load(path, job.key)
+    plan = ExecutionPlan(**start.plan) if start else job.plan
+    seen = parts(dataset, job.seed, job.data.limit_train, job.data.train_fraction, job.data.val_fraction)
+    train_split, device = seen.train.to(job.device.torch), job.device
+    validation = seen.validation.to(device.torch) if seen.validation else None
+    model = plan.place(initial.build(job.model, job.shape, job.training, job.seed), device)
+    normalise = Normaliser(train_split.images)
+    task = Task(job.label, job.training, plan, device, job.seed, train_split, validation)
+    emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch if start else 0))
+    result = fit(model, task, normalise, emit, start, lambda state: state.save(path), job.key)
+    outcome.samples = {"curves": result.curves}
+    outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
+    outcome.measurements.append(_training_speed(task, result))
+    if result.diverged:
+        outcome.status = "diverged"
+        outcome.failure = Failure(reason="diverged", message=f"the loss was not finite in epoch {len(result.curves['loss'])}")
+    else:
+        test = predict(model, seen.test.to(device.torch), normalise, plan, device)
+        learned = predict(model, _same_size(train_split, len(seen.test)), normalise, plan, device)
+        outcome.measurements[:0] = [_error_row("test", test), _error_row("train", learned)]
+        outcome.warnings.extend(_at_chance(test))
+        outcome.files.extend(_keep(store, job, model, test))
+    path.unlink(missing_ok=True)
+
+
+def _same_size(split: Split, n: int) -> Split:
+    """At most `n` images of the training split, the same share of each class: enough to see the gap to the test error."""
+    if len(split) <= n:
+        return split
+    return split.take(stratified(split.labels.cpu(), n, seed=0).to(split.labels.device))
+
+
+def _error_row(split: str, predictions: Predictions) -> Measurement:
+    value, low, high, n = predictions.error_pct
+    return Measurement(
+        name=f"{split}_error_pct", value=value, low=low, high=high, n=n, method="top-1, Wilson interval", at={"split": split}
+    )
+
+
+def _training_speed(task: Task, result: Fit) -> Measurement:
+    seconds = result.curves["epoch_s"]
+    images = task.steps_per_epoch * task.config.batch_size
+    return Measurement(
+        name="train_images_per_s",
+        value=images / statistics.median(seconds),
+        n=len(seconds),
+        method="median over epochs, augmentation included",
+        at={"batch": task.config.batch_size, "precision": task.plan.precision, "memory_format": task.plan.memory_format},
+    )
+
+
+def _at_chance(test: Predictions) -> list[Doubt]:
+    """A network whose error cannot be told from that of always naming the commonest class has learned nothing."""
+    commonest = int(torch.bincount(test.labels).max())
+    chance = 100 * (1 - commonest / len(test.labels))
+    if test.error_pct.high < chance:
+        return []
+    return [Doubt(code="at_chance", message=f"its test error is not below the {chance:.1f} % of always naming the commonest class")]
+
+
+def _keep(store: Store, job: Job, model: torch.nn.Module, test: Predictions) -> list[StoredFile]:
+    """Predictions and final weights, in a folder of this run's own."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folder = Path("files") / f"{re.sub(r'[^A-Za-z0-9+=_.-]', '_', job.model.label)[:80]}-{job.key}-{stamp}"
+    arrays = {
+        "predicted": test.predicted.numpy().astype(np.uint16),
+        "label": test.labels.numpy().astype(np.uint16),
+        "nll": test.nll.numpy().astype(np.float32),
+    }
+    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    return [
+        store.write_file(folder / "predictions.npz", lambda file: np.savez_compressed(file, **arrays)),
+        store.write_file(folder / "weights.pt", lambda file: torch.save(weights, file)),
+    ]

@@ -1,0 +1,168 @@
+"""From a name on the command line to a network: groups, globs, aliases and knobs."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import fnmatch
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import zoo
+from archbench.errors import ArchbenchError
+from archbench.records.schema import ModelSnapshot
+from zoo import registry
+
+GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
+    "all": lambda spec: True,
+    "lineage": lambda spec: not spec.name.endswith("_imagenet"),
+    "imagenet": lambda spec: spec.name.endswith("_imagenet"),
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a network is built for: images `(N, in_channels, image_size, image_size)` of `num_classes` classes."""
+
+    num_classes: int
+    in_channels: int
+    image_size: int
+
+    def example(self, batch: int, device: str | torch.device = "cpu") -> torch.Tensor:
+        """A batch of noise of this shape."""
+        return torch.randn(batch, self.in_channels, self.image_size, self.image_size, device=device)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered architecture with knobs. `label` is the name a user would type for it."""
+
+    name: str
+    knobs: tuple[tuple[str, registry.KnobValue], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """`nin+head=fc`."""
+        return "+".join([self.name, *(f"{key}={value}" for key, value in self.knobs)])
+
+    @property
+    def spec(self) -> zoo.ModelSpec:
+        """What the zoo knows of it."""
+        return zoo.get(self.name)
+
+    @property
+    def native_input(self) -> Input:
+        """The input of its paper, with the ten or thousand classes that go with it."""
+        channels, size, _ = self.spec.input_shape
+        return Input(1000 if self.name.endswith("_imagenet") else 10, channels, size)
+
+    def check(self, shape: Input) -> None:
+        """Raise ArchbenchError unless the network can be built for this input."""
+        try:
+            registry.check_input(self.spec, shape.num_classes, shape.in_channels, shape.image_size)
+        except zoo.ZooError as error:
+            raise ArchbenchError(str(error)) from None
+
+    def build(self, shape: Input) -> nn.Module:
+        """The network with freshly drawn weights. Raises ArchbenchError when the zoo refuses."""
+        try:
+            return zoo.create(self.name, shape.num_classes, shape.in_channels, shape.image_size, **dict(self.knobs))
+        except zoo.ZooError as error:
+            raise ArchbenchError(str(error)) from None
+
+    def snapshot(self, shape: Input) -> ModelSnapshot:
+        """All that a Record keeps of the network."""
+        spec = dataclasses.asdict(self.spec)
+        head_kind = dict(self.knobs).get("head", spec["head_kind"])
+        return ModelSnapshot(
+            label=self.label,
+            name=self.name,
+            knobs=dict(self.knobs),
+            source_sha256=source_hash(self.name),
+            spec={**spec, "head_kind": head_kind},
+            **dataclasses.asdict(shape),
+        )
+
+
+def parse(names: Iterable[str]) -> list[Model]:
+    """Models behind names, globs and groups, each once, in the order asked for. Raises ArchbenchError for what is not there."""
+    try:
+        models = [model for name in names for model in _expand(name)]
+    except zoo.ZooError as error:
+        raise ArchbenchError(str(error)) from None
+    return list(dict.fromkeys(models))
+
+
+def _expand(text: str) -> Iterator[Model]:
+    name, *assignments = text.split("+")
+    matches = _matching(name)
+    for matched in matches:
+        yield _with_knobs(zoo.get(matched), assignments)
+
+
+def _matching(name: str) -> list[str]:
+    if name in GROUPS:
+        chosen = [known for known in zoo.names() if GROUPS[name](zoo.get(known))]
+    elif any(character in name for character in "*?["):
+        chosen = fnmatch.filter(zoo.names(), name)
+    else:
+        return [_resolve(name)]
+    if not chosen:
+        raise ArchbenchError(f"no model matches {name!r}; known are {', '.join(zoo.names())}")
+    return chosen
+
+
+def _resolve(name: str) -> str:
+    if not name:
+        raise ArchbenchError("--models has an empty name; write nin,resnet_bottleneck or a group (all, lineage)")
+    return zoo.resolve(name)
+
+
+def _with_knobs(spec: zoo.ModelSpec, assignments: list[str]) -> Model:
+    knobs: dict[str, registry.KnobValue] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ArchbenchError(f"a knob is written KEY=VALUE, as in {spec.name}+KEY=VALUE (got {assignment!r})")
+        if key in knobs:
+            raise ArchbenchError(f"{spec.name}: the knob {key!r} is given twice")
+        value = next((valid for valid in spec.knobs.get(key, ()) if str(valid) == text), text)
+        registry.check_knob(spec, key, value)
+        knobs[key] = value
+    return Model(spec.name, tuple(sorted(knobs.items())))
+
+
+def source_hash(name: str) -> str:
+    """SHA-256 of the code that builds a model: its family's file and the shared blocks, without comments and docstrings."""
+    build = registry.builder(name)
+    family = inspect.getsourcefile(inspect.unwrap(getattr(build, "func", build)))
+    assert family is not None
+    files = (Path(family), Path(registry.__file__).with_name("_blocks.py"))
+    code = "\n".join(_code_only(file.read_text()) for file in files)
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def _code_only(source: str) -> str:
+    """The syntax tree of a module without docstrings and specs, which change nothing in a network."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body: Any = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            node.decorator_list = []
+    return ast.dump(tree)
+
+
+def _is_text(line: ast.stmt) -> bool:
+    """Whether a statement is a docstring or an entry in the registry."""
+    if not isinstance(line, ast.Expr):
+        return False
+    return isinstance(line.value, ast.Constant) or "register" in ast.dump(line.value)

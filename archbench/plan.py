@@ -1,0 +1,185 @@
+"""From settings to Jobs: models x seeds, what is there already, how each will be executed, and about how long it will take."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from archbench import device as devices
+from archbench import models
+from archbench.config import Settings
+from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of
+from archbench.data.dataset import parts
+from archbench.device import Device
+from archbench.errors import ArchbenchError
+from archbench.events import Listener, Notice
+from archbench.execution import ExecutionPlan, choose_layout, missing_compiler, resolve_precision
+from archbench.job import DataPart, Job
+from archbench.measure import complexity
+from archbench.models import Input, Model
+from archbench.records.schema import Record
+from archbench.records.store import Store, settled
+from archbench.train import recipe as recipes
+from archbench.train.recipe import Recipe
+
+PROFILE_S = 15.0  # what a profile takes on two cores, seen; only for the estimate
+EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
+PROFILE_BATCH = 32
+PADDED_SIZE = 28
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs to do, in order; Records of those that are done already; data sets by image size; seconds that the jobs will take."""
+
+    jobs: tuple[Job, ...]
+    done: tuple[Record, ...]
+    datasets: dict[int, Dataset]
+    estimate_s: float
+
+
+def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener) -> Plan:
+    """Check every setting, load the data, choose how each model is executed. Raises ArchbenchError before any work is done."""
+    chosen, device = models.parse(settings.models), devices.choose(settings.device)
+    for training in (True, False):
+        resolve_precision(settings.precision, device, training)
+    store.check_writable()
+    planner = Planner(settings, device, emit)
+    jobs: list[Job] = []
+    if "train" in kinds:
+        jobs += planner.training_jobs(chosen)
+    if "profile" in kinds:
+        jobs += planner.profile_jobs(chosen, with_data="train" in kinds or settings.dataset is not None)
+    known = {} if settings.rerun else settled(store.load()[0])
+    open_jobs = [planner.laid_out(job) for job in jobs if job.key not in known]
+    done = tuple(known[job.key] for job in jobs if job.key in known)
+    return Plan(tuple(open_jobs), done, planner.datasets, sum(map(planner.seconds, open_jobs)))
+
+
+class Planner:
+    """Makes the Jobs of one run; loads each data set once for every image size."""
+
+    def __init__(self, settings: Settings, device: Device, emit: Listener) -> None:
+        self.settings, self.device, self.emit = settings, device, emit
+        self.request: DataRequest = request(settings)
+        self.recipe: Recipe = recipes.load(settings.recipe)
+        self.datasets: dict[int, Dataset] = {}
+        self._loaded: Dataset | None = None
+        self._steps_s: dict[tuple[Model, Input], ExecutionPlan] = {}
+
+    def training_jobs(self, chosen: list[Model]) -> list[Job]:
+        """A training for each model and seed."""
+        shapes = {model: self._shape(model, shape_of(self.request)) for model in chosen}
+        return [self._training_job(model, shapes[model], seed) for model in chosen for seed in self.settings.seeds]
+
+    def profile_jobs(self, chosen: list[Model], with_data: bool) -> list[Job]:
+        """A profile for each model, on the input it is trained on, or on its own where no data set is asked for."""
+        batch = self._batch() if with_data else self.settings.batch_size or PROFILE_BATCH
+        jobs = []
+        for model in chosen:
+            shape = self._shape(model, shape_of(self.request)) if with_data else self._own_shape(model)
+            plan = self._execution(resolve_precision(self.settings.precision, self.device, training=False))
+            jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun))
+        return jobs
+
+    def laid_out(self, job: Job) -> Job:
+        """The job with the memory layout that is fastest for its model; profiles keep the plain one."""
+        if job.kind == "profile":
+            return job
+        known = self._steps_s.get((job.model, job.shape))
+        if known is None:
+            self.emit(Notice(f"timing a few training steps of {job.model.label}"))
+            torch.manual_seed(0)
+            known = choose_layout(job.model.build(job.shape), job.shape.example(job.batch), self.device, job.plan)
+            self._steps_s[job.model, job.shape] = known
+        return dataclasses.replace(job, plan=known)
+
+    def seconds(self, job: Job) -> float:
+        """About how long a job takes, from the steps that were timed."""
+        if job.kind == "profile":
+            return PROFILE_S
+        assert job.training is not None and job.data is not None
+        step_s = job.plan.step_s[job.plan.memory_format]
+        steps = job.data.train_images // job.batch * job.training.epochs
+        evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
+        return step_s * (steps + EVALUATION_SHARE * evaluated / job.batch)
+
+    def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
+        dataset = self._dataset(shape.image_size)
+        part = self._part(dataset, seed)
+        config = recipes.resolve(self.recipe, model.spec, dataset, self.settings)
+        if config.batch_size > part.train_images:
+            raise ArchbenchError(
+                f"a batch of {config.batch_size} is larger than the {part.train_images} training images; --batch-size sets a smaller one"
+            )
+        plan = self._execution(resolve_precision(self.settings.precision, self.device, training=True))
+        return Job("train", model, shape, self.device, plan, config.batch_size, seed, config, part, self.settings.rerun)
+
+    def _part(self, dataset: Dataset, seed: int) -> DataPart:
+        limit, fraction, val = self.settings.limit_train, self.settings.train_fraction, self.settings.val_fraction
+        taken = parts(dataset, seed, limit, fraction, val)
+        return DataPart(
+            dataset.name, dataset.fingerprint, len(taken.train), len(taken.test), limit, fraction, val, dataset.skipped
+        )
+
+    def _execution(self, precision: str) -> ExecutionPlan:
+        compiled = self.settings.compile
+        if compiled and (reason := missing_compiler(self.device)) is not None:
+            self.emit(Notice(f"--compile: {reason}; running without compilation"))
+            compiled = False
+        return ExecutionPlan(precision=precision, compiled=compiled, deterministic=self.settings.deterministic)
+
+    def _batch(self) -> int:
+        dataset_batch = self._dataset(shape_of(self.request).size).batch_size if self._loaded else None
+        return self.settings.batch_size or dataset_batch or self.recipe.batch_size
+
+    def _dataset(self, size: int) -> Dataset:
+        """The data set at an image size; 28x28 sets are padded, others resized."""
+        if self._loaded is None:
+            self._loaded = load(self.request, self.emit)
+        if size not in self.datasets:
+            native = self._loaded.shape.size
+            pad = native == PADDED_SIZE and self.settings.image_size is None
+            changed = self._loaded.padded if pad else self._loaded.resized
+            self.datasets[size] = self._loaded if size == native else changed(size)
+        return self.datasets[size]
+
+    def _shape(self, model: Model, data: Shape) -> Input:
+        """The input a model gets from a data set: its own size, 28 padded to the model's, or the one that is asked for."""
+        native = model.native_input.image_size
+        padded = max(data.size, native) if data.size == PADDED_SIZE else data.size
+        shape = Input(data.num_classes, data.channels, self.settings.image_size or padded)
+        model.check(shape)
+        return shape
+
+    def _own_shape(self, model: Model) -> Input:
+        native = model.native_input
+        shape = Input(native.num_classes, native.in_channels, self.settings.image_size or native.image_size)
+        model.check(shape)
+        return shape
+
+
+def count_all(names: tuple[str, ...]) -> list[dict[str, object]]:
+    """Name, title, family, year, parents, head and counts of models at their own input: what `archbench list` shows."""
+    rows: list[dict[str, object]] = []
+    for model in models.parse(names):
+        spec, counted = model.spec, complexity.count(model, model.native_input)
+        rows.append(
+            {
+                "name": model.label,
+                "title": spec.title,
+                "family": spec.family,
+                "year": spec.year,
+                "parents": list(spec.parents),
+                "head": dict(model.knobs).get("head", spec.head_kind),
+                "input": "x".join(map(str, spec.input_shape)),
+                "params": counted.params,
+                "macs": counted.macs,
+                "aliases": list(spec.aliases),
+                "knobs": {key: list(values) for key, values in spec.knobs.items()},
+            }
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""From Records to tables. Imports records and stats only, and never torch."""

@@ -1,0 +1,1 @@
+"""Records: what a run leaves behind, and the store that keeps them."""

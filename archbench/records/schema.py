@@ -1,0 +1,138 @@
+"""A Record: one JSON file a run, with everything that publishing it needs. Pydantic checks it on the way in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+ID_LENGTH = 12
+
+Scalar = str | int | float | bool | None
+
+
+class Strict(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Measurement(Strict):
+    """One measured quantity: the unit rides in `name`, `low` and `high` bound its 95 % interval, `at` says what qualifies it."""
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    method: str
+    at: dict[str, Scalar] = {}
+
+
+class Failure(Strict):
+    """Why a run gave no result."""
+
+    reason: str
+    message: str
+
+
+class Doubt(Strict):
+    """Something that makes a figure doubtful: a code (`at_chance`, `noisy`, ...) and a sentence."""
+
+    code: str
+    message: str
+
+
+class Uncounted(Strict):
+    """An operator that the counter does not know, and how often it was called."""
+
+    operator: str
+    calls: int
+
+
+class StoredFile(Strict):
+    """A file kept beside the store; `path` is relative to the results folder."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class ModelSnapshot(Strict):
+    """The network of a run: its name with knobs, the hash of the code that builds it, its input, and the whole spec."""
+
+    label: str
+    name: str
+    knobs: dict[str, Scalar]
+    source_sha256: str
+    num_classes: int
+    in_channels: int
+    image_size: int
+    spec: dict[str, Any]
+
+
+class Record(Strict):
+    """Evidence of one run. `id` is the hash of all the rest, `key` says which runs are the same run, `group` forgets the seed."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    key: str
+    group: str
+    kind: Literal["train", "profile", "imported"]
+    status: Literal["ok", "diverged", "out_of_memory", "failed"]
+    failure: Failure | None = None
+    created: str
+    duration_s: float
+    model: ModelSnapshot
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    measurements: tuple[Measurement, ...] = ()
+    samples: dict[str, Any] = {}
+    warnings: tuple[Doubt, ...] = ()
+    uncounted: tuple[Uncounted, ...] = ()
+    files: tuple[StoredFile, ...] = ()
+
+    def measurement(self, name: str, **at: Scalar) -> Measurement | None:
+        """The row of this name whose `at` holds at least these values."""
+        matching = (row for row in self.measurements if row.name == name and at.items() <= row.at.items())
+        return next(matching, None)
+
+
+def seal(**fields: Any) -> Record:
+    """A Record with its id, from all its other fields."""
+    draft = Record(id="", **fields)
+    return draft.model_copy(update={"id": content_id(draft.model_dump(mode="json"))})
+
+
+def content_id(stored: dict[str, Any]) -> str:
+    """First 12 hex digits of SHA-256 over the canonical JSON of everything but `id`."""
+    rest = {name: value for name, value in stored.items() if name != "id"}
+    return hash_of(rest)[:ID_LENGTH]
+
+
+def hash_of(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON, in hex."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces; what is not finite becomes null."""
+    return json.dumps(_finite(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def readable(stored: dict[str, Any]) -> str:
+    """The same JSON with a line for each top-level field, so that a diff of two Records can be read."""
+    lines = (f"{json.dumps(name)}:{canonical(value)}" for name, value in stored.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,135 @@
+"""A folder of Records. Files appear whole or not at all; what cannot be read is named and the rest is still read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic import ValidationError
+
+from archbench.errors import ArchbenchError
+from archbench.records.schema import SCHEMA_VERSION, Record, StoredFile, content_id, readable
+
+SETTLED = ("ok", "diverged")
+
+
+class Store:
+    """The results folder: `runs/*.json`, and beside them `files/` (predictions, weights) and `checkpoints/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runs = root / "runs"
+
+    def check_writable(self) -> None:
+        """Raise ArchbenchError now rather than after an hour of training."""
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.runs):
+                pass
+        except OSError as error:
+            raise _write_error(self.root, error) from None
+
+    def save(self, record: Record) -> Path:
+        """Write a Record and return its path. Raises ArchbenchError when the disk is full or the folder not writable."""
+        stem = re.sub(r"[^A-Za-z0-9+=_.-]", "_", record.model.label)[:80]
+        path = self.runs / f"{stem}-{record.kind}-{record.id}.json"
+        text = readable(record.model_dump(mode="json"))
+        write_atomically(path, lambda file: file.write(text.encode()))
+        return path
+
+    def load(self) -> tuple[list[Record], list[str]]:
+        """All Records, oldest first, and a line for each file that cannot be read."""
+        records, problems = [], []
+        for path in sorted(self.runs.glob("*.json")):
+            try:
+                records.append(read_record(path))
+            except ArchbenchError as error:
+                problems.append(str(error))
+        return sorted(records, key=lambda record: (record.created, record.id)), problems
+
+    def write_file(self, relative: Path, write: Callable[[BinaryIO], Any]) -> StoredFile:
+        """Write a file beside the Records and return its size and hash."""
+        path = self.root / relative
+        write_atomically(path, write)
+        content = path.read_bytes()
+        return StoredFile(path=relative.as_posix(), bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+    def checkpoint_path(self, key: str) -> Path:
+        """Where a training of this key keeps its checkpoint."""
+        return self.root / "checkpoints" / f"{key}.pt"
+
+
+def settled(records: list[Record]) -> dict[str, Record]:
+    """The newest ok or diverged Record of each key."""
+    return {record.key: record for record in records if record.status in SETTLED}
+
+
+def read_record(path: Path) -> Record:
+    """Read one Record; its id is checked on what is stored. Raises ArchbenchError that names the file."""
+    try:
+        stored = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ArchbenchError(f"{path.name} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ArchbenchError(f"{path.name} is not JSON: damaged or not a Record") from None
+    if not isinstance(stored, dict) or not isinstance(stored.get("schema_version"), int):
+        raise ArchbenchError(f"{path.name} is JSON but not a Record: it has no schema_version")
+    if stored["schema_version"] > SCHEMA_VERSION:
+        raise ArchbenchError(
+            f"{path.name} has schema {stored['schema_version']}, this archbench reads up to {SCHEMA_VERSION}: upgrade archbench"
+        )
+    if stored.get("id") != content_id(stored):
+        raise ArchbenchError(f"{path.name} was changed after it was written: its id is {stored.get('id')!r}, not {content_id(stored)!r}")
+    try:
+        return Record.model_validate(stored)
+    except ValidationError as error:
+        raise ArchbenchError(f"{path.name} is not a Record: {_first(error)}") from None
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write to a temporary name, flush to disk, rename. Raises ArchbenchError, and leaves nothing behind, when that fails."""
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".writing-", delete=False) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    except BaseException as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _write_error(path, error) from None
+        raise
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself durable, where folders can be opened (not on Windows)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_error(path: Path, error: OSError) -> ArchbenchError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ArchbenchError(f"no space left on the disk to write {path}; what was finished before is kept")
+    return ArchbenchError(f"cannot write {path}: {error.strerror or error}; choose another folder with --results")
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

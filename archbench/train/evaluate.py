@@ -1,0 +1,46 @@
+"""What a trained network says about each image of a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from archbench.data import Split
+from archbench.data.augment import Normaliser
+from archbench.device import Device
+from archbench.execution import LAYOUTS, ExecutionPlan
+from archbench.stats import Interval, wilson
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Per image: the class with the largest logit (int64), its label, and the negative log-likelihood of the label (float32)."""
+
+    predicted: torch.Tensor
+    labels: torch.Tensor
+    nll: torch.Tensor
+
+    @property
+    def error_pct(self) -> Interval:
+        """Top-1 error with Wilson's interval."""
+        return wilson(int((self.predicted != self.labels).sum()), len(self.labels))
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, split: Split, normalise: Normaliser, plan: ExecutionPlan, device: Device) -> Predictions:
+    """Predictions for a resident split, in evaluation mode, in order, without augmentation."""
+    was_training = model.training
+    model.eval()
+    predicted, losses = [], []
+    for images, labels in zip(split.images.split(BATCH), split.labels.split(BATCH), strict=True):
+        with plan.autocast(device):
+            logits = model(normalise(images, LAYOUTS[plan.memory_format]))
+        predicted.append(logits.argmax(1))
+        losses.append(F.cross_entropy(logits.float(), labels, reduction="none"))
+    model.train(was_training)
+    return Predictions(torch.cat(predicted).cpu(), split.labels.cpu(), torch.cat(losses).cpu())

@@ -1,0 +1,38 @@
+"""A network as a training starts it: initial weights, biases and dropout as the settings say."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from archbench.models import Input, Model
+from archbench.train.recipe import TrainingConfig
+
+
+def build(model: Model, shape: Input, config: TrainingConfig, seed: int) -> nn.Module:
+    """The network with the weights that `seed` draws."""
+    torch.manual_seed(seed)
+    network = model.build(shape)
+    if config.init == "he":
+        network.apply(_he)
+    for name in config.positive_bias:
+        _raise_bias(network, name)
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p *= config.dropout_scale
+    return network
+
+
+def _he(layer: nn.Module) -> None:
+    """Weights N(0, 2 / fan-in), biases 0 (He et al. 2015, equation 10)."""
+    if isinstance(layer, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+def _raise_bias(network: nn.Module, name: str) -> None:
+    """Set the bias of the convolution or linear layer called `name`, or the last one inside it, to 1."""
+    layers = [layer for layer in network.get_submodule(name).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    if layers and layers[-1].bias is not None:
+        nn.init.ones_(layers[-1].bias)

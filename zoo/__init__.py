@@ -1,0 +1,35 @@
+"""The architectures: *Network In Network*, its ancestors and its descendants.
+
+Useful alone: `zoo.names()`, `zoo.get(name)`, `zoo.create(name, num_classes=10)`. Importing the package imports no torch; the family
+files, which do, are read at the first look-up.
+"""
+
+from zoo.registry import (
+    Claim,
+    ModelSpec,
+    Paper,
+    Published,
+    TrainingHints,
+    ZooError,
+    builder,
+    create,
+    get,
+    names,
+    register,
+    resolve,
+)
+
+__all__ = [
+    "Claim",
+    "ModelSpec",
+    "Paper",
+    "Published",
+    "TrainingHints",
+    "ZooError",
+    "builder",
+    "create",
+    "get",
+    "names",
+    "register",
+    "resolve",
+]
