@@ -58,7 +58,8 @@ class Settings:
         for name in values:
             if name not in fields:
                 raise unknown("setting", name, fields)
-        return _checked(cls, {**values, **_lists(values)})
+        settings: Self = _checked(cls, {**values, **_lists(values)})
+        return settings
 
     @property
     def data_root(self) -> Path:

@@ -52,7 +52,7 @@ class Device:
                 call()
                 after.record()
                 after.synchronize()
-            return before.elapsed_time(after) / 1e3
+            return float(before.elapsed_time(after)) / 1e3
         start = time.perf_counter()
         call()
         self.synchronise()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
@@ -28,7 +29,7 @@ class ExecutionPlan(Strict):
     memory_format: str = "contiguous"
     compiled: bool = False
     deterministic: bool = False
-    step_s: dict[str, float] = {}
+    step_s: dict[str, float] = Field(default_factory=dict)
 
     def autocast(self, device: Device) -> contextlib.AbstractContextManager[Any]:
         """Casts what a reduced precision casts; does nothing in fp32 and tf32."""
@@ -42,7 +43,7 @@ class ExecutionPlan(Strict):
     def place(self, model: nn.Module, device: Device) -> nn.Module:
         """The model on the device, its weights in the plan's memory layout."""
         model.to(device.torch)
-        return model.to(memory_format=LAYOUTS[self.memory_format])  # type: ignore[call-overload, no-any-return]
+        return model.to(memory_format=LAYOUTS[self.memory_format])
 
 
 def resolve_precision(requested: str, device: Device, training: bool) -> str:
@@ -83,7 +84,7 @@ class _Trial:
         self.optimizer.zero_grad()
         with self.plan.autocast(self.device):
             loss = F.cross_entropy(self.model(self.images), self.labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimizer.step()
 
 

@@ -121,9 +121,7 @@ class Planner:
     def _part(self, dataset: Dataset, seed: int) -> DataPart:
         limit, fraction, val = self.settings.limit_train, self.settings.train_fraction, self.settings.val_fraction
         taken = parts(dataset, seed, limit, fraction, val)
-        return DataPart(
-            dataset.name, dataset.fingerprint, len(taken.train), len(taken.test), limit, fraction, val, dataset.skipped
-        )
+        return DataPart(dataset.name, dataset.fingerprint, len(taken.train), len(taken.test), limit, fraction, val, dataset.skipped)
 
     def _execution(self, precision: str) -> ExecutionPlan:
         compiled = self.settings.compile

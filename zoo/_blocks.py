@@ -21,9 +21,7 @@ class Classifier(nn.Module):
         return logits
 
 
-def conv_relu(
-    w_in: int, w_out: int, kernel: int, stride: int = 1, padding: int | None = None, norm: bool = False
-) -> nn.Sequential:
+def conv_relu(w_in: int, w_out: int, kernel: int, stride: int = 1, padding: int | None = None, norm: bool = False) -> nn.Sequential:
     """A convolution and ReLU; `norm` puts batch norm between them and leaves out the convolution's bias.
 
     The padding keeps the map's size at stride 1 unless given.
@@ -35,9 +33,7 @@ def conv_relu(
 
 def conv_norm(w_in: int, w_out: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False) -> nn.Sequential:
     """A convolution and batch norm, padded to keep the map's size at stride 1."""
-    return nn.Sequential(
-        nn.Conv2d(w_in, w_out, kernel, stride, kernel // 2, groups=groups, bias=bias), nn.BatchNorm2d(w_out)
-    )
+    return nn.Sequential(nn.Conv2d(w_in, w_out, kernel, stride, kernel // 2, groups=groups, bias=bias), nn.BatchNorm2d(w_out))
 
 
 def max_pool_ceil() -> nn.MaxPool2d:

@@ -61,9 +61,7 @@ def downsample_module(w_in: int, w_3x3: int) -> Branches:
         input_shape=(3, 32, 32),
         min_size=1,
         head_kind="gap+fc",
-        published=(
-            Published(1_652_826, 266_734_880, "arXiv:1611.03530, figure 3; its 1,649,402 leave out the norms' affine pairs"),
-        ),
+        published=(Published(1_652_826, 266_734_880, "arXiv:1611.03530, figure 3; its 1,649,402 leave out the norms' affine pairs"),),
         deviations=("The small Inception of arXiv:1611.03530: no 5x5 or pooling branch, padding keeps maps at 32-16-8.",),
     )
 )

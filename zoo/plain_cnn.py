@@ -23,9 +23,7 @@ from zoo.registry import ModelSpec, Published, TrainingHints, register
         head_kind="fc",
         published=(Published(7_565_450, 278_205_440, "arithmetic from NIN's spatial layers and the head of 512"),),
         deviations=("No paper gives this network: it is NIN's control, with NIN's widths, pools and dropout.",),
-        hints=TrainingHints(
-            lr=0.03, warmup_fraction=0.25, clip_norm=1.0, dropout_scale=0.4, init="he", reason="no batch norm"
-        ),
+        hints=TrainingHints(lr=0.03, warmup_fraction=0.25, clip_norm=1.0, dropout_scale=0.4, init="he", reason="no batch norm"),
     )
 )
 def build_plain_cnn(num_classes: int, in_channels: int, image_size: int) -> nn.Module:

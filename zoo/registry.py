@@ -167,9 +167,7 @@ def builder(name: str) -> Builder:
     return _builders[resolve(name)]
 
 
-def create(
-    name: str, num_classes: int = 10, in_channels: int = 3, image_size: int | None = None, **knobs: KnobValue
-) -> nn.Module:
+def create(name: str, num_classes: int = 10, in_channels: int = 3, image_size: int | None = None, **knobs: KnobValue) -> nn.Module:
     """Build an architecture with freshly drawn weights, in training mode.
 
     The network maps images `(N, in_channels, image_size, image_size)` to logits `(N, num_classes)`. `image_size` is the spec's own
@@ -188,9 +186,7 @@ def check_input(spec: ModelSpec, num_classes: int, in_channels: int, image_size:
     if num_classes < 1 or in_channels < 1:
         raise ZooError(f"{spec.name} needs at least one class and one channel (got {num_classes} and {in_channels})")
     if image_size < spec.min_size:
-        raise ZooError(
-            f"{spec.name} needs images of at least {spec.min_size}x{spec.min_size} (got {image_size}x{image_size})"
-        )
+        raise ZooError(f"{spec.name} needs images of at least {spec.min_size}x{spec.min_size} (got {image_size}x{image_size})")
 
 
 def check_knob(spec: ModelSpec, key: str, value: KnobValue) -> None:

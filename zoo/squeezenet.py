@@ -47,11 +47,7 @@ class Fire(nn.Module):
         input_shape=(3, 32, 32),
         min_size=8,
         head_kind="gap",
-        published=(
-            Published(
-                727_626, 23_511_040, "arithmetic: version 1.1's 1,235,496 with 10 classes for 1,000; MACs layer by layer"
-            ),
-        ),
+        published=(Published(727_626, 23_511_040, "arithmetic: version 1.1's 1,235,496 with 10 classes for 1,000; MACs layer by layer"),),
         deviations=("For 32x32: the stem has stride 1 and padding 1, so that the maps are 32-16-8-4.",),
         hints=TrainingHints(
             lr=0.03,

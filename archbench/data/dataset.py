@@ -81,9 +81,7 @@ class Dataset:
         def changed(split: Split) -> Split:
             return Split(change(split.images), split.labels)
 
-        return dataclasses.replace(
-            self, train=changed(self.train), test=changed(self.test), fingerprint=hash_of([self.fingerprint, how])
-        )
+        return dataclasses.replace(self, train=changed(self.train), test=changed(self.test), fingerprint=hash_of([self.fingerprint, how]))
 
 
 def _resize(images: torch.Tensor, size: int) -> torch.Tensor:

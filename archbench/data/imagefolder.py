@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
@@ -22,6 +25,8 @@ from archbench.records.store import write_atomically
 DEFAULT_SIZE = 32
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 REPORT_EVERY = 500
+
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,8 @@ def load(name: str, folder: Path, size: int, skip_broken: bool, cache_root: Path
     listings = {split: _listing(path, classes) for split, path in _split_folders(folder).items()}
     cache = cache_root / "imagefolder" / f"{_cache_key(folder, listings, size, skip_broken)}.npz"
     arrays = _cached(cache) or _decode_and_cache(name, listings, size, skip_broken, cache, emit)
-    train, test = (
-        Split(torch.from_numpy(arrays[f"{split}_images"]), torch.from_numpy(arrays[f"{split}_labels"])) for split in listings
-    )
-    return Dataset(
-        name, train, test, classes, True, fingerprint(train, test, classes), skipped=int(arrays["skipped"])
-    )
+    train, test = (Split(torch.from_numpy(arrays[f"{split}_images"]), torch.from_numpy(arrays[f"{split}_labels"])) for split in listings)
+    return Dataset(name, train, test, classes, True, fingerprint(train, test, classes), skipped=int(arrays["skipped"]))
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
@@ -98,22 +99,20 @@ def _cache_key(folder: Path, listings: dict[str, Listing], size: int, skip_broke
     return hash_of([str(folder.resolve()), size, skip_broken, facts])[:16]
 
 
-def _cached(cache: Path) -> dict[str, np.ndarray] | None:
+def _cached(cache: Path) -> dict[str, Any] | None:
     """The arrays of an earlier decoding; a cache that is damaged counts as none."""
     if not cache.exists():
         return None
     try:
-        with np.load(cache) as stored:
+        with cache.open("rb") as file, np.load(file) as stored:
             return dict(stored)
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         cache.unlink(missing_ok=True)
         return None
 
 
-def _decode_and_cache(
-    name: str, listings: dict[str, Listing], size: int, skip_broken: bool, cache: Path, emit: Listener
-) -> dict[str, np.ndarray]:
-    arrays: dict[str, np.ndarray] = {}
+def _decode_and_cache(name: str, listings: dict[str, Listing], size: int, skip_broken: bool, cache: Path, emit: Listener) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
     skipped = 0
     for split, listing in listings.items():
         decoded = _decode_all(f"{name} {split}", listing.files, size, emit)
@@ -137,9 +136,9 @@ def _decode_and_cache(
     return arrays
 
 
-def _decode_all(what: str, files: tuple[Path, ...], size: int, emit: Listener) -> list[np.ndarray | str]:
+def _decode_all(what: str, files: tuple[Path, ...], size: int, emit: Listener) -> list[Pixels | str]:
     """Each image as uint8 `(3, size, size)`, or the reason why it cannot be read."""
-    results: list[np.ndarray | str] = []
+    results: list[Pixels | str] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for result in pool.map(lambda path: _decode(path, size), files, chunksize=64):
             results.append(result)
@@ -148,7 +147,7 @@ def _decode_all(what: str, files: tuple[Path, ...], size: int, emit: Listener) -
     return results
 
 
-def _decode(path: Path, size: int) -> np.ndarray | str:
+def _decode(path: Path, size: int) -> Pixels | str:
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files

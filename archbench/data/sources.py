@@ -61,9 +61,7 @@ def request(settings: Settings) -> DataRequest:
 
 
 def _request(settings: Settings, name: str, source: str, folder: Path | None) -> DataRequest:
-    return DataRequest(
-        name, source, settings.data_root, folder, settings.image_size, settings.download, settings.skip_broken
-    )
+    return DataRequest(name, source, settings.data_root, folder, settings.image_size, settings.download, settings.skip_broken)
 
 
 def shape_of(wanted: DataRequest) -> Shape:

@@ -12,7 +12,7 @@ from archbench.execution import numerics
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.measure import complexity, latency, memory
-from archbench.records.schema import Doubt, Measurement, Record
+from archbench.records.schema import Doubt, Measurement, Record, Scalar
 
 LATENCY_LIMIT_S, THROUGHPUT_LIMIT_S = 3.0, 4.0
 STEPS = 2 * latency.LEAST_ROUNDS + 1  # what a profile reports at least: rounds at both batch sizes, and memory
@@ -68,8 +68,8 @@ class Bench:
             self.outcome.fail(subject.error)
             return
         batch = len(subject.images)
-        at = {"batch": batch, "precision": self.job.plan.precision, "memory_format": self.job.plan.memory_format}
-        at |= {"mode": "compiled" if self.job.plan.compiled else "eager"}
+        at: dict[str, Scalar] = {"batch": batch, "precision": self.job.plan.precision, "memory_format": self.job.plan.memory_format}
+        at["mode"] = "compiled" if self.job.plan.compiled else "eager"
         seconds, method = subject.seconds, f"median of rounds of about {latency.ROUND_S} s, interleaved over models"
         per_s = {"value": batch / seconds.value, "low": batch / seconds.high, "high": batch / seconds.low}
         self.outcome.measurements.append(
@@ -83,7 +83,8 @@ class Bench:
             self.outcome.warnings.append(Doubt(code="noisy", message=message))
 
     def measure_memory(self) -> None:
-        batch, at = self.job.batch, {"batch": self.job.batch, "precision": "fp32"}
+        batch = self.job.batch
+        at: dict[str, Scalar] = {"batch": batch, "precision": "fp32"}
         self.network = None
         peaks = memory.peaks(self.job.model, self.job.shape, batch, self.job.device)
         method = "largest resident size of a process of its own, less what it had before the network"

@@ -7,6 +7,7 @@ import statistics
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -108,7 +109,7 @@ def _keep(store: Store, job: Job, model: torch.nn.Module, test: Predictions) -> 
     """Predictions and final weights, in a folder of this run's own."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = Path("files") / f"{re.sub(r'[^A-Za-z0-9+=_.-]', '_', job.model.label)[:80]}-{job.key}-{stamp}"
-    arrays = {
+    arrays: dict[str, Any] = {
         "predicted": test.predicted.numpy().astype(np.uint16),
         "label": test.labels.numpy().astype(np.uint16),
         "nll": test.nll.numpy().astype(np.float32),

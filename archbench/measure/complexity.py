@@ -9,7 +9,7 @@ from torch import nn
 
 from archbench.measure.operators import CLASSES, OperatorCounter, Tally
 from archbench.models import Input, Model
-from archbench.records.schema import Measurement, Uncounted
+from archbench.records.schema import Measurement, Scalar, Uncounted
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Complexity:
         rows = [_row("params", self.params), _row("params", self.head_params, operator_class="head")]
         for name, tally, whole in (("macs", self.tally.macs, self.macs), ("activations", self.tally.activations, self.activations)):
             rows.append(_row(name, whole))
-            rows.extend(_row(name, tally[operator_class], operator_class=operator_class) for operator_class in CLASSES if tally[operator_class])
+            rows.extend(_row(name, tally[kind], operator_class=kind) for kind in CLASSES if tally[kind])
         return rows
 
     def uncounted(self) -> tuple[Uncounted, ...]:
@@ -58,5 +58,5 @@ def _trainable(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-def _row(name: str, value: int, **at: str) -> Measurement:
+def _row(name: str, value: int, **at: Scalar) -> Measurement:
     return Measurement(name=name, value=value, method="meta device, one image", at=at)

@@ -70,7 +70,7 @@ def train_step(network: nn.Module, images: torch.Tensor) -> None:
     network.train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
     labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
-    F.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
+    F.cross_entropy(network(images), labels).backward()
     optimizer.step()
 
 

@@ -24,7 +24,7 @@ def convolution_macs(args: tuple[Any, ...], out: torch.Tensor) -> int:
     """Output elements x (input channels / groups) x kernel area; for a transposed convolution input elements x outputs each feeds."""
     images, weight, transposed = args[0], args[1], args[6]
     reached = images if transposed else out
-    return reached.numel() * math.prod(weight.shape[1:])
+    return int(reached.numel()) * int(math.prod(weight.shape[1:]))
 
 
 def addmm_macs(args: tuple[Any, ...], out: torch.Tensor) -> int:
@@ -48,7 +48,8 @@ FREE: dict[str, tuple[Any, ...]] = {
     "norm": (aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm),
     "activation": (aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.gelu, aten.hardtanh, aten._softmax),
     "pool": (aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.avg_pool3d),
-    "elementwise": (aten.add, aten.add_, aten.mul, aten.mul_, aten.div, aten.pow, aten.native_dropout, aten.cat, aten.clone),
+    "elementwise": (aten.add, aten.add_, aten.mul, aten.mul_, aten.div, aten.pow, aten.native_dropout),
+    "memory": (aten.cat, aten.clone, aten.copy_, aten._to_copy, aten.empty, aten.zeros, aten.ones, aten.full),
 }
 FREE_CLASS = {packet: name for name, packets in FREE.items() for packet in packets}
 
@@ -66,7 +67,7 @@ class OperatorCounter(TorchDispatchMode):
     """Counts what runs inside the context. `head` are the parameters of the classifier head."""
 
     def __init__(self, head: Iterable[nn.Parameter] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.tally = Tally()
         self._head = {_storage(parameter) for parameter in head}
 
@@ -98,7 +99,7 @@ def convolution_class(weight: torch.Tensor, groups: int) -> str:
 
 def _storage(tensor: torch.Tensor) -> int:
     """Identity of the memory behind a tensor: a view of a parameter has the parameter's own, on the meta device too."""
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _is_view(func: Any) -> bool:

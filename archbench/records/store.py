@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from pydantic import ValidationError
 
@@ -54,7 +54,7 @@ class Store:
                 problems.append(str(error))
         return sorted(records, key=lambda record: (record.created, record.id)), problems
 
-    def write_file(self, relative: Path, write: Callable[[BinaryIO], Any]) -> StoredFile:
+    def write_file(self, relative: Path, write: Callable[[IO[bytes]], Any]) -> StoredFile:
         """Write a file beside the Records and return its size and hash."""
         path = self.root / relative
         write_atomically(path, write)
@@ -93,7 +93,7 @@ def read_record(path: Path) -> Record:
         raise ArchbenchError(f"{path.name} is not a Record: {_first(error)}") from None
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write to a temporary name, flush to disk, rename. Raises ArchbenchError, and leaves nothing behind, when that fails."""
     temporary: Path | None = None
     try:

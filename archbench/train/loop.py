@@ -136,7 +136,7 @@ class Stepper:
         self, model: nn.Module, forward: Callable[..., torch.Tensor], optimizer: torch.optim.SGD, task: Task, emit: Listener
     ) -> None:
         self.model, self.forward, self.optimizer, self.task, self.emit = model, forward, optimizer, task, emit
-        self.scaler = torch.amp.GradScaler(task.device.kind, enabled=task.plan.precision == "fp16")  # type: ignore[attr-defined]
+        self.scaler = torch.amp.GradScaler(task.device.kind, enabled=task.plan.precision == "fp16")
 
     def epoch(self, epoch: int, normalise: Normaliser) -> tuple[float, float]:
         """Mean loss of an epoch and its seconds; ends early, with a loss that is not finite, when one is seen."""

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 import zoo
 from archbench.config import Settings
@@ -40,7 +40,7 @@ class TrainingConfig(Recipe):
     """A recipe resolved for one network and data set: every setting of a training. `hints` names what the network asked for and why."""
 
     positive_bias: tuple[str, ...] = ()
-    hints: dict[str, Any] = {}
+    hints: dict[str, Any] = Field(default_factory=dict)
 
 
 def names() -> list[str]:

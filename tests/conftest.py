@@ -1,0 +1,83 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archbench.records.schema import Measurement, ModelSnapshot, Record, seal
+
+CommandLine = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def archbench(tmp_path: Path) -> CommandLine:
+    """Runs `python -m archbench ...` in an empty folder, as a user does; `width` sets the terminal's columns."""
+
+    def run(*arguments: str, width: int = 80) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "COLUMNS": str(width)}
+        command = [sys.executable, "-m", "archbench", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+    return run
+
+
+def save_image(path: Path, seed: int = 0, size: tuple[int, int] = (40, 36), mode: str = "RGB") -> None:
+    """An image of noise in any of Pillow's modes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(noise).convert(mode).save(path)
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """Two classes, six training and two test images each."""
+    root = tmp_path / "images"
+    for split, count in (("train", 6), ("test", 2)):
+        for label, name in enumerate(("cat", "dog")):
+            for index in range(count):
+                save_image(root / split / name / f"{index}.png", seed=100 * label + index)
+    return root
+
+
+def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pct: float | None = 10.0, **changes: object) -> Record:
+    """A Record as a run would leave it, with figures of our choosing."""
+    data = {"name": "digits", "fingerprint": "f", "train_images": 1437, "test_images": 360, "train_fraction": 1.0, "val_fraction": 0.0}
+    execution = {"precision": "fp32", "compiled": False, "memory_format": "contiguous"}
+    training = {"name": "modern", "epochs": 8} if kind == "train" else None
+    rows = [Measurement(name="test_error_pct", value=error_pct, low=7.3, high=13.5, n=360, method="wilson")] if kind == "train" else []
+    fields: dict[str, object] = {
+        "key": f"{model}-{kind}-{seed}",
+        "group": f"{model}-{kind}",
+        "kind": kind,
+        "status": "ok",
+        "created": f"2026-01-01T00:00:{seed:02d}.000+00:00",
+        "duration_s": 1.0,
+        "model": ModelSnapshot(
+            label=model,
+            name=model,
+            knobs={},
+            source_sha256="s",
+            num_classes=10,
+            in_channels=1,
+            image_size=32,
+            spec={"title": model.upper(), "year": 2013, "head_kind": "gap"},
+        ),
+        "config": {"protocol": 1, "seed": seed, "batch": 32, "execution": execution, "training": training, "data": data},
+        "environment": {
+            "archbench": "0.1.0",
+            "libraries": {"torch": "2.9"},
+            "device": {"kind": "cpu", "name": "a processor"},
+            "threads": 2,
+        },
+        "measurements": tuple(rows),
+        **changes,
+    }
+    return seal(**fields)

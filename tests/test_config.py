@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from archbench.config import Settings, parse_seeds
+from archbench.errors import ArchbenchError
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("0", (0,)), ("0,2", (0, 2)), ("0-4", (0, 1, 2, 3, 4)), ("1,0-2", (1, 0, 2))])
+def test_seeds_are_lists_or_ranges(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "x", "4-0", "-1", "1.5", "0-99999999999"])
+def test_other_seeds_are_refused_by_name(text: str) -> None:
+    with pytest.raises(ArchbenchError, match="--seeds"):
+        parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "--epochs: .*greater than or equal to 1.*got 0"),
+        ({"epochs": -3}, "--epochs"),
+        ({"train_fraction": 0.0}, "--train-fraction: .*greater than 0"),
+        ({"train_fraction": 1.5}, "--train-fraction: .*less than or equal to 1"),
+        ({"val_fraction": 1.0}, "--val-fraction: .*less than 1"),
+        ({"precision": "bf61"}, "unknown precision 'bf61'; did you mean 'bf16'"),
+        ({"epoch": 3}, "unknown setting 'epoch'; did you mean 'epochs'"),
+        ({"models": ","}, "--models names no model"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ArchbenchError, match=message) as caught:
+        Settings.of(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_come_as_text_or_list() -> None:
+    assert Settings.of(models="nin, resnet*").models == Settings.of(models=["nin", "resnet*"]).models == ("nin", "resnet*")

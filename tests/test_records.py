@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from conftest import make_record
+
+from archbench.errors import ArchbenchError
+from archbench.records.schema import Measurement, canonical, content_id
+from archbench.records.store import Store, settled, write_atomically
+
+
+def test_canonical_json_is_sorted_tight_and_finite() -> None:
+    assert canonical({"b": float("nan"), "a": [1, float("inf")]}) == '{"a":[1,null],"b":null}'
+
+
+def test_a_record_survives_the_disk_to_the_last_bit(tmp_path: Path) -> None:
+    record = make_record(samples={"curves": {"loss": [0.1 + 0.2, 1e-300]}})
+    Store(tmp_path).save(record)
+    assert Store(tmp_path).load() == ([record], [])
+
+
+def test_a_figure_that_is_not_finite_is_kept_as_missing(tmp_path: Path) -> None:
+    """Non-finite is null in the file, and the id that was computed with it still fits."""
+    rows = (Measurement(name="loss", value=float("nan"), method="m"),)
+    Store(tmp_path).save(make_record(measurements=rows))
+    records, problems = Store(tmp_path).load()
+    assert problems == []
+    assert records[0].measurements[0].value is None
+
+
+def test_the_id_covers_everything_else(tmp_path: Path) -> None:
+    path = Store(tmp_path).save(make_record())
+    stored = json.loads(path.read_text())
+    assert stored["id"] == content_id(stored)
+    path.write_text(path.read_text().replace('"value":10.0', '"value":1.0'))
+    records, problems = Store(tmp_path).load()
+    assert records == []
+    assert problems[0].startswith(f"{path.name} was changed after it was written")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("{", "is not JSON"), ("[]", "not a Record"), ('{"schema_version": 99}', "has schema 99, this archbench reads up to 1")],
+)
+def test_a_file_that_is_no_record_is_named_and_the_rest_is_read(tmp_path: Path, content: str, complaint: str) -> None:
+    store = Store(tmp_path)
+    store.save(make_record())
+    (store.runs / "odd.json").write_text(content)
+    records, problems = store.load()
+    assert len(records) == 1
+    assert problems[0].startswith("odd.json")
+    assert complaint in problems[0]
+
+
+def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
+    path = Store(tmp_path).save(make_record())
+    stored = {name: value for name, value in json.loads(path.read_text()).items() if name not in ("id", "key")}
+    path.write_text(json.dumps({**stored, "id": content_id(stored)}))
+    assert "key: Field required" in Store(tmp_path).load()[1][0]
+
+
+def test_only_runs_with_a_result_count_as_done() -> None:
+    ok, failed, diverged = make_record("a"), make_record("b", status="failed"), make_record("c", status="diverged")
+    assert set(settled([ok, failed, diverged])) == {ok.key, diverged.key}
+
+
+def test_a_write_that_fails_leaves_no_file_and_the_old_one_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    target.write_text("before")
+
+    def full_disk(file: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ArchbenchError, match="no space left on the disk"):
+        write_atomically(target, full_disk)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert target.read_text() == "before"
+
+
+def test_an_interrupted_write_leaves_no_file(tmp_path: Path) -> None:
+    def interrupted(file: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "a.json", interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchbenchError, match="choose another folder with --results"):
+        Store(tmp_path / "file").check_writable()
+
+
+def test_odd_labels_make_plain_file_names(tmp_path: Path) -> None:
+    path = Store(tmp_path).save(make_record("../../evil/" + "x" * 300))
+    assert path.parent == tmp_path / "runs"
+    assert len(path.name) < 120
