@@ -117,7 +117,7 @@ def test_a_spec_is_complete(name: str) -> None:
     assert spec.paper.bibtex.startswith("@")
     assert all(published.source for published in spec.published)
     network = zoo.create(name)
-    assert all(network.get_submodule(module) is not None for module in (*spec.head, *spec.hints.positive_bias))
+    assert all(network.get_submodule(module) is not None for module in (*spec.head, *spec.hints.start_alive))
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if zoo.get(name).knobs])

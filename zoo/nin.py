@@ -37,7 +37,7 @@ NO_NORM_HINTS = TrainingHints(
     clip_norm=1.0,
     dropout_scale=0.1,
     init="he",
-    positive_bias=("features.class_maps",),
+    start_alive=("features.class_maps",),
     reason="without batch norm the ReLU over the class maps can die, and the loss then stays at ln(classes)",
 )
 

@@ -65,8 +65,8 @@ class TrainingHints:
     """What a network asks of a recipe to train at all. None leaves the recipe's own setting.
 
     `lr` is a peak learning rate, `warmup_fraction` a share of the run, `clip_norm` the largest gradient norm, `dropout_scale` a factor
-    on every dropout probability, `init` the initial weights ("default" or "he"), `positive_bias` the names of layers whose bias starts
-    at 1 so that the ReLU behind them starts alive.
+    on every dropout probability, `init` the initial weights ("default" or "he"), `start_alive` the names of layers whose weights and
+    bias start so that the ReLU behind them passes something on everywhere.
     """
 
     lr: float | None = None
@@ -74,7 +74,7 @@ class TrainingHints:
     clip_norm: float | None = None
     dropout_scale: float | None = None
     init: str | None = None
-    positive_bias: tuple[str, ...] = ()
+    start_alive: tuple[str, ...] = ()
     reason: str = ""
 
 

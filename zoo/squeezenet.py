@@ -55,7 +55,7 @@ class Fire(nn.Module):
             clip_norm=1.0,
             dropout_scale=0.1,
             init="he",
-            positive_bias=("features.class_maps",),
+            start_alive=("features.class_maps",),
             reason="no batch norm, and as in NIN a ReLU over the class maps",
         ),
     )

@@ -80,18 +80,18 @@ def measure(subjects: Iterable[Subject], limit_s: float, progress: Callable[[], 
 
     A subject that fails keeps its error and is left out of further rounds; the others go on.
     """
-    active = [subject for subject in subjects if _attempt(subject, Subject.warm_up)]
+    active = [subject for subject in subjects if _attempt(subject.warm_up, subject)]
     deadline = time.perf_counter() + limit_s * len(active)
     for number in range(MOST_ROUNDS):
-        active = [subject for subject in active if not subject.settled and _attempt(subject, Subject.round)]
+        active = [subject for subject in active if not subject.settled and _attempt(subject.round, subject)]
         progress()
         if not active or (number + 1 >= LEAST_ROUNDS and time.perf_counter() > deadline):
             return
 
 
-def _attempt(subject: Subject, call: Callable[[Subject], None]) -> bool:
+def _attempt(call: Callable[[], None], subject: Subject) -> bool:
     try:
-        call(subject)
+        call()
     except (RuntimeError, ValueError, TypeError) as error:
         subject.error = error
         return False

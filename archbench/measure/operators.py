@@ -49,7 +49,7 @@ FREE: dict[str, tuple[Any, ...]] = {
     "activation": (aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.gelu, aten.hardtanh, aten._softmax),
     "pool": (aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.avg_pool3d),
     "elementwise": (aten.add, aten.add_, aten.mul, aten.mul_, aten.div, aten.pow, aten.native_dropout),
-    "memory": (aten.cat, aten.clone, aten.copy_, aten._to_copy, aten.empty, aten.zeros, aten.ones, aten.full),
+    "memory": (aten.cat, aten.clone, aten.copy_, aten._to_copy, aten.constant_pad_nd, aten.empty, aten.zeros, aten.ones, aten.full),
 }
 FREE_CLASS = {packet: name for name, packets in FREE.items() for packet in packets}
 

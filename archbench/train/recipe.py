@@ -39,7 +39,7 @@ class Recipe(Strict):
 class TrainingConfig(Recipe):
     """A recipe resolved for one network and data set: every setting of a training. `hints` names what the network asked for and why."""
 
-    positive_bias: tuple[str, ...] = ()
+    start_alive: tuple[str, ...] = ()
     hints: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -1,0 +1,155 @@
+"""Training images/s of archbench beside the plain loop of every tutorial: the same model, batch and augmentation, interleaved in one run.
+
+The plain loop is a DataLoader with two workers, torchvision's transforms, fp32 and contiguous tensors. Each turn takes a few steps that
+are not timed (they use up what the workers had prepared) and then `--steps` that are; the ratio is the median over rounds.
+
+    python benchmarks/side_by_side.py --models nin,resnet_bottleneck,mobilenet
+    python benchmarks/side_by_side.py --models nin --compile
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+import zoo
+from archbench.config import Settings
+from archbench.data import Split
+from archbench.data.augment import Normaliser
+from archbench.data.dataset import Dataset as ImageSet
+from archbench.device import Device
+from archbench.events import ignore
+from archbench.execution import ExecutionPlan, choose_layout, resolve_precision
+from archbench.models import Input, Model
+from archbench.train import initial, recipe
+from archbench.train.loop import Stepper, Task, batches, make_optimizer
+
+CLASSES, WARM_UP = 10, 5
+CPU, SHAPE = Device("cpu"), Input(CLASSES, 3, 32)
+Turn = Callable[[int], float]
+
+
+class Pictures(Dataset[tuple[torch.Tensor, int]]):
+    """What torchvision.datasets.CIFAR10 does: an array to a PIL image, then the transforms."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.images, self.labels = images, labels
+        steps = [
+            transforms.RandomCrop(32, padding=4),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize((0.5,) * 3, (0.25,) * 3),
+        ]
+        self.transform = transforms.Compose(steps)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        from PIL import Image
+
+        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
+
+
+def plain_turn(name: str, images: np.ndarray, labels: np.ndarray, batch: int) -> Turn:
+    """Seconds that the plain loop takes for a number of steps."""
+    network = zoo.create(name).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    loader = DataLoader(Pictures(images, labels), batch, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True)
+
+    def forever() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        while True:
+            yield from loader
+
+    stream = forever()
+
+    def take(steps: int) -> float:
+        start = time.perf_counter()
+        for _ in range(steps):
+            pictures, targets = next(stream)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(pictures), targets).backward()
+            optimizer.step()
+        return time.perf_counter() - start
+
+    return take
+
+
+def archbench_turn(name: str, split: Split, batch: int, precision: str, compiled: bool) -> Turn:
+    """Seconds that archbench's own loop takes for a number of steps, its layout chosen as in a run."""
+    model, whole = Model(name), ImageSet("noise", split, split, tuple("abcdefghij"), True, "")
+    config = recipe.resolve(recipe.load("modern"), model.spec, whole, Settings.of(batch_size=batch))
+    plan = ExecutionPlan(precision=resolve_precision(precision, CPU, training=True), compiled=compiled)
+    network = initial.build(model, SHAPE, config, seed=0)
+    plan = choose_layout(network, SHAPE.example(batch), CPU, plan)
+    plan.place(network, CPU).train()
+    task, normalise = Task(name, config, plan, CPU, 0, split, None), Normaliser(split.images)
+    forward = torch.compile(network, dynamic=False) if compiled else network
+    stepper = Stepper(network, forward, make_optimizer(network, config), task, ignore)
+    epochs = iter(range(10**9))
+
+    def forever() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for epoch in epochs:
+            yield from batches(task, epoch, normalise)
+
+    stream = forever()
+
+    def take(steps: int) -> float:
+        start = time.perf_counter()
+        for _ in range(steps):
+            stepper.step(*next(stream), step=0)
+        return time.perf_counter() - start
+
+    return take
+
+
+def compare(turns: dict[str, Turn], batch: int, steps: int, rounds: int) -> None:
+    """Interleave the turns and print images/s and the ratio to the first."""
+    first_s = {name: turn(1) for name, turn in turns.items()}
+    times: dict[str, list[float]] = {name: [] for name in turns}
+    for _ in range(rounds):
+        for name, turn in turns.items():
+            turn(WARM_UP)
+            times[name].append(turn(steps))
+    base = next(iter(times))
+    for name, taken in times.items():
+        ratio = statistics.median(b / t for b, t in zip(times[base], taken, strict=True))
+        rate = batch * steps / statistics.median(taken)
+        print(f"  {name:<28} {rate:7.0f} images/s  {ratio:5.2f}x  (first step {first_s[name]:.1f} s)", flush=True)
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="nin,resnet_bottleneck,mobilenet")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--compile", action="store_true", help="add archbench --compile")
+    options = parser.parse_args()
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (20_000, 32, 32, 3), dtype=np.uint8), random.integers(0, CLASSES, 20_000)
+    split = Split(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels))
+    print(f"{CPU.name}, {torch.get_num_threads()} threads, torch {torch.__version__}, batch {options.batch}")
+    for name in options.models.split(","):
+        print(name)
+        turns = {
+            "plain loop": plain_turn(name, images, labels, options.batch),
+            "archbench --precision fp32": archbench_turn(name, split, options.batch, "fp32", False),
+            "archbench": archbench_turn(name, split, options.batch, "auto", False),
+        }
+        if options.compile:
+            turns["archbench --compile"] = archbench_turn(name, split, options.batch, "auto", True)
+        compare(turns, options.batch, options.steps, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""pytest-benchmark suites: `pytest benchmarks --benchmark-only`. Speeds are for reading, nothing here can fail on a slow machine."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from archbench.data.augment import Normaliser, translate_and_flip
+from archbench.measure.complexity import count
+from archbench.models import Input, Model
+
+IMAGES = torch.randint(0, 256, (128, 3, 32, 32), dtype=torch.uint8)
+
+
+def test_augmentation_of_a_batch(benchmark) -> None:
+    generator = torch.Generator().manual_seed(0)
+    benchmark(translate_and_flip, IMAGES, 4, True, generator)
+    benchmark.extra_info["images_per_s"] = len(IMAGES) / benchmark.stats.stats.median
+
+
+def test_augmentation_and_normalisation_of_a_batch(benchmark) -> None:
+    generator, normalise = torch.Generator().manual_seed(0), Normaliser(IMAGES)
+    benchmark(lambda: normalise(translate_and_flip(IMAGES, 4, True, generator), torch.channels_last))
+    benchmark.extra_info["images_per_s"] = len(IMAGES) / benchmark.stats.stats.median
+
+
+@pytest.mark.parametrize("name", ["nin", "resnet_bottleneck", "mobilenet"])
+def test_counting(benchmark, name: str) -> None:
+    benchmark.pedantic(count, (Model(name), Input(10, 3, 32)), rounds=5, warmup_rounds=1)

@@ -1,0 +1,133 @@
+"""The command line as a user meets it: exit status, one line a mistake, results on stdout and all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import CommandLine, make_record
+
+from archbench.records.store import Store
+
+QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--models", "nim"], "unknown model 'nim'; did you mean 'nin'?"),
+        (["run", "--models", "nin+hed=fc"], "nin has no knob 'hed'"),
+        (["run", "--dataset", "cifar"], "unknown dataset 'cifar'; did you mean 'cifar10'?"),
+        (["run", "--recipe", "modren"], "unknown recipe 'modren'; did you mean 'modern'?"),
+        (["run", "--device", "gpu"], "unknown device 'gpu'"),
+        (["run", "--device", "cuda:9"], "--device cuda:9: this machine has"),
+        (["run", "--precision", "bf61"], "unknown precision 'bf61'; did you mean 'bf16'?"),
+        (["run", "--epoch", "3"], "there is no option --epoch; did you mean --epochs?"),
+        (["run", "--epochs", "0"], "--epochs: input should be greater than or equal to 1 (got 0)"),
+        (["run", "--epochs", "many"], "'many' is not a valid int"),
+        (["run", "--train-fraction", "0"], "--train-fraction"),
+        (["run", "--limit-train", "64", "--batch-size", "100"], "a batch of 100 is larger than the 64 training images"),
+        (["run", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
+        (["run", "--dataset", "imagefolder:nowhere"], "there is no folder nowhere"),
+        (["tables", "--results", "nowhere"], "there is no results folder nowhere"),
+        (["rum"], "No such command 'rum'"),
+        (["run", "--results", "/proc/nothing"], "cannot write /proc/nothing"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], message: str, archbench: CommandLine, tmp_path: Path) -> None:
+    answer = archbench(*arguments)
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("archbench: ")
+    assert message in line
+
+
+def test_a_run_trains_profiles_and_prints_a_table(archbench: CommandLine, tmp_path: Path) -> None:
+    answer = archbench("run", *QUICK)
+    assert answer.returncode == 0, answer.stderr
+    assert "to do: 1 training and 1 profile, about" in answer.stderr
+    assert "alexnet" in answer.stdout
+    assert "latency" in answer.stdout
+    assert max(map(len, answer.stdout.splitlines())) <= 80
+    assert sorted(record.kind for record in Store(tmp_path / "archbench-runs").load()[0]) == ["profile", "train"]
+    again = archbench("run", *QUICK)
+    assert "already there and skipped" in again.stderr
+    assert again.stdout == answer.stdout
+
+
+def test_json_on_stdout_and_all_else_on_stderr(archbench: CommandLine) -> None:
+    rows = json.loads(archbench("profile", "--models", "nin", "--json", "--batch-size", "2").stdout)
+    assert [(row["name"], row["params"], row["macs"]) for row in rows] == [("nin", 966_986, 222_486_528)]
+    listed = {row["name"]: row for row in json.loads(archbench("list", "--json").stdout)}
+    assert (listed["nin"]["params"], listed["nin"]["macs"]) == (966_986, 222_486_528)
+
+
+def test_quiet_says_nothing_but_the_table(archbench: CommandLine) -> None:
+    assert archbench("train", *QUICK, "--quiet").stderr == ""
+
+
+def test_tables_in_every_form(archbench: CommandLine, tmp_path: Path) -> None:
+    Store(tmp_path / "r").save(make_record())
+    assert "NIN" not in archbench("tables", "--results", "r").stdout
+    assert "| nin | 2013 | 10.00 [7.3, 13.5] |" in archbench("tables", "--results", "r", "--format", "md").stdout
+    assert archbench("tables", "--results", "r", "--format", "csv").stdout.startswith("model,title,year,")
+    assert json.loads(archbench("tables", "--results", "r", "--json").stdout)[0]["name"] == "nin"
+    archbench("tables", "--results", "r", "--out", "t")
+    assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["results.csv", "results.md"]
+
+
+def test_a_damaged_record_is_named_and_the_rest_is_shown(archbench: CommandLine, tmp_path: Path) -> None:
+    Store(tmp_path / "r").save(make_record())
+    (tmp_path / "r" / "runs" / "bad.json").write_text("{")
+    answer = archbench("tables", "--results", "r", "--format", "md")
+    assert answer.returncode == 2
+    assert "| nin |" in answer.stdout
+    assert answer.stderr == "archbench: bad.json is not JSON: damaged or not a Record\n"
+
+
+def test_an_empty_store_is_no_error(archbench: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    answer = archbench("tables", "--results", "r")
+    assert (answer.returncode, answer.stderr) == (0, "no finished run in r yet\n")
+
+
+def test_interrupt_exits_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    """Interrupted after the first epoch: no half-written file, and the Record says where it was resumed."""
+    command = [sys.executable, "-m", "archbench", "train", "--models", "alexnet", "--epochs", "6", "--json"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("archbench-runs/checkpoints/*.pt")):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in said
+    assert not list(tmp_path.rglob(".writing-*"))
+    resumed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)
+    assert json.loads(resumed.stdout)[0]["name"] == "alexnet"
+    (record,) = Store(tmp_path / "archbench-runs").load()[0]
+    assert record.config["resumed_from_step"] > 0
+
+
+def test_a_failed_run_exits_1_after_the_rest(archbench: CommandLine, tmp_path: Path) -> None:
+    """A checkpoint that is damaged makes its run fail; the other model is still trained."""
+    from archbench import plan as planning
+    from archbench.config import Settings
+    from archbench.events import ignore
+
+    store = Store(tmp_path / "archbench-runs")
+    settings = Settings.of(models="nin_tiny", limit_train=64, epochs=1, results=store.root)
+    job = planning.make(settings, ("train",), store, ignore).jobs[0]
+    store.checkpoint_path(job.key).parent.mkdir(parents=True)
+    store.checkpoint_path(job.key).write_bytes(b"damaged")
+    answer = archbench("train", "--models", "nin_tiny,alexnet", "--limit-train", "64", "--epochs", "1")
+    assert answer.returncode == 1
+    assert "nin_tiny (train) failed: the checkpoint" in answer.stderr
+    assert {record.model.label: record.status for record in store.load()[0]} == {"nin_tiny": "failed", "alexnet": "ok"}

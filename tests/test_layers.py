@@ -1,0 +1,84 @@
+"""The house rules about who imports whom, read from the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archbench
+
+ROOT = Path(archbench.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+# a room and the rooms of archbench that it may import
+ALLOWED = {
+    "publish": {"publish", "records", "stats"},
+    "records": {"records", "errors"},
+    "stats": set(),
+    "errors": set(),
+    "events": set(),
+    "config": {"errors"},
+    "data": {"data", "config", "errors", "events", "records"},
+    "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
+    "train": {"train", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
+}
+IN_DEPTH = [path for path in MODULES if "cli" not in path.parts and path.name not in ("__main__.py", "memory.py")]
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file names in an import, at its top or inside a function."""
+    named: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names if node.module == "archbench"}
+    return named
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    allowed = ALLOWED.get(room(path))
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("archbench.")}
+    assert allowed is None or used <= allowed, f"{path.name} may not import {used - (allowed or set())}"
+    assert room(path) == "cli" or path.name == "__main__.py" or "cli" not in used
+
+
+@pytest.mark.parametrize("path", IN_DEPTH, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_below_the_command_line_prints_or_exits(path: Path) -> None:
+    calls = {
+        node.func.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not calls & {"print", "exit", "quit", "input"}
+    assert "sys.exit" not in path.read_text()
+
+
+def loaded_after(statement: str) -> set[str]:
+    code = f"import sys; sys.argv = ['archbench', '--help']; {statement}; print('\\n'.join(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(answer.stdout.split("\n"))
+
+
+@pytest.mark.parametrize("module", ["publish.results", "publish.formats", "records.store", "stats", "config", "events", "errors"])
+def test_these_work_without_torch(module: str) -> None:
+    assert "torch" not in loaded_after(f"import archbench.{module}")
+
+
+def test_the_registry_works_without_torch() -> None:
+    assert "torch" not in loaded_after("import zoo")
+
+
+@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "tables"])
+def test_help_loads_nothing_heavy(command: str) -> None:
+    arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]
+    loaded = loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\napp.app(standalone_mode=False)")
+    assert not loaded & {"torch", "pandas", "scipy", "numpy"}
+    if not command:  # typer itself loads pydantic to read the options of a command
+        assert not loaded & {"pydantic", "rich"}

@@ -1,0 +1,162 @@
+"""Counts by hand, then the timing and the memory of real networks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+import zoo
+from archbench.device import Device
+from archbench.execution import ExecutionPlan
+from archbench.measure import latency, memory
+from archbench.measure.complexity import count
+from archbench.measure.operators import OperatorCounter, Tally
+from archbench.models import Input, Model
+
+
+def tally(module: nn.Module, *shape: int, head: nn.Module | None = None) -> Tally:
+    images = torch.randn(*shape)
+    with torch.no_grad(), OperatorCounter(head.parameters() if head else ()) as counter:
+        module.eval()(images)
+    return counter.tally
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "operator_class", "macs", "activations"),
+    [
+        # 16 maps of 8x8, each from 3 maps of 3x3
+        (nn.Conv2d(3, 16, 3, padding=1), (1, 3, 8, 8), "dense_conv", 16 * 64 * 3 * 9, 16 * 64),
+        # without padding the maps are 6x6; two images double both
+        (nn.Conv2d(3, 16, 3), (2, 3, 8, 8), "dense_conv", 2 * 16 * 36 * 3 * 9, 2 * 16 * 36),
+        # stride 2 halves the side; dilation changes the size alone
+        (nn.Conv2d(3, 16, 3, stride=2, padding=1), (1, 3, 8, 8), "dense_conv", 16 * 16 * 27, 16 * 16),
+        (nn.Conv2d(3, 16, 3, dilation=2), (1, 3, 8, 8), "dense_conv", 16 * 16 * 27, 16 * 16),
+        # a bias is not counted
+        (nn.Conv2d(3, 16, 1, bias=False), (1, 3, 8, 8), "pointwise", 16 * 64 * 3, 16 * 64),
+        (nn.Conv2d(3, 16, 1, bias=True), (1, 3, 8, 8), "pointwise", 16 * 64 * 3, 16 * 64),
+        # one input map an output map
+        (nn.Conv2d(8, 8, 3, padding=1, groups=8), (1, 8, 4, 4), "depthwise", 8 * 16 * 9, 8 * 16),
+        # four groups of two input maps
+        (nn.Conv2d(8, 16, 3, padding=1, groups=4), (1, 8, 4, 4), "grouped_conv", 16 * 16 * 2 * 9, 16 * 16),
+        # transposed: each of 3x4x4 inputs goes to 16 maps x 2x2 places
+        (nn.ConvTranspose2d(3, 16, 2, stride=2), (1, 3, 4, 4), "dense_conv", 3 * 16 * 16 * 4, 16 * 64),
+        # a linear layer that is not the head
+        (nn.Linear(20, 30), (4, 20), "other", 4 * 20 * 30, 4 * 30),
+        (nn.Linear(20, 30, bias=False), (4, 20), "other", 4 * 20 * 30, 4 * 30),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_an_operator_by_hand(layer: nn.Module, shape: tuple[int, ...], operator_class: str, macs: int, activations: int) -> None:
+    found = tally(layer, *shape)
+    assert found.macs == {operator_class: macs}
+    assert found.activations == {operator_class: activations}
+    assert found.uncounted == {}
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Dropout(0.5), nn.Flatten()]
+)
+def test_norm_activation_and_pooling_cost_nothing(layer: nn.Module) -> None:
+    assert tally(layer, 2, 3, 8, 8) == Tally()
+
+
+def test_the_owner_of_a_weight_decides_what_is_head() -> None:
+    body, head = nn.Conv2d(3, 4, 1), nn.Linear(4, 10)
+    network = nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+    assert tally(network, 1, 3, 8, 8, head=head).macs == {"pointwise": 64 * 12, "head": 40}
+
+
+def test_functional_calls_are_seen() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(4, 3, 1, 1))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return F.conv2d(images, self.weight)
+
+    assert tally(Functional(), 1, 3, 8, 8).macs == {"pointwise": 64 * 12}
+
+
+def test_an_operator_that_is_not_known_is_listed() -> None:
+    class Sorts(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.sort().values
+
+    assert tally(Sorts(), 1, 3).uncounted == {"aten.sort": 1}
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_zoo_is_counted_whole_and_as_torch_counts_it(name: str) -> None:
+    """torch.utils.flop_counter counts a multiply-add as two."""
+    found = count(Model(name), Input(10, 3, 32))
+    with torch.device("meta"):
+        network = zoo.create(name).eval()
+    with FlopCounterMode(display=False) as theirs:
+        network(torch.empty(1, 3, 32, 32, device="meta"))
+    assert found.macs == theirs.get_total_flops() // 2
+    assert found.uncounted() == ()
+
+
+def test_nins_share_of_1x1_from_the_authors_table() -> None:
+    """cccp1 to cccp6 of the author's configuration, in MACs."""
+    pointwise = 31_457_280 + 15_728_640 + 9_437_184 + 9_437_184 + 2_359_296 + 122_880
+    assert count(Model("nin"), Input(10, 3, 32)).tally.macs["pointwise"] == pointwise
+
+
+def test_counting_costs_no_memory_and_no_random_number() -> None:
+    before = torch.random.get_rng_state()
+    count(Model("nin"), Input(10, 3, 32))
+    assert torch.random.get_rng_state().equal(before)
+
+
+CPU, PLAIN = Device("cpu"), ExecutionPlan()
+
+
+def subject(name: str, batch: int = 1) -> latency.Subject:
+    return latency.Subject.of(name, zoo.create(name), Input(10, 3, 32), batch, CPU, PLAIN)
+
+
+def test_latency_keeps_raw_samples_and_an_interval_around_the_median() -> None:
+    timed = subject("alexnet")
+    latency.measure([timed], limit_s=0.2)
+    value, low, high, n = timed.seconds
+    assert low <= value <= high
+    assert n == len(timed.rounds) >= latency.LEAST_ROUNDS
+    assert len(timed.samples) >= n
+    assert min(timed.samples) <= value <= max(timed.samples)
+
+
+def test_rounds_go_over_the_models_in_turn() -> None:
+    order: list[str] = []
+
+    class Noted(latency.Subject):
+        def round(self) -> None:
+            order.append(self.label)
+            super().round()
+
+    pair = [Noted(name, nn.Identity(), torch.zeros(1), CPU, PLAIN) for name in ("a", "b")]
+    latency.measure(pair, limit_s=0)
+    assert order[: 2 * latency.LEAST_ROUNDS] == ["a", "b"] * latency.LEAST_ROUNDS
+
+
+def test_a_model_that_cannot_run_keeps_its_error_and_the_others_are_timed() -> None:
+    broken = latency.Subject("broken", nn.Linear(3, 3), torch.zeros(1, 4), CPU, PLAIN)
+    sound = subject("alexnet")
+    latency.measure([broken, sound], limit_s=0)
+    assert broken.error is not None
+    assert len(sound.rounds) >= latency.LEAST_ROUNDS
+
+
+def test_a_training_step_takes_more_memory_than_inference_and_more_than_its_tensors() -> None:
+    """Training keeps weights, gradients and momentum: three times the parameters' four bytes at the least."""
+    model, shape = Model("plain_cnn"), Input(10, 3, 32)
+    peak = memory.peaks(model, shape, 8, CPU)
+    assert peak["train_peak_bytes"] > peak["infer_peak_bytes"] > 0
+    assert peak["train_peak_bytes"] >= 3 * 4 * 7_565_450
+    assert not math.isclose(peak["train_peak_bytes"], peak["infer_peak_bytes"], rel_tol=0.5)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from conftest import make_record
+
+from archbench import stats
+from archbench.publish import formats
+from archbench.publish.results import frame, tables
+from archbench.records.schema import Doubt, Measurement, Record
+
+
+def profile_of(model: str = "nin", **changes: object) -> Record:
+    rows = (
+        Measurement(name="params", value=966_986, method="m"),
+        Measurement(name="macs", value=222_486_528, method="m"),
+        Measurement(name="macs", value=68_542_464, method="m", at={"operator_class": "pointwise"}),
+        Measurement(name="latency_s", value=0.005, low=0.0049, high=0.0052, n=20, method="m", at={"batch": 1}),
+        Measurement(name="latency_s", value=0.1, n=20, method="m", at={"batch": 32}),
+        Measurement(name="infer_images_per_s", value=320.0, n=20, method="m", at={"batch": 32}),
+    )
+    return make_record(model, "profile", measurements=rows, **changes)
+
+
+def test_a_row_joins_a_training_and_its_profile() -> None:
+    row = frame([make_record(), profile_of()]).iloc[0]
+    assert (row.model, row.year, row.test_error_pct, row.params, row.latency_s) == ("nin", 2013, 10.0, 966_986, 0.005)
+    assert row.pointwise_macs_pct == pytest.approx(100 * 68_542_464 / 222_486_528)
+    assert row.infer_images_per_s == 320
+
+
+def test_one_run_keeps_wilsons_interval_and_seeds_get_students() -> None:
+    alone = frame([make_record()]).iloc[0]
+    assert (alone.test_error_low_pct, alone.test_error_high_pct) == (7.3, 13.5)
+    several = frame([make_record(seed=seed, error_pct=error) for seed, error in enumerate((1.0, 2.0, 3.0))]).iloc[0]
+    assert (several.test_error_pct, several.test_error_low_pct) == (2.0, stats.mean_t([1, 2, 3]).low)
+
+
+def test_what_cannot_be_compared_stands_in_another_table() -> None:
+    fp32, bf16 = make_record(), make_record("mobilenet")
+    bf16 = make_record("mobilenet", config={**bf16.config, "execution": {**bf16.config["execution"], "precision": "bf16"}})
+    assert len(tables([fp32, bf16])) == 2
+    assert len(tables([fp32, make_record("mobilenet")])) == 1
+
+
+def test_the_newest_of_a_key_is_shown_and_the_others_are_mentioned() -> None:
+    old, new = make_record(error_pct=20.0), make_record(error_pct=10.0, created="2026-01-02T00:00:00.000+00:00")
+    table = tables([old, new])[0]
+    assert table.frame.test_error_pct.tolist() == [10.0]
+    assert any("1 more of the same runs" in note for note in table.notes)
+
+
+def test_failed_runs_are_not_in_a_table() -> None:
+    assert tables([make_record(status="failed", measurements=())]) == []
+
+
+def test_how_many_runs_left_chance_is_said() -> None:
+    stuck = make_record(seed=1, error_pct=90.0, warnings=(Doubt(code="at_chance", message="not below 90.0 %"),))
+    table = tables([make_record(), stuck])[0]
+    assert "(1 of 2 left chance)" in formats.cells(table)["test error, %"][0]
+    assert any("not below 90.0 %" in note for note in table.notes)
+
+
+def test_a_diverged_run_says_so() -> None:
+    table = tables([make_record(status="diverged", measurements=())])[0]
+    assert formats.cells(table)["test error, %"].tolist() == ["diverged"]
+
+
+def test_profiles_without_a_training_get_a_table_without_errors() -> None:
+    table = tables([profile_of()])[0]
+    assert "test error, %" not in formats.cells(table)
+    assert formats.cells(table)["latency, ms"].tolist() == ["5.00"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(966_986, "967 k"), (222_486_528, "222 M"), (4_089_184_256, "4.09 G"), (10, "10"), (math.nan, "–")]
+)
+def test_counts_have_three_digits_and_a_unit(value: float, text: str) -> None:
+    assert formats.scaled(value) == text
+
+
+def test_markdown_escapes_what_would_break_a_table() -> None:
+    assert "a\\|b" in formats.markdown(tables([make_record("a|b")]))
+
+
+def test_csv_holds_raw_numbers() -> None:
+    lines = formats.csv(frame([make_record(), profile_of()])).splitlines()
+    assert "966986" in lines[1]
+    assert len(lines) == 2

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import zoo
+from archbench.config import Settings
+from archbench.data import Dataset, Split, load, request
+from archbench.data.augment import Normaliser
+from archbench.data.dataset import stratified
+from archbench.device import Device
+from archbench.errors import ArchbenchError
+from archbench.events import Event, Notice, ignore
+from archbench.execution import ExecutionPlan, choose_layout, numerics, resolve_precision
+from archbench.models import Input, Model
+from archbench.train import checkpoint, initial, loop, recipe
+from archbench.train.evaluate import predict
+from archbench.train.recipe import TrainingConfig
+
+CPU = Device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load(request(Settings.of()), ignore)
+
+
+def config(name: str, digits: Dataset, **settings: object) -> TrainingConfig:
+    return recipe.resolve(recipe.load("modern"), zoo.get(name), digits, Settings.of(**settings))
+
+
+def test_the_users_wish_goes_before_the_data_sets_and_that_before_the_recipes(digits: Dataset) -> None:
+    assert (config("nin", digits).batch_size, config("nin", digits).epochs) == (32, 8)
+    assert config("nin", digits, batch_size=16, epochs=2).model_dump().items() >= {"batch_size": 16, "epochs": 2}.items()
+
+
+def test_a_networks_hints_are_used_and_recorded(digits: Dataset) -> None:
+    hinted, plain = config("nin", digits), config("resnet_bottleneck", digits)
+    assert hinted.lr == zoo.get("nin").hints.lr != plain.lr
+    assert hinted.hints["lr"] == hinted.lr
+    assert hinted.hints["reason"]
+    assert plain.hints == {}
+
+
+def test_digits_are_never_mirrored(digits: Dataset) -> None:
+    assert not config("nin", digits).flip
+
+
+def test_an_unknown_recipe_is_refused() -> None:
+    with pytest.raises(ArchbenchError, match="unknown recipe 'moderm'; did you mean 'modern'"):
+        recipe.load("moderm")
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_zero(digits: Dataset) -> None:
+    """Warm-up over a quarter of 100 steps: step 25 has the whole rate, the last step nearly none."""
+    settings = config("resnet_bottleneck", digits).model_copy(update={"lr": 1.0, "warmup_fraction": 0.25, "decay": "linear"})
+    rates = [loop.learning_rate(step, 100, settings) for step in range(100)]
+    assert rates[25] == max(rates) == 1.0
+    assert rates[0] == pytest.approx(1 / 26)
+    assert rates[99] == pytest.approx(1 / 75)
+    assert loop.learning_rate(62, 100, settings) == pytest.approx(38 / 75)
+
+
+def test_decay_is_on_weights_only(digits: Dataset) -> None:
+    network = zoo.create("nin_bn")
+    weights, others = loop.make_optimizer(network, config("nin_bn", digits)).param_groups
+    assert weights["weight_decay"] > 0 == others["weight_decay"]
+    assert {parameter.ndim for parameter in weights["params"]} == {4}
+    assert {parameter.ndim for parameter in others["params"]} == {1}
+
+
+def test_he_weights_and_a_positive_class_map_bias(digits: Dataset) -> None:
+    """He: variance 2 / fan-in; the second 5x5 convolution has 96 x 25 inputs."""
+    network = initial.build(Model("nin"), Input(10, 1, 32), config("nin", digits), seed=0)
+    convolution = network.features.mlpconv2[0][0]
+    assert convolution.weight.std().item() == pytest.approx(math.sqrt(2 / (96 * 25)), rel=0.01)
+    assert convolution.bias.abs().max() == 0
+    assert network.features.class_maps[0].bias.tolist() == [1.0] * 10
+    scale = zoo.get("nin").hints.dropout_scale
+    assert scale is not None
+    assert network.features.pool1[1].p == 0.5 * scale
+
+
+def tiny_task(digits: Dataset, seed: int = 0, epochs: int = 2, **changes: object) -> loop.Task:
+    part = digits.train.take(stratified(digits.train.labels, 96, 0))
+    settings = config("resnet_bottleneck", digits, epochs=epochs).model_copy(update=changes)
+    return loop.Task("tiny", settings, ExecutionPlan(), CPU, seed, part, None)
+
+
+def train(task: loop.Task, start: checkpoint.Checkpoint | None = None, keep: Callable[..., None] = ignore) -> tuple[nn.Module, loop.Fit]:
+    network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
+    return network, loop.fit(network, task, Normaliser(task.train.images), ignore, start, keep, "k")
+
+
+def weights(network: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.flatten() for parameter in network.parameters()])
+
+
+def test_one_seed_gives_one_network(digits: Dataset) -> None:
+    first, second, other = (weights(train(tiny_task(digits, seed))[0]) for seed in (0, 0, 1))
+    assert first.equal(second)
+    assert not first.equal(other)
+
+
+def test_every_model_of_a_seed_sees_the_same_batches(digits: Dataset) -> None:
+    task = tiny_task(digits)
+    normalise = Normaliser(task.train.images)
+    first = list(loop.batches(task, 0, normalise))
+    torch.manual_seed(99)
+    second = list(loop.batches(task, 0, normalise))
+    assert len(first) == 3
+    assert all(a.equal(c) and b.equal(d) for (a, b), (c, d) in zip(first, second, strict=True))
+    assert not first[0][0].equal(next(loop.batches(task, 1, normalise))[0])
+
+
+def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset, tmp_path: Path) -> None:
+    kept: list[checkpoint.Checkpoint] = []
+    task = tiny_task(digits, epochs=3)
+
+    def keep(state: checkpoint.Checkpoint) -> None:
+        state.save(tmp_path / f"{state.epoch}.pt")
+
+    whole, _ = train(task, keep=keep)
+    kept.append(checkpoint.load(tmp_path / "2.pt", "k") or pytest.fail("no checkpoint"))
+    resumed, result = train(task, start=kept[0])
+    assert result.resumed_from_step == 2 * task.steps_per_epoch
+    assert len(result.curves["loss"]) == 3
+    assert weights(resumed).equal(weights(whole))
+
+
+def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "k.pt"
+    train(tiny_task(digits), keep=lambda state: state.save(path))
+    with pytest.raises(ArchbenchError, match="belongs to another run"):
+        checkpoint.load(path, "other")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ArchbenchError, match="is damaged; --rerun starts over"):
+        checkpoint.load(path, "k")
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_curve(digits: Dataset) -> None:
+    _, result = train(tiny_task(digits, epochs=3, lr=1e30, warmup_fraction=0.0, clip_norm=None))
+    assert result.diverged
+    assert 1 <= len(result.curves["loss"]) < 3
+    assert not math.isfinite(result.curves["loss"][-1])
+
+
+def test_predictions_are_in_order_and_leave_the_mode_alone(digits: Dataset) -> None:
+    class Oracle(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return nn.functional.one_hot(images[:, 0, 0, 0].round().long(), 10).float() * 50
+
+    labels = torch.arange(10).repeat(3)
+    split = Split(labels.to(torch.uint8).view(-1, 1, 1, 1), labels)
+    model = Oracle().train()
+    said = predict(model, split, lambda images, layout: images.float(), ExecutionPlan(), CPU)
+    assert said.predicted.equal(labels)
+    assert said.error_pct.value == 0
+    assert said.nll.max() < 1e-6
+    assert model.training
+
+
+def test_choosing_a_layout_touches_neither_weights_nor_norms_nor_random_state() -> None:
+    network = zoo.create("resnet_bottleneck")
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    state = torch.random.get_rng_state()
+    plan = choose_layout(network, torch.randn(4, 3, 32, 32), CPU, ExecutionPlan())
+    assert set(plan.step_s) == {"contiguous", "channels_last"}
+    assert plan.memory_format == min(plan.step_s, key=plan.step_s.__getitem__)
+    assert torch.random.get_rng_state().equal(state)
+    assert all(value.equal(before[key]) for key, value in network.state_dict().items())
+
+
+def test_a_deterministic_plan_keeps_its_layout() -> None:
+    plan = choose_layout(zoo.create("alexnet"), torch.randn(2, 3, 32, 32), CPU, ExecutionPlan(deterministic=True))
+    assert plan.memory_format == "contiguous"
+    assert set(plan.step_s) == {"contiguous"}
+
+
+def test_global_switches_are_as_before() -> None:
+    before = torch.backends.cuda.matmul.allow_tf32, torch.are_deterministic_algorithms_enabled()
+    with numerics(ExecutionPlan(precision="tf32", deterministic=True)):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.backends.cuda.matmul.allow_tf32
+    assert (torch.backends.cuda.matmul.allow_tf32, torch.are_deterministic_algorithms_enabled()) == before
+
+
+def test_auto_precision_is_bf16_where_it_is_native_and_fp32_for_profiles() -> None:
+    class Chip(Device):
+        native_bf16 = True
+
+    assert resolve_precision("auto", Chip("cpu"), training=True) == "bf16"
+    assert resolve_precision("auto", Chip("cpu"), training=False) == "fp32"
+    with pytest.raises(ArchbenchError, match="--precision tf32"):
+        resolve_precision("tf32", CPU, training=True)
+
+
+def test_a_missing_compiler_is_a_notice_and_eager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archbench import plan as planning
+    from archbench.records.store import Store
+
+    monkeypatch.setattr(planning, "missing_compiler", lambda device: "no C++ compiler was found")
+    events: list[Event] = []
+    made = planning.make(Settings.of(models="alexnet", compile=True), ("train",), Store(tmp_path), events.append)
+    assert not made.jobs[0].plan.compiled
+    assert Notice("--compile: no C++ compiler was found; running without compilation") in events
+
+
+def test_a_record_of_a_training_holds_evidence(tmp_path: Path) -> None:
+    """Predictions in the file give the error in the Record, and the hashes fit the files."""
+    import hashlib
+
+    import archbench
+
+    record = archbench.train(models="alexnet", epochs=1, limit_train=96, val_fraction=0.2, results=tmp_path)[0]
+    assert record.status == "ok"
+    assert len(record.samples["curves"]["val_error_pct"]) == 1
+    for file in record.files:
+        assert hashlib.sha256((tmp_path / file.path).read_bytes()).hexdigest() == file.sha256
+    stored = np.load(tmp_path / record.files[0].path)
+    error = record.measurement("test_error_pct")
+    assert error is not None
+    assert error.value == pytest.approx(100 * np.mean(stored["predicted"] != stored["label"]))
+    assert not list((tmp_path / "checkpoints").glob("*"))
+    assert json.loads(next((tmp_path / "runs").glob("*.json")).read_text())["id"] == record.id
+
+
+def test_a_run_that_is_there_is_skipped_and_rerun_adds_another(tmp_path: Path) -> None:
+    import archbench
+
+    settings = {"models": "alexnet", "epochs": 1, "limit_train": 64, "results": tmp_path}
+    first, again = archbench.train(**settings), archbench.train(**settings)
+    assert first == again
+    rerun = archbench.train(**settings, rerun=True)
+    assert rerun[0].key == first[0].key
+    assert rerun[0].id != first[0].id
+    assert len(archbench.load(tmp_path)) == 2
+
+
+def test_a_network_that_learned_nothing_is_ok_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import archbench
+
+    def blind(*arguments: object) -> nn.Module:
+        network = nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))
+        nn.init.zeros_(network[1].weight)
+        return network
+
+    monkeypatch.setattr(initial, "build", blind)
+    record = archbench.train(models="alexnet", epochs=1, limit_train=32, batch_size=32, results=tmp_path)[0]
+    assert record.status == "ok"
+    assert [doubt.code for doubt in record.warnings] == ["at_chance"]
+
+
+def test_one_models_failure_costs_the_others_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import archbench
+
+    sound = initial.build
+
+    def sometimes(model: Model, *rest: object) -> nn.Module:
+        if model.name == "nin_tiny":
+            raise torch.OutOfMemoryError("no more of it")
+        return sound(model, *rest)
+
+    monkeypatch.setattr(initial, "build", sometimes)
+    records = archbench.train(models="nin_tiny,alexnet", epochs=1, limit_train=32, results=tmp_path)
+    assert [record.status for record in records] == ["out_of_memory", "ok"]
+    assert records[0].failure is not None
+    assert records[0].failure.message == "no more of it"
