@@ -10,7 +10,6 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -140,29 +139,35 @@ def _with_knobs(spec: zoo.ModelSpec, assignments: list[str]) -> Model:
 
 
 def source_hash(name: str) -> str:
-    """SHA-256 of the code that builds a model: its family's file and the shared blocks, without comments and docstrings."""
+    """SHA-256 of the code that builds a model: its family's file and the shared blocks.
+
+    Comments, docstrings and what is said in terms of the registry (specs, papers, hints) are left out: they change no network.
+    """
     build = registry.builder(name)
-    family = inspect.getsourcefile(inspect.unwrap(getattr(build, "func", build)))
+    family = inspect.getsourcefile(getattr(build, "func", build))
     assert family is not None
     files = (Path(family), Path(registry.__file__).with_name("_blocks.py"))
-    code = "\n".join(_code_only(file.read_text()) for file in files)
+    code = "\n".join(_code_only(ast.parse(file.read_text())) for file in files)
     return hashlib.sha256(code.encode()).hexdigest()
 
 
-def _code_only(source: str) -> str:
-    """The syntax tree of a module without docstrings and specs, which change nothing in a network."""
-    tree = ast.parse(source)
+def _code_only(tree: ast.Module) -> str:
+    """A module without docstrings, decorators and statements that use the registry."""
+    from_registry = {
+        alias.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "zoo.registry" for alias in node.names
+    }
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) or not _names(node) & from_registry]
     for node in ast.walk(tree):
-        body: Any = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             node.decorator_list = []
-    return ast.dump(tree)
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
+            node.body = [line for line in node.body if not _is_docstring(line)]
+    return ast.unparse(tree)
 
 
-def _is_text(line: ast.stmt) -> bool:
-    """Whether a statement is a docstring or an entry in the registry."""
-    if not isinstance(line, ast.Expr):
-        return False
-    return isinstance(line.value, ast.Constant) or "register" in ast.dump(line.value)
+def _names(node: ast.stmt) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _is_docstring(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)

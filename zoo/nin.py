@@ -6,6 +6,7 @@ Structure from the author's configuration for CIFAR-10 (mavenlin/cuda-convnet, f
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 
 from torch import nn
 
@@ -32,7 +33,7 @@ NIN_CLAIMS = (
     Claim("mnist", "none", 0.47, "table 4"),
 )
 NO_NORM_HINTS = TrainingHints(
-    lr=0.03,
+    lr=0.06,
     warmup_fraction=0.25,
     clip_norm=1.0,
     dropout_scale=0.1,
@@ -68,14 +69,6 @@ def nin_head(kind: str, num_classes: int, map_size: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), *dropout, nn.Linear(num_classes * map_size**2, num_classes))
 
 
-def named(layers: list[tuple[str, nn.Module]]) -> nn.Sequential:
-    """A sequence whose layers carry names."""
-    sequence = nn.Sequential()
-    for name, layer in layers:
-        sequence.add_module(name, layer)
-    return sequence
-
-
 def build_nin(
     num_classes: int,
     in_channels: int,
@@ -92,17 +85,15 @@ def build_nin(
     block2 = mlpconv(96 if mlp_depth else 192, 192, 5, mlp_widths(192, 192, mlp_depth), batch_norm)
     w_last = 192 if mlp_depth else num_classes
     *block3, class_maps = mlpconv(192, w_last, 3, mlp_widths(192, num_classes, mlp_depth), batch_norm)
-    features = named(
-        [
-            ("mlpconv1", nn.Sequential(*block1)),
-            ("pool1", nn.Sequential(max_pool_ceil(), nn.Dropout(0.5))),
-            ("mlpconv2", nn.Sequential(*block2)),
-            ("pool2", nn.Sequential(max_pool_ceil() if pool2 == "max" else average_pool_ceil(), nn.Dropout(0.5))),
-            ("mlpconv3", nn.Sequential(*block3)),
-            ("class_maps", class_maps),
-        ]
-    )
-    return Classifier(features, nin_head(head, num_classes, pooled_ceil(pooled_ceil(image_size))))
+    layers: dict[str, nn.Module] = {
+        "mlpconv1": nn.Sequential(*block1),
+        "pool1": nn.Sequential(max_pool_ceil(), nn.Dropout(0.5)),
+        "mlpconv2": nn.Sequential(*block2),
+        "pool2": nn.Sequential(max_pool_ceil() if pool2 == "max" else average_pool_ceil(), nn.Dropout(0.5)),
+        "mlpconv3": nn.Sequential(*block3),
+        "class_maps": class_maps,
+    }
+    return Classifier(nn.Sequential(OrderedDict(layers)), nin_head(head, num_classes, pooled_ceil(pooled_ceil(image_size))))
 
 
 register(
@@ -161,7 +152,7 @@ register(
 @register(
     ModelSpec(
         name="nin_tiny",
-        title="NIN, cut short",
+        title="NIN (tiny)",
         family="nin",
         year=2013,
         paper=NIN_PAPER,
@@ -177,12 +168,10 @@ register(
 )
 def build_nin_tiny(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
     """One mlpconv layer, a padded pool, 5x5 and 1x1, then class maps without a ReLU over them."""
-    features = named(
-        [
-            ("mlpconv1", nn.Sequential(*mlpconv(in_channels, 192, 5, (160, 96), norm=False))),
-            ("pool1", nn.MaxPool2d(3, 2, padding=1)),
-            ("mlpconv2", nn.Sequential(*mlpconv(96, 192, 5, (192,), norm=False))),
-            ("class_maps", nn.Conv2d(192, num_classes, 1)),
-        ]
-    )
-    return Classifier(features, global_average())
+    layers: dict[str, nn.Module] = {
+        "mlpconv1": nn.Sequential(*mlpconv(in_channels, 192, 5, (160, 96), norm=False)),
+        "pool1": nn.MaxPool2d(3, 2, padding=1),
+        "mlpconv2": nn.Sequential(*mlpconv(96, 192, 5, (192,), norm=False)),
+        "class_maps": nn.Conv2d(192, num_classes, 1),
+    }
+    return Classifier(nn.Sequential(OrderedDict(layers)), global_average())
