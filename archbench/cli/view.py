@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import typer
 from rich import box
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
 NUMERIC = {"year", "test error, %", "params", "MACs", "in 1×1, %", "latency, ms", "images/s"}
+
+WRAPPED = {"title", "from", "test error, %"}
+WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; longest cell that is never broken
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -126,14 +129,19 @@ def print_tables(made: Sequence[Table]) -> None:
     for table in made:
         out.print(Text(f"\n{table.caption}", style="bold"))
         out.print(_rich(formats.cells(table).to_dict("list")))  # type: ignore[arg-type]
+        out.print()
         for note in (*table.notes, formats.LEGEND):
             out.print(Text(f"· {note}", style="dim"))
 
 
 def _rich(columns: dict[str, list[str]]) -> RichTable:
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for header in columns:
-        drawn.add_column(header, justify="right" if header in NUMERIC else "left", overflow="fold")
+    """A table whose names and figures stay whole; text with spaces, and names that are very long, give way on a narrow terminal."""
+    gap = 1 if out.width >= WIDE else 0
+    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
+    for header, cells in columns.items():
+        wraps = header in WRAPPED or max(map(len, cells), default=0) > WIDEST_WHOLE
+        justify: Literal["right", "left"] = "right" if header in NUMERIC else "left"
+        drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold")
     for row in zip(*columns.values(), strict=True):
         drawn.add_row(*(Text(cell) for cell in row))
     return drawn

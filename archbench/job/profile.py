@@ -70,6 +70,7 @@ class Bench:
         batch = len(subject.images)
         at: dict[str, Scalar] = {"batch": batch, "precision": self.job.plan.precision, "memory_format": self.job.plan.memory_format}
         at["mode"] = "compiled" if self.job.plan.compiled else "eager"
+        at["threads"] = torch.get_num_threads()
         seconds, method = subject.seconds, f"median of rounds of about {latency.ROUND_S} s, interleaved over models"
         per_s = {"value": batch / seconds.value, "low": batch / seconds.high, "high": batch / seconds.low}
         self.outcome.measurements.append(

@@ -14,12 +14,12 @@ Row = dict[str, Any]
 
 
 def percent(row: Row) -> str:
-    """`3.61 [2.1, 6.1]`, and how many of the runs left chance or diverged where not all went well."""
+    """`3.61 [2.1–6.1]`, and how many of the runs left chance or diverged where not all went well."""
     if math.isnan(row["test_error_pct"]):
         return "diverged" if row["diverged"] else "–"
     text = f"{row['test_error_pct']:.2f}"
     if not math.isnan(row["test_error_low_pct"]):
-        text += f" [{row['test_error_low_pct']:.1f}, {row['test_error_high_pct']:.1f}]"
+        text += f" [{row['test_error_low_pct']:.1f}–{row['test_error_high_pct']:.1f}]"
     if row["runs"] > 1:
         text += f" n={row['runs']}"
     return text if row["left_chance"] == row["runs"] else f"{text} ({row['left_chance']} of {row['runs']} left chance)"
