@@ -110,7 +110,7 @@ def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
     if isinstance(seeds, int):
         seeds = (seeds,)
     if not isinstance(seeds, str):
-        return _valid_seeds(tuple(seeds), seeds)
+        return _valid_seeds(tuple(dict.fromkeys(seeds)), seeds)
     parsed: list[int] = []
     for part in split_names(seeds):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import fnmatch
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
@@ -57,6 +58,17 @@ class Model:
         return zoo.get(self.name)
 
     @property
+    def head_kind(self) -> str:
+        """The classifier head in a word, as the knobs make it."""
+        return str(dict(self.knobs).get("head", self.spec.head_kind))
+
+    @property
+    def hints(self) -> zoo.TrainingHints:
+        """What it asks of a recipe; nothing where a knob makes the reason void."""
+        hints = self.spec.hints
+        return zoo.TrainingHints() if set(hints.unless.items()) & set(self.knobs) else hints
+
+    @property
     def native_input(self) -> Input:
         """The input of its paper, with the ten or thousand classes that go with it."""
         channels, size, _ = self.spec.input_shape
@@ -79,13 +91,12 @@ class Model:
     def snapshot(self, shape: Input) -> ModelSnapshot:
         """All that a Record keeps of the network."""
         spec = dataclasses.asdict(self.spec)
-        head_kind = dict(self.knobs).get("head", spec["head_kind"])
         return ModelSnapshot(
             label=self.label,
             name=self.name,
             knobs=dict(self.knobs),
             source_sha256=source_hash(self.name),
-            spec={**spec, "head_kind": head_kind},
+            spec={**spec, "head_kind": self.head_kind},
             **dataclasses.asdict(shape),
         )
 
@@ -135,20 +146,35 @@ def _with_knobs(spec: zoo.ModelSpec, assignments: list[str]) -> Model:
         value = next((valid for valid in spec.knobs.get(key, ()) if str(valid) == text), text)
         registry.check_knob(spec, key, value)
         knobs[key] = value
-    return Model(spec.name, tuple(sorted(knobs.items())))
+    defaults = inspect.signature(registry.builder(spec.name)).parameters
+    changed = {key: value for key, value in knobs.items() if value != defaults[key].default}
+    return Model(spec.name, tuple(sorted(changed.items())))
 
 
+@functools.cache
 def source_hash(name: str) -> str:
-    """SHA-256 of the code that builds a model: its family's file and the shared blocks.
+    """SHA-256 of the code that builds a model: its family's file and every file of the zoo that it draws on.
 
     Comments, docstrings and what is said in terms of the registry (specs, papers, hints) are left out: they change no network.
     """
     build = registry.builder(name)
     family = inspect.getsourcefile(getattr(build, "func", build))
     assert family is not None
-    files = (Path(family), Path(registry.__file__).with_name("_blocks.py"))
-    code = "\n".join(_code_only(ast.parse(file.read_text())) for file in files)
-    return hashlib.sha256(code.encode()).hexdigest()
+    fixed = sorted(getattr(build, "keywords", {}).items())
+    code = [_code_only(ast.parse(file.read_text())) for file in _files_behind(Path(family))]
+    return hashlib.sha256("\n".join([build.__name__ if not fixed else repr(fixed), *code]).encode()).hexdigest()
+
+
+def _files_behind(family: Path) -> list[Path]:
+    """The family's file and the files of its package that it imports, directly or not; the registry apart."""
+    found, ahead = [], [family]
+    while ahead:
+        file = ahead.pop(0)
+        found.append(file)
+        imports = (node.module or "" for node in ast.parse(file.read_text()).body if isinstance(node, ast.ImportFrom))
+        names = (module.removeprefix("zoo.") for module in imports if module.startswith("zoo.") and module != "zoo.registry")
+        ahead += [path for path in (family.with_name(f"{name}.py") for name in names) if path not in (*found, *ahead)]
+    return found
 
 
 def _code_only(tree: ast.Module) -> str:

@@ -6,24 +6,23 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
-
 from archbench import device as devices
-from archbench import models
+from archbench import environment, models
 from archbench.config import Settings
 from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of
 from archbench.data.dataset import parts
 from archbench.device import Device
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
-from archbench.execution import ExecutionPlan, choose_layout, missing_compiler, resolve_precision
+from archbench.execution import ExecutionPlan, choose_layout, missing_compiler, numerics, preserved_random_state, resolve_precision
 from archbench.job import DataPart, Job
 from archbench.measure import complexity
 from archbench.models import Input, Model
 from archbench.records.schema import Record
 from archbench.records.store import Store, settled
-from archbench.train import recipe as recipes
-from archbench.train.recipe import Recipe
+from archbench.training import checkpoint
+from archbench.training import recipe as recipes
+from archbench.training.recipe import Recipe
 
 PROFILE_S = 15.0  # what a profile takes on two cores, seen; only for the estimate
 EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
@@ -47,6 +46,7 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     for training in (True, False):
         resolve_precision(settings.precision, device, training)
     store.check_writable()
+    environment.git_state()  # as it is now, however long the run takes
     planner = Planner(settings, device, emit)
     jobs: list[Job] = []
     if "train" in kinds:
@@ -54,7 +54,7 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     if "profile" in kinds:
         jobs += planner.profile_jobs(chosen, with_data="train" in kinds or settings.dataset is not None)
     known = {} if settings.rerun else settled(store.load()[0])
-    open_jobs = [planner.laid_out(job) for job in jobs if job.key not in known]
+    open_jobs = [planner.laid_out(job, store) for job in jobs if job.key not in known]
     done = tuple(known[job.key] for job in jobs if job.key in known)
     return Plan(tuple(open_jobs), done, planner.datasets, sum(map(planner.seconds, open_jobs)))
 
@@ -68,7 +68,7 @@ class Planner:
         self.recipe: Recipe = recipes.load(settings.recipe)
         self.datasets: dict[int, Dataset] = {}
         self._loaded: Dataset | None = None
-        self._steps_s: dict[tuple[Model, Input], ExecutionPlan] = {}
+        self._chosen: dict[Model, ExecutionPlan] = {}
 
     def training_jobs(self, chosen: list[Model]) -> list[Job]:
         """A training for each model and seed."""
@@ -85,24 +85,33 @@ class Planner:
             jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun))
         return jobs
 
-    def laid_out(self, job: Job) -> Job:
-        """The job with the memory layout that is fastest for its model; profiles keep the plain one."""
+    def laid_out(self, job: Job, store: Store) -> Job:
+        """The job with the memory layout that is fastest for its model; a resumed one keeps its own, profiles the plain one."""
         if job.kind == "profile":
             return job
-        known = self._steps_s.get((job.model, job.shape))
-        if known is None:
+        kept = None if job.rerun else checkpoint.plan_of(store.checkpoint_path(job.key))
+        return dataclasses.replace(job, plan=ExecutionPlan(**kept) if kept else self._timed(job))
+
+    def _timed(self, job: Job) -> ExecutionPlan:
+        """The plan with its layout chosen, each model once. A model that cannot take a step keeps its plan, and its job will say why."""
+        if job.model not in self._chosen:
             self.emit(Notice(f"timing a few training steps of {job.model.label}"))
-            torch.manual_seed(0)
-            known = choose_layout(job.model.build(job.shape), job.shape.example(job.batch), self.device, job.plan)
-            self._steps_s[job.model, job.shape] = known
-        return dataclasses.replace(job, plan=known)
+            try:
+                with preserved_random_state(self.device), numerics(job.plan):
+                    network = job.model.build(job.shape)
+                    self._chosen[job.model] = choose_layout(network, job.shape.example(job.batch), self.device, job.plan)
+            except Exception as error:  # it becomes a Record when the job meets it again
+                self.emit(Notice(f"{job.model.label} cannot take a training step: {' '.join(str(error).split())[:200]}"))
+                self._chosen[job.model] = job.plan
+            self.device.release_memory()
+        return self._chosen[job.model]
 
     def seconds(self, job: Job) -> float:
         """About how long a job takes, from the steps that were timed."""
         if job.kind == "profile":
             return PROFILE_S
         assert job.training is not None and job.data is not None
-        step_s = job.plan.step_s[job.plan.memory_format]
+        step_s = job.plan.step_s.get(job.plan.memory_format, 0.0)
         steps = job.data.train_images // job.batch * job.training.epochs
         evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
         return step_s * (steps + EVALUATION_SHARE * evaluated / job.batch)
@@ -110,13 +119,13 @@ class Planner:
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
         dataset = self._dataset(shape.image_size)
         part = self._part(dataset, seed)
-        config = recipes.resolve(self.recipe, model.spec, dataset, self.settings)
+        config = recipes.resolve(self.recipe, model.hints, dataset, self.settings)
         if config.batch_size > part.train_images:
             raise ArchbenchError(
                 f"a batch of {config.batch_size} is larger than the {part.train_images} training images; --batch-size sets a smaller one"
             )
         plan = self._execution(resolve_precision(self.settings.precision, self.device, training=True))
-        return Job("train", model, shape, self.device, plan, config.batch_size, seed, config, part, self.settings.rerun)
+        return Job("train", model, shape, self.device, plan, config.batch_size, seed, config, self.recipe, part, self.settings.rerun)
 
     def _part(self, dataset: Dataset, seed: int) -> DataPart:
         limit, fraction, val = self.settings.limit_train, self.settings.train_fraction, self.settings.val_fraction
@@ -172,7 +181,7 @@ def count_all(names: tuple[str, ...]) -> list[dict[str, object]]:
                 "family": spec.family,
                 "year": spec.year,
                 "parents": list(spec.parents),
-                "head": dict(model.knobs).get("head", spec.head_kind),
+                "head": model.head_kind,
                 "input": "x".join(map(str, spec.input_shape)),
                 "params": counted.params,
                 "macs": counted.macs,

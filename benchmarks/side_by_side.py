@@ -29,8 +29,8 @@ from archbench.device import Device
 from archbench.events import ignore
 from archbench.execution import ExecutionPlan, choose_layout, resolve_precision
 from archbench.models import Input, Model
-from archbench.train import initial, recipe
-from archbench.train.loop import Stepper, Task, batches, make_optimizer
+from archbench.training import initial, recipe
+from archbench.training.loop import Stepper, Task, batches, make_optimizer
 
 CLASSES, WARM_UP = 10, 5
 CPU, SHAPE = Device("cpu"), Input(CLASSES, 3, 32)
@@ -86,7 +86,7 @@ def plain_turn(name: str, images: np.ndarray, labels: np.ndarray, batch: int) ->
 def archbench_turn(name: str, split: Split, batch: int, precision: str, compiled: bool) -> Turn:
     """Seconds that archbench's own loop takes for a number of steps, its layout chosen as in a run."""
     model, whole = Model(name), ImageSet("noise", split, split, tuple("abcdefghij"), True, "")
-    config = recipe.resolve(recipe.load("modern"), model.spec, whole, Settings.of(batch_size=batch))
+    config = recipe.resolve(recipe.load("modern"), model.hints, whole, Settings.of(batch_size=batch))
     plan = ExecutionPlan(precision=resolve_precision(precision, CPU, training=True), compiled=compiled)
     network = initial.build(model, SHAPE, config, seed=0)
     plan = choose_layout(network, SHAPE.example(batch), CPU, plan)

@@ -23,7 +23,7 @@ ALLOWED = {
     "config": {"errors"},
     "data": {"data", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
-    "train": {"train", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
+    "training": {"training", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
 }
 IN_DEPTH = [path for path in MODULES if "cli" not in path.parts and path.name not in ("__main__.py", "memory.py")]
 

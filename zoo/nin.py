@@ -39,6 +39,7 @@ NO_NORM_HINTS = TrainingHints(
     dropout_scale=0.1,
     init="he",
     start_alive=("features.class_maps",),
+    unless={"norm": "batch"},
     reason="without batch norm the ReLU over the class maps can die, and the loss then stays at ln(classes)",
 )
 
@@ -101,7 +102,7 @@ register(
         name="nin",
         title="NIN",
         family="nin",
-        year=2013,
+        year=2014,
         paper=NIN_PAPER,
         parents=("alexnet", "maxout"),
         takes="The idea itself: an MLP of 1x1 convolutions in each receptive field, and class maps read by their average.",
@@ -154,7 +155,7 @@ register(
         name="nin_tiny",
         title="NIN (tiny)",
         family="nin",
-        year=2013,
+        year=2014,
         paper=NIN_PAPER,
         parents=("nin",),
         takes="One whole mlpconv layer and the class maps; the depth of the others is cut.",

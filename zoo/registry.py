@@ -28,19 +28,20 @@ class ZooError(ValueError):
 
 @dataclass(frozen=True)
 class Paper:
-    """The publication of an architecture. `bibtex` is the whole entry; `arxiv` its number, where there is one."""
+    """The publication of an architecture. `bibtex` is the whole entry; `arxiv` or `doi` its number, where there is one."""
 
     title: str
     bibtex: str
     arxiv: str = ""
+    doi: str = ""
 
 
 @dataclass(frozen=True)
 class Published:
     """Counts that somebody else published, or that hand arithmetic gives; never our counter's.
 
-    `params` counts trainable parameters, `macs` multiply-adds at the spec's own input, `source` says where they stand and
-    `when` names the knobs and the input they hold for, if not the default ones.
+    `params` counts trainable parameters, `macs` multiply-adds at the spec's own input, `source` says where they stand; `knobs` and
+    `image_size` are what they hold for, if not the default network at its own size.
     """
 
     params: int
@@ -66,7 +67,7 @@ class TrainingHints:
 
     `lr` is a peak learning rate, `warmup_fraction` a share of the run, `clip_norm` the largest gradient norm, `dropout_scale` a factor
     on every dropout probability, `init` the initial weights ("default" or "he"), `start_alive` the names of layers whose weights and
-    bias start so that the ReLU behind them passes something on everywhere.
+    bias start so that the ReLU behind them passes something on everywhere, `unless` a knob with which none of this is needed.
     """
 
     lr: float | None = None
@@ -76,6 +77,7 @@ class TrainingHints:
     init: str | None = None
     start_alive: tuple[str, ...] = ()
     reason: str = ""
+    unless: Mapping[str, KnobValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class ModelSpec:
     claims: tuple[Claim, ...] = ()
     knobs: Mapping[str, tuple[KnobValue, ...]] = field(default_factory=dict)
     deviations: tuple[str, ...] = ()
-    hints: TrainingHints = TrainingHints()
+    hints: TrainingHints = field(default_factory=TrainingHints)
 
 
 _specs: dict[str, ModelSpec] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from archbench import environment
 from archbench.device import Device
 from archbench.execution import ExecutionPlan
 from archbench.models import Input, Model
-from archbench.records.schema import hash_of
-from archbench.train.recipe import TrainingConfig
+from archbench.records.schema import ModelSnapshot, hash_of
+from archbench.training.recipe import Recipe, TrainingConfig
 
 PROTOCOL = 1
 KEY_LENGTH = 16
@@ -35,7 +36,11 @@ class DataPart:
 
 @dataclass(frozen=True)
 class Job:
-    """What to do to which model on what. `batch` is that of training steps and of the throughput of a profile."""
+    """What to do to which model on what. `batch` is that of training steps and of the throughput of a profile.
+
+    `recipe` is what `training` was resolved from; snapshot, group and key are fixed when they are first read, so that an edit of the
+    source during a long run does not change them.
+    """
 
     kind: str
     model: Model
@@ -45,6 +50,7 @@ class Job:
     batch: int
     seed: int = 0
     training: TrainingConfig | None = None
+    recipe: Recipe | None = None
     data: DataPart | None = None
     rerun: bool = False
 
@@ -53,18 +59,23 @@ class Job:
         """How the job is called while it runs."""
         return f"{self.model.label} · seed {self.seed}" if self.kind == "train" else f"{self.model.label} · profile"
 
-    @property
+    @functools.cached_property
+    def snapshot(self) -> ModelSnapshot:
+        """What the Record keeps of the network."""
+        return self.model.snapshot(self.shape)
+
+    @functools.cached_property
     def group(self) -> str:
         """What runs that differ in the seed alone have in common."""
         return hash_of(self._identity())[:KEY_LENGTH]
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """What makes two runs the same run."""
         return hash_of({**self._identity(), "seed": self.seed})[:KEY_LENGTH]
 
     def _identity(self) -> dict[str, Any]:
-        snapshot = self.model.snapshot(self.shape)
+        snapshot = self.snapshot
         identity: dict[str, Any] = {
             "protocol": PROTOCOL,
             "kind": self.kind,
@@ -77,7 +88,8 @@ class Job:
             "device": self.device.kind,
         }
         if self.training is not None and self.data is not None:
-            return {**identity, "training": self.training.model_dump(), "data": dataclasses.asdict(self.data)}
+            training = self.training.model_dump(exclude={"hints"})
+            return {**identity, "training": training, "data": dataclasses.asdict(self.data)}
         return {
             **identity,
             "device_name": self.device.name,
@@ -92,6 +104,7 @@ class Job:
             "seed": self.seed,
             "batch": self.batch,
             "execution": self.plan.model_dump(),
+            "recipe": self.recipe.model_dump() if self.recipe else None,
             "training": self.training.model_dump() if self.training else None,
             "data": dataclasses.asdict(self.data) if self.data else None,
         }

@@ -46,7 +46,7 @@ def record(job: Job, outcome: Outcome, started: float) -> Record:
         failure=outcome.failure,
         created=datetime.now(UTC).isoformat(timespec="milliseconds"),
         duration_s=round(time.perf_counter() - started, 3),
-        model=job.model.snapshot(job.shape),
+        model=job.snapshot,
         config={**job.config(), **outcome.config},
         environment=environment.describe(job.device),
         measurements=tuple(outcome.measurements),

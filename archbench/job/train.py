@@ -16,21 +16,21 @@ from archbench.data import Dataset, Split
 from archbench.data.augment import Normaliser
 from archbench.data.dataset import parts, stratified
 from archbench.events import Finished, Listener, Started
-from archbench.execution import ExecutionPlan, numerics
+from archbench.execution import ExecutionPlan, numerics, preserved_random_state
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
 from archbench.records.store import Store
-from archbench.train import checkpoint, initial
-from archbench.train.evaluate import Predictions, predict
-from archbench.train.loop import Fit, Task, fit
+from archbench.training import checkpoint, initial
+from archbench.training.evaluate import Predictions, predict
+from archbench.training.loop import Fit, Task, fit
 
 
 def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     """Train once and test once; the Record says how it went. A KeyboardInterrupt passes through and leaves the last checkpoint."""
     started, outcome = time.perf_counter(), Outcome()
     try:
-        with numerics(job.plan):
+        with numerics(job.plan), preserved_random_state(job.device):
             _train(job, dataset, store, emit, outcome)
     except Exception as error:  # one model's failure costs the others nothing: it becomes a Record
         outcome.fail(error)
@@ -62,8 +62,8 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
         outcome.status = "diverged"
         outcome.failure = Failure(reason="diverged", message=f"the loss was not finite in epoch {len(result.curves['loss'])}")
     else:
-        test = predict(model, seen.test.to(device.torch), normalise, plan, device)
-        learned = predict(model, _same_size(train_split, len(seen.test)), normalise, plan, device)
+        test = predict(model, seen.test.to(device.torch), normalise, plan, device, job.batch)
+        learned = predict(model, _same_size(train_split, len(seen.test)), normalise, plan, device, job.batch)
         outcome.measurements[:0] = [_error_row("test", test), _error_row("train", learned)]
         outcome.warnings.extend(_at_chance(test))
         outcome.files.extend(_keep(store, job, model, test))

@@ -103,9 +103,9 @@ class Record(Strict):
 
 
 def seal(**fields: Any) -> Record:
-    """A Record with its id, from all its other fields."""
-    draft = Record(id="", **fields)
-    return draft.model_copy(update={"id": content_id(draft.model_dump(mode="json"))})
+    """A Record with its id, from all its other fields; just as it will be when it is read again."""
+    stored = json.loads(canonical(Record(id="", **fields).model_dump(mode="json")))
+    return Record.model_validate({**stored, "id": content_id(stored)})
 
 
 def content_id(stored: dict[str, Any]) -> str:

@@ -40,12 +40,14 @@ class TrainingConfig(Recipe):
     """A recipe resolved for one network and data set: every setting of a training. `hints` names what the network asked for and why."""
 
     start_alive: tuple[str, ...] = ()
+    start_alive_bias: float = 1.0
+    start_alive_weight_scale: float = 0.1
     hints: dict[str, Any] = Field(default_factory=dict)
 
 
 def names() -> list[str]:
     """Names of the shipped recipes."""
-    files = resources.files("archbench.train").joinpath("recipes").iterdir()
+    files = resources.files("archbench.training").joinpath("recipes").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
@@ -53,7 +55,7 @@ def load(name: str) -> Recipe:
     """A shipped recipe. Raises ArchbenchError for a name that is not known."""
     if name not in names():
         raise unknown("recipe", name, names())
-    text = resources.files("archbench.train").joinpath("recipes", f"{name}.toml").read_text()
+    text = resources.files("archbench.training").joinpath("recipes", f"{name}.toml").read_text()
     try:
         return Recipe.model_validate(tomllib.loads(text))
     except ValidationError as error:
@@ -61,9 +63,10 @@ def load(name: str) -> Recipe:
         raise ArchbenchError(f"recipe {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def resolve(recipe: Recipe, spec: zoo.ModelSpec, dataset: Dataset, settings: Settings) -> TrainingConfig:
+def resolve(recipe: Recipe, wishes: zoo.TrainingHints, dataset: Dataset, settings: Settings) -> TrainingConfig:
     """The settings of one training: the user's wish, else the data set's, else the network's hint, else the recipe's."""
-    hints = {key: value for key, value in vars(spec.hints).items() if value not in (None, (), "")}
+    hints = {key: value for key, value in vars(wishes).items() if value not in (None, (), "", {})}
+    hints.pop("unless", None)
     reason = hints.pop("reason", None)
     asked = {"epochs": settings.epochs or dataset.epochs, "batch_size": settings.batch_size or dataset.batch_size}
     return TrainingConfig(

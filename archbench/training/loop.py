@@ -20,12 +20,12 @@ from archbench.data.augment import Normaliser, translate_and_flip
 from archbench.device import Device
 from archbench.events import Epoch, Listener, Step
 from archbench.execution import LAYOUTS, ExecutionPlan
-from archbench.train.checkpoint import Checkpoint
-from archbench.train.evaluate import predict
-from archbench.train.recipe import TrainingConfig
+from archbench.training import seeds
+from archbench.training.checkpoint import Checkpoint
+from archbench.training.evaluate import predict
+from archbench.training.recipe import TrainingConfig
 
 REPORT_EVERY_S = 0.5
-EPOCH_STRIDE = 1_000_003  # a prime, so that (seed, epoch) pairs in use do not meet
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.SGD:
 
 def batches(task: Task, epoch: int, normalise: Normaliser) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The augmented batches of an epoch, in the order that the seed draws."""
-    generator = torch.Generator().manual_seed(task.seed * EPOCH_STRIDE + epoch)
+    generator = torch.Generator().manual_seed(seeds.derive(task.seed, "order", epoch))
     order = torch.randperm(len(task.train), generator=generator).to(task.device.torch)
     size = task.config.batch_size
     for step in range(task.steps_per_epoch):
@@ -112,6 +112,8 @@ def fit(
         result.resumed_from_step = first_epoch * task.steps_per_epoch
     forward = torch.compile(model, dynamic=False) if task.plan.compiled else model
     stepper = Stepper(model, forward, optimizer, task, emit)
+    if start is not None:
+        stepper.scaler.load_state_dict(start.scaler)
     for epoch in range(first_epoch, task.config.epochs):
         loss, seconds = stepper.epoch(epoch, normalise)
         images_per_s = task.steps_per_epoch * task.config.batch_size / seconds
@@ -121,11 +123,12 @@ def fit(
             return result
         error = None
         if task.validation is not None:
-            error = predict(model, task.validation, normalise, task.plan, task.device).error_pct.value
+            error = predict(model, task.validation, normalise, task.plan, task.device, task.config.batch_size).error_pct.value
             result.add(val_error_pct=error)
         emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
         if epoch + 1 < task.config.epochs:
-            keep(Checkpoint(key, epoch + 1, model.state_dict(), optimizer.state_dict(), result.curves, task.plan.model_dump()))
+            state = (model.state_dict(), optimizer.state_dict(), result.curves, task.plan.model_dump(), stepper.scaler.state_dict())
+            keep(Checkpoint(key, epoch + 1, *state))
     return result
 
 
@@ -141,7 +144,7 @@ class Stepper:
     def epoch(self, epoch: int, normalise: Normaliser) -> tuple[float, float]:
         """Mean loss of an epoch and its seconds; ends early, with a loss that is not finite, when one is seen."""
         task = self.task
-        torch.manual_seed(task.seed * EPOCH_STRIDE + epoch)
+        torch.manual_seed(seeds.derive(task.seed, "dropout", epoch))
         self.model.train()
         total = torch.zeros((), device=task.device.torch)
         begun = reported = time.perf_counter()

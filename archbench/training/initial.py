@@ -6,17 +6,18 @@ import torch
 from torch import nn
 
 from archbench.models import Input, Model
-from archbench.train.recipe import TrainingConfig
+from archbench.training import seeds
+from archbench.training.recipe import TrainingConfig
 
 
 def build(model: Model, shape: Input, config: TrainingConfig, seed: int) -> nn.Module:
     """The network with the weights that `seed` draws."""
-    torch.manual_seed(seed)
+    torch.manual_seed(seeds.derive(seed, "weights"))
     network = model.build(shape)
     if config.init == "he":
         network.apply(_he)
     for name in config.start_alive:
-        _start_alive(network, name)
+        _start_alive(network.get_submodule(name), config)
     for layer in network.modules():
         if isinstance(layer, nn.Dropout):
             layer.p *= config.dropout_scale
@@ -31,14 +32,14 @@ def _he(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _start_alive(network: nn.Module, name: str) -> None:
-    """Give the ReLU behind a layer something to pass on at every place: bias 1 and a tenth of the weights.
+def _start_alive(block: nn.Module, config: TrainingConfig) -> None:
+    """Give the ReLU at the end of a block something to pass on at every place: a positive bias and small weights.
 
-    The layer is the convolution or linear layer called `name`, or the last one inside it. With whole weights the sums over its inputs,
-    which are all positive, outweigh the bias, and some maps start at zero everywhere, where no gradient returns.
+    With whole weights the sums over its inputs, which are all positive, outweigh the bias, and some maps start at zero everywhere,
+    where no gradient returns.
     """
-    layers = [layer for layer in network.get_submodule(name).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    if layers and layers[-1].bias is not None:
-        nn.init.ones_(layers[-1].bias)
-        with torch.no_grad():
-            layers[-1].weight.mul_(0.1)
+    last = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d | nn.Linear)][-1]
+    assert last.bias is not None
+    nn.init.constant_(last.bias, config.start_alive_bias)
+    with torch.no_grad():
+        last.weight.mul_(config.start_alive_weight_scale)

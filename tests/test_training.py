@@ -20,9 +20,9 @@ from archbench.errors import ArchbenchError
 from archbench.events import Event, Notice, ignore
 from archbench.execution import ExecutionPlan, choose_layout, numerics, resolve_precision
 from archbench.models import Input, Model
-from archbench.train import checkpoint, initial, loop, recipe
-from archbench.train.evaluate import predict
-from archbench.train.recipe import TrainingConfig
+from archbench.training import checkpoint, initial, loop, recipe
+from archbench.training.evaluate import predict
+from archbench.training.recipe import TrainingConfig
 
 CPU = Device("cpu")
 
@@ -33,7 +33,7 @@ def digits() -> Dataset:
 
 
 def config(name: str, digits: Dataset, **settings: object) -> TrainingConfig:
-    return recipe.resolve(recipe.load("modern"), zoo.get(name), digits, Settings.of(**settings))
+    return recipe.resolve(recipe.load("modern"), Model(name).hints, digits, Settings.of(**settings))
 
 
 def test_the_users_wish_goes_before_the_data_sets_and_that_before_the_recipes(digits: Dataset) -> None:
@@ -160,7 +160,7 @@ def test_predictions_are_in_order_and_leave_the_mode_alone(digits: Dataset) -> N
     labels = torch.arange(10).repeat(3)
     split = Split(labels.to(torch.uint8).view(-1, 1, 1, 1), labels)
     model = Oracle().train()
-    said = predict(model, split, lambda images, layout: images.float(), ExecutionPlan(), CPU)
+    said = predict(model, split, lambda images, layout: images.float(), ExecutionPlan(), CPU, batch=7)
     assert said.predicted.equal(labels)
     assert said.error_pct.value == 0
     assert said.nll.max() < 1e-6
@@ -170,8 +170,9 @@ def test_predictions_are_in_order_and_leave_the_mode_alone(digits: Dataset) -> N
 def test_choosing_a_layout_touches_neither_weights_nor_norms_nor_random_state() -> None:
     network = zoo.create("resnet_bottleneck")
     before = {key: value.clone() for key, value in network.state_dict().items()}
+    images = torch.randn(4, 3, 32, 32)
     state = torch.random.get_rng_state()
-    plan = choose_layout(network, torch.randn(4, 3, 32, 32), CPU, ExecutionPlan())
+    plan = choose_layout(network, images, CPU, ExecutionPlan())
     assert set(plan.step_s) == {"contiguous", "channels_last"}
     assert plan.memory_format == min(plan.step_s, key=plan.step_s.__getitem__)
     assert torch.random.get_rng_state().equal(state)
@@ -247,12 +248,15 @@ def test_a_run_that_is_there_is_skipped_and_rerun_adds_another(tmp_path: Path) -
 def test_a_network_that_learned_nothing_is_ok_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import archbench
 
-    def blind(*arguments: object) -> nn.Module:
-        network = nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))
-        nn.init.zeros_(network[1].weight)
-        return network
+    class Blind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = nn.Parameter(torch.zeros(10))
 
-    monkeypatch.setattr(initial, "build", blind)
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.bias.expand(len(images), 10)
+
+    monkeypatch.setattr(initial, "build", lambda *arguments: Blind())
     record = archbench.train(models="alexnet", epochs=1, limit_train=32, batch_size=32, results=tmp_path)[0]
     assert record.status == "ok"
     assert [doubt.code for doubt in record.warnings] == ["at_chance"]

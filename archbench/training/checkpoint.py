@@ -28,6 +28,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
     curves: dict[str, list[float]]
     plan: dict[str, Any]
+    scaler: dict[str, Any]
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all."""
@@ -45,3 +46,12 @@ def load(path: Path, key: str) -> Checkpoint | None:
     if not isinstance(stored, dict) or stored.pop("format", None) != FORMAT or stored.get("key") != key:
         raise ArchbenchError(f"the checkpoint {path} belongs to another run or version; --rerun starts over")
     return Checkpoint(**stored)
+
+
+def plan_of(path: Path) -> dict[str, Any] | None:
+    """The execution plan that a checkpoint keeps; None where there is no checkpoint or it cannot be read."""
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return dict(stored["plan"])
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError):
+        return None

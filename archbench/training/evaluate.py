@@ -14,8 +14,6 @@ from archbench.device import Device
 from archbench.execution import LAYOUTS, ExecutionPlan
 from archbench.stats import Interval, wilson
 
-BATCH = 500
-
 
 @dataclass(frozen=True)
 class Predictions:
@@ -32,12 +30,12 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, split: Split, normalise: Normaliser, plan: ExecutionPlan, device: Device) -> Predictions:
+def predict(model: nn.Module, split: Split, normalise: Normaliser, plan: ExecutionPlan, device: Device, batch: int) -> Predictions:
     """Predictions for a resident split, in evaluation mode, in order, without augmentation."""
     was_training = model.training
     model.eval()
     predicted, losses = [], []
-    for images, labels in zip(split.images.split(BATCH), split.labels.split(BATCH), strict=True):
+    for images, labels in zip(split.images.split(batch), split.labels.split(batch), strict=True):
         with plan.autocast(device):
             logits = model(normalise(images, LAYOUTS[plan.memory_format]))
         predicted.append(logits.argmax(1))
