@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +41,37 @@ def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
 
 
 def load(results: str | Path = Settings.results) -> list[Record]:
-    """All Records of a results folder that can be read, oldest first."""
-    return Store(Path(results)).load()[0]
+    """All Records of a results folder, oldest first; a UserWarning names each that cannot be read."""
+    records, problems = Store(Path(results)).load()
+    for problem in problems:
+        warnings.warn(problem, stacklevel=2)
+    return records
+
+
+def list_models(models: str | Iterable[str] = "all") -> list[dict[str, Any]]:
+    """Models with what their specs say and their counts at their own input, by year."""
+    from archbench.measure import complexity
+    from archbench.models import parse
+
+    rows = []
+    for model in parse(Settings.of(models=models).models):
+        spec, counted = model.spec, complexity.count(model, model.native_input)
+        rows.append(
+            {
+                "name": model.label,
+                "title": spec.title,
+                "family": spec.family,
+                "year": spec.year,
+                "parents": list(spec.parents),
+                "head": model.head_kind,
+                "input": "x".join(map(str, spec.input_shape)),
+                "params": counted.params,
+                "macs": counted.macs,
+                "aliases": list(spec.aliases),
+                "knobs": {key: list(values) for key, values in spec.knobs.items()},
+            }
+        )
+    return rows
 
 
 @dataclass(frozen=True)
@@ -57,6 +88,8 @@ class Executed:
 
 def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
     """Plan and carry out; `announce` is called with the plan before the work begins."""
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
     from archbench import plan as planning
     from archbench.engines import local
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,6 +35,20 @@ class Device:
         if self.kind == "cuda":
             return torch.cuda.get_device_name(self.index)
         return _processor_name()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What else the device says of itself: memory, compute capability, CUDA and cuDNN on a GPU; nothing on a CPU."""
+        if self.kind != "cuda":
+            return {}
+        properties = torch.cuda.get_device_properties(self.index)
+        return {
+            "memory_bytes": properties.total_memory,
+            "capability": f"{properties.major}.{properties.minor}",
+            "multiprocessors": properties.multi_processor_count,
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+        }
 
     def synchronise(self) -> None:
         """Wait until all that was asked of the device is done."""
@@ -62,6 +77,10 @@ class Device:
     def has_allocator_peak(self) -> bool:
         """Whether the device's allocator knows its peak; if not, a process of its own is measured."""
         return self.kind == "cuda"
+
+    def allocated_bytes(self) -> int:
+        """Bytes allocated on the device now (CUDA only)."""
+        return torch.cuda.memory_allocated(self.index)
 
     def allocator_peak_bytes(self, call: Callable[[], object]) -> int:
         """Largest number of bytes allocated on the device while a call runs (CUDA only)."""

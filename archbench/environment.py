@@ -26,19 +26,32 @@ def describe(device: Device) -> dict[str, Any]:
         "python": platform.python_version(),
         "os": f"{platform.system()} {platform.machine()}",
         "libraries": library_versions(),
-        "cpu": Device("cpu").name,
-        "cores": os.cpu_count(),
+        "cpu": {"name": Device("cpu").name, "cores": os.cpu_count(), "usable_cores": usable_cores(), **cpu_clock()},
         "memory_bytes": memory_bytes(),
-        "device": {"kind": device.kind, "name": device.name},
+        "device": {"kind": device.kind, "name": device.name, **device.facts},
         "threads": torch.get_num_threads(),
+        "interop_threads": torch.get_num_interop_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cuda": torch.version.cuda if device.kind == "cuda" else None,
     }
 
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that can move a figure."""
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def usable_cores() -> int | None:
+    """Cores that this process may use, where the system tells; fewer than the machine has under taskset or in a container."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def cpu_clock() -> dict[str, Any]:
+    """The governor and the highest clock of the first core in Hz, where Linux tells."""
+    folder = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+    governor, highest = folder / "scaling_governor", folder / "cpuinfo_max_freq"
+    if not (governor.exists() and highest.exists()):
+        return {}
+    return {"governor": governor.read_text().strip(), "max_hz": 1000 * int(highest.read_text())}
 
 
 def memory_bytes() -> int | None:

@@ -10,6 +10,10 @@ class ArchbenchError(Exception):
     """A mistake that the user can mend; its message is one line that says what is wrong and what would be right."""
 
 
+class StorageError(ArchbenchError):
+    """A results folder that cannot be written, or a full disk: no run can leave a Record, so none goes on."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ArchbenchError:
     """The error for a name that is not in a list, with the nearest name that is."""
     known = list(known)

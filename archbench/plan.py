@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from archbench import device as devices
 from archbench import environment, models
 from archbench.config import Settings
-from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of
+from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of, suggested
 from archbench.data.dataset import parts
 from archbench.device import Device
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
 from archbench.execution import ExecutionPlan, choose_layout, missing_compiler, numerics, preserved_random_state, resolve_precision
 from archbench.job import DataPart, Job
-from archbench.measure import complexity
 from archbench.models import Input, Model
 from archbench.records.schema import Record
 from archbench.records.store import Store, settled
@@ -81,7 +80,8 @@ class Planner:
         jobs = []
         for model in chosen:
             shape = self._shape(model, shape_of(self.request)) if with_data else self._own_shape(model)
-            plan = self._execution(resolve_precision(self.settings.precision, self.device, training=False))
+            precision = resolve_precision(self.settings.precision, self.device, training=False)
+            plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
             jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun))
         return jobs
 
@@ -119,7 +119,7 @@ class Planner:
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
         dataset = self._dataset(shape.image_size)
         part = self._part(dataset, seed)
-        config = recipes.resolve(self.recipe, model.hints, dataset, self.settings)
+        config = recipes.resolve(self.recipe, model.hints, dataset.mirror_safe, self.settings)
         if config.batch_size > part.train_images:
             raise ArchbenchError(
                 f"a batch of {config.batch_size} is larger than the {part.train_images} training images; --batch-size sets a smaller one"
@@ -140,8 +140,7 @@ class Planner:
         return ExecutionPlan(precision=precision, compiled=compiled, deterministic=self.settings.deterministic)
 
     def _batch(self) -> int:
-        dataset_batch = self._dataset(shape_of(self.request).size).batch_size if self._loaded else None
-        return self.settings.batch_size or dataset_batch or self.recipe.batch_size
+        return self.settings.batch_size or suggested(self.request)[0] or self.recipe.batch_size
 
     def _dataset(self, size: int) -> Dataset:
         """The data set at an image size; 28x28 sets are padded, others resized."""
@@ -167,26 +166,3 @@ class Planner:
         shape = Input(native.num_classes, native.in_channels, self.settings.image_size or native.image_size)
         model.check(shape)
         return shape
-
-
-def count_all(names: tuple[str, ...]) -> list[dict[str, object]]:
-    """Name, title, family, year, parents, head and counts of models at their own input: what `archbench list` shows."""
-    rows: list[dict[str, object]] = []
-    for model in models.parse(names):
-        spec, counted = model.spec, complexity.count(model, model.native_input)
-        rows.append(
-            {
-                "name": model.label,
-                "title": spec.title,
-                "family": spec.family,
-                "year": spec.year,
-                "parents": list(spec.parents),
-                "head": model.head_kind,
-                "input": "x".join(map(str, spec.input_shape)),
-                "params": counted.params,
-                "macs": counted.macs,
-                "aliases": list(spec.aliases),
-                "knobs": {key: list(values) for key, values in spec.knobs.items()},
-            }
-        )
-    return rows

@@ -24,7 +24,6 @@ import zoo
 from archbench.config import Settings
 from archbench.data import Split
 from archbench.data.augment import Normaliser
-from archbench.data.dataset import Dataset as ImageSet
 from archbench.device import Device
 from archbench.events import ignore
 from archbench.execution import ExecutionPlan, choose_layout, resolve_precision
@@ -85,8 +84,8 @@ def plain_turn(name: str, images: np.ndarray, labels: np.ndarray, batch: int) ->
 
 def archbench_turn(name: str, split: Split, batch: int, precision: str, compiled: bool) -> Turn:
     """Seconds that archbench's own loop takes for a number of steps, its layout chosen as in a run."""
-    model, whole = Model(name), ImageSet("noise", split, split, tuple("abcdefghij"), True, "")
-    config = recipe.resolve(recipe.load("modern"), model.hints, whole, Settings.of(batch_size=batch))
+    model = Model(name)
+    config = recipe.resolve(recipe.load("modern"), model.hints, mirror_safe=True, settings=Settings.of(batch_size=batch))
     plan = ExecutionPlan(precision=resolve_precision(precision, CPU, training=True), compiled=compiled)
     network = initial.build(model, SHAPE, config, seed=0)
     plan = choose_layout(network, SHAPE.example(batch), CPU, plan)

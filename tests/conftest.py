@@ -50,7 +50,7 @@ def class_folders(tmp_path: Path) -> Path:
 def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pct: float | None = 10.0, **changes: object) -> Record:
     """A Record as a run would leave it, with figures of our choosing."""
     data = {"name": "digits", "fingerprint": "f", "train_images": 1437, "test_images": 360, "train_fraction": 1.0, "val_fraction": 0.0}
-    execution = {"precision": "fp32", "compiled": False, "memory_format": "contiguous"}
+    execution = {"precision": "fp32", "compiled": False, "deterministic": False, "memory_format": "contiguous"}
     training = {"name": "modern", "epochs": 8} if kind == "train" else None
     rows = [Measurement(name="test_error_pct", value=error_pct, low=7.3, high=13.5, n=360, method="wilson")] if kind == "train" else []
     fields: dict[str, object] = {
@@ -70,7 +70,15 @@ def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pc
             image_size=32,
             spec={"title": model.upper(), "year": 2013, "head_kind": "gap"},
         ),
-        "config": {"protocol": 1, "seed": seed, "batch": 32, "execution": execution, "training": training, "data": data},
+        "config": {
+            "protocol": 1,
+            "seed": seed,
+            "batch": 32,
+            "execution": execution,
+            "recipe": {"name": "modern"},
+            "training": training,
+            "data": data,
+        },
         "environment": {
             "archbench": "0.1.0",
             "libraries": {"torch": "2.9"},

@@ -43,6 +43,8 @@ def tally(module: nn.Module, *shape: int, head: nn.Module | None = None) -> Tall
         (nn.Conv2d(8, 8, 3, padding=1, groups=8), (1, 8, 4, 4), "depthwise", 8 * 16 * 9, 8 * 16),
         # four groups of two input maps
         (nn.Conv2d(8, 16, 3, padding=1, groups=4), (1, 8, 4, 4), "grouped_conv", 16 * 16 * 2 * 9, 16 * 16),
+        # 1x1 in groups looks at no neighbour: not depthwise
+        (nn.Conv2d(8, 8, 1, groups=8), (1, 8, 4, 4), "grouped_conv", 8 * 16, 8 * 16),
         # transposed: each of 3x4x4 inputs goes to 16 maps x 2x2 places
         (nn.ConvTranspose2d(3, 16, 2, stride=2), (1, 3, 4, 4), "dense_conv", 3 * 16 * 16 * 4, 16 * 64),
         # a linear layer that is not the head

@@ -33,7 +33,7 @@ def digits() -> Dataset:
 
 
 def config(name: str, digits: Dataset, **settings: object) -> TrainingConfig:
-    return recipe.resolve(recipe.load("modern"), Model(name).hints, digits, Settings.of(**settings))
+    return recipe.resolve(recipe.load("modern"), Model(name).hints, digits.mirror_safe, Settings.of(**settings))
 
 
 def test_the_users_wish_goes_before_the_data_sets_and_that_before_the_recipes(digits: Dataset) -> None:

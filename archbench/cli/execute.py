@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 def execute(request: Request, kinds: tuple[str, ...]) -> None:
     """Carry out a request; exit status 1 when a run failed."""
     settings = Settings.of(**request.settings)
-    if settings.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
 
     from archbench import api
     from archbench.cli import view

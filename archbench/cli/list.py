@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from archbench.cli.options import JSON
-from archbench.config import split_names
 
 
 def command(
@@ -15,10 +14,10 @@ def command(
     json: JSON = False,
 ) -> None:
     """List models with their counts at their own input."""
+    from archbench.api import list_models
     from archbench.cli import view
-    from archbench.plan import count_all
 
-    rows = count_all(split_names(models))
+    rows = list_models(models)
     if json:
         view.print_json(rows)
     else:

@@ -15,10 +15,10 @@ import typer
 
 from archbench.config import Settings
 
-MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "compile", "results", "rerun", "batch_size")
-DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction")
-TRAINING = ("recipe", "epochs", "seeds", "deterministic")
-FLAG_PAIRS = {"rerun": "--rerun/--resume"}
+MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "rerun", "batch_size")
+DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip")
+TRAINING = ("recipe", "epochs", "seeds", "compile", "deterministic")
+FLAG_PAIRS = {"rerun": "--rerun/--resume", "flip": "--flip/--no-flip"}
 JSON = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout; all else goes to stderr")]
 QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
 

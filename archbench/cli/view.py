@@ -130,7 +130,7 @@ def print_tables(made: Sequence[Table]) -> None:
         out.print(Text(f"\n{table.caption}", style="bold"))
         out.print(_rich(formats.cells(table).to_dict("list")))  # type: ignore[arg-type]
         out.print()
-        for note in (*table.notes, formats.LEGEND):
+        for note in table.notes:
             out.print(Text(f"· {note}", style="dim"))
 
 
@@ -167,11 +167,19 @@ def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     records = list(records)
     frame = results.frame(records).rename(columns={"model": "name"})
     failed = [
-        {"name": record.model.label, "kind": record.kind, "status": record.status, "failure": record.failure.message}
+        {
+            "name": record.model.label,
+            "params": results.value(record, "params"),
+            "macs": results.value(record, "macs"),
+            "kind": record.kind,
+            "status": record.status,
+            "failure": record.failure.message,
+        }
         for record in records
         if record.failure is not None and record.status != "diverged"
     ]
-    return [{str(key): _plain(str(key), value) for key, value in row.items()} for row in frame.to_dict("records")] + failed
+    found: list[dict[Any, Any]] = [*frame.to_dict("records"), *failed]
+    return [{str(key): _plain(str(key), value) for key, value in row.items()} for row in found]
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Image sets: a name becomes images and labels in memory, with a fingerprint."""
 
 from archbench.data.dataset import Dataset, Shape, Split
-from archbench.data.sources import DataRequest, load, request, shape_of
+from archbench.data.sources import DataRequest, load, request, shape_of, suggested
 
-__all__ = ["DataRequest", "Dataset", "Shape", "Split", "load", "request", "shape_of"]
+__all__ = ["DataRequest", "Dataset", "Shape", "Split", "load", "request", "shape_of", "suggested"]

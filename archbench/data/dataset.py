@@ -49,7 +49,7 @@ class Shape:
 class Dataset:
     """A training and a test split. `mirror_safe` says that a mirror image keeps its class.
 
-    `batch_size` and `epochs` are what the set asks for in place of a recipe's own; `skipped` counts files that could not be read.
+    `skipped` counts files that could not be read.
     """
 
     name: str
@@ -58,8 +58,6 @@ class Dataset:
     class_names: tuple[str, ...]
     mirror_safe: bool
     fingerprint: str
-    batch_size: int | None = None
-    epochs: int | None = None
     skipped: int = 0
 
     @property

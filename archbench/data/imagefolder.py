@@ -31,16 +31,19 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Listing:
-    """The image files of one split and their labels."""
+    """The image files of one split and their labels; `others` counts files that are no images by their suffix."""
 
     files: tuple[Path, ...]
     labels: tuple[int, ...]
+    others: int
 
 
 def load(name: str, folder: Path, size: int, skip_broken: bool, cache_root: Path, emit: Listener) -> Dataset:
     """The folder's images as RGB, `size` x `size`. Raises ArchbenchError that names the folder or file at fault."""
     classes = class_folders(folder)
     listings = {split: _listing(path, classes) for split, path in _split_folders(folder).items()}
+    if others := sum(listing.others for listing in listings.values()):
+        emit(Notice(f"{name}: {others} files are no images by their suffix and are left out"))
     cache = cache_root / "imagefolder" / f"{_cache_key(folder, listings, size, skip_broken)}.npz"
     arrays = _cached(cache) or _decode_and_cache(name, listings, size, skip_broken, cache, emit)
     train, test = (Split(torch.from_numpy(arrays[f"{split}_images"]), torch.from_numpy(arrays[f"{split}_labels"])) for split in listings)
@@ -74,13 +77,16 @@ def _split_folders(folder: Path) -> dict[str, Path]:
 def _listing(split: Path, classes: tuple[str, ...]) -> Listing:
     files: list[Path] = []
     labels: list[int] = []
+    others = 0
     for label, name in enumerate(classes):
-        found = sorted(path for path in _walk(split / name) if path.suffix.lower() in SUFFIXES)
+        present = list(_walk(split / name))
+        found = sorted(path for path in present if path.suffix.lower() in SUFFIXES)
+        others += len(present) - len(found)
         if not found:
             raise ArchbenchError(f"{split / name} has no image ({', '.join(sorted(SUFFIXES))})")
         files.extend(found)
         labels.extend([label] * len(found))
-    return Listing(tuple(files), tuple(labels))
+    return Listing(tuple(files), tuple(labels), others)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -139,7 +145,8 @@ def _decode_and_cache(name: str, listings: dict[str, Listing], size: int, skip_b
 def _decode_all(what: str, files: tuple[Path, ...], size: int, emit: Listener) -> list[Pixels | str]:
     """Each image as uint8 `(3, size, size)`, or the reason why it cannot be read."""
     results: list[Pixels | str] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
         for result in pool.map(lambda path: _decode(path, size), files, chunksize=64):
             results.append(result)
             if len(results) % REPORT_EVERY == 0 or len(results) == len(files):
@@ -149,8 +156,7 @@ def _decode_all(what: str, files: tuple[Path, ...], size: int, emit: Listener) -
 
 def _decode(path: Path, size: int) -> Pixels | str:
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
+        with Image.open(path) as image:
             fitted = ImageOps.fit(_as_rgb(image), (size, size), Image.Resampling.BILINEAR)
         return np.asarray(fitted).transpose(2, 0, 1)
     except Image.DecompressionBombError:
@@ -163,8 +169,8 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     """Upright RGB: transparency over white, 16-bit grey to 8 bits, palettes and CMYK converted."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float64)
-        image = Image.fromarray((values / 256 if values.max() > 255 else values).clip(0, 255).astype(np.uint8))
+        values = np.asarray(image, dtype=np.float64) / (256 if image.mode.startswith("I") else 1)
+        image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -174,4 +180,6 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 def _reason(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return "the file is empty"
-    return "not an image, or damaged" if "cannot identify" in str(error) else str(error).splitlines()[0]
+    if "cannot identify" in str(error):
+        return "not an image, or damaged"
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from archbench.data import imagefolder
 from archbench.data.dataset import Dataset, Shape, Split, fingerprint
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener
+from archbench.records.store import write_atomically
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 DIGITS_TEST = 360
@@ -37,10 +39,12 @@ class DataRequest:
 
 @dataclass(frozen=True)
 class Source:
-    """A named data set: its shape, and how it is loaded."""
+    """A named data set: its shape, how it is loaded, and the batch and epochs it asks for in place of a recipe's own."""
 
     shape: Shape
     load: Callable[[DataRequest], Dataset]
+    batch_size: int | None = None
+    epochs: int | None = None
 
 
 def request(settings: Settings) -> DataRequest:
@@ -50,6 +54,10 @@ def request(settings: Settings) -> DataRequest:
     if not equals:
         name, source = "", text
     kind, _, folder = source.partition(":")
+    if equals and name in SOURCES:
+        raise ArchbenchError(
+            f"--dataset: {name} is the name of a known data set; call your folder something else, as in my-{name}={source}"
+        )
     if kind == "imagefolder":
         if not folder:
             raise ArchbenchError("--dataset imagefolder needs a folder: imagefolder:DIR or NAME=imagefolder:DIR")
@@ -69,6 +77,12 @@ def shape_of(wanted: DataRequest) -> Shape:
     if wanted.folder is not None:
         return Shape(len(imagefolder.class_folders(wanted.folder)), 3, wanted.image_size or imagefolder.DEFAULT_SIZE)
     return SOURCES[wanted.source].shape
+
+
+def suggested(wanted: DataRequest) -> tuple[int | None, int | None]:
+    """Batch size and epochs that a data set asks for; None leaves the recipe's."""
+    source = SOURCES.get(wanted.source)
+    return (source.batch_size, source.epochs) if source else (None, None)
 
 
 def load(wanted: DataRequest, emit: Listener) -> Dataset:
@@ -98,8 +112,6 @@ def _digits(wanted: DataRequest) -> Dataset:
         whole.take(torch.from_numpy(np.sort(test))),
         tuple(map(str, range(10))),
         mirror_safe=False,
-        batch_size=32,
-        epochs=8,
     )
 
 
@@ -114,8 +126,9 @@ def _torchvision(name: str, class_name: str, mirror_safe: bool) -> Callable[[Dat
             train, test = (kind(str(wanted.root), train=train, download=wanted.download) for train in (True, False))
         except RuntimeError:
             raise ArchbenchError(_how_to_get(name, wanted.root)) from None
-        except OSError as error:
-            raise ArchbenchError(f"{name} could not be fetched to {wanted.root}: {error}") from None
+        except (OSError, ValueError, EOFError) as error:
+            doing = "fetched to" if wanted.download else "read from"
+            raise ArchbenchError(f"{name} could not be {doing} {wanted.root}: {error}") from None
         return _dataset(name, _split(train), _split(test), tuple(train.classes), mirror_safe)
 
     return load_splits
@@ -129,12 +142,15 @@ def _how_to_get(name: str, root: Path) -> str:
 def _fashion_mnist(wanted: DataRequest) -> Dataset:
     """Fashion-MNIST from torchvision's folder, or from the files of Debian's package, which are unpacked into it."""
     raw = wanted.root / "FashionMNIST" / "raw"
-    if DEBIAN_FASHION_MNIST.is_dir() and not raw.is_dir():
-        raw.mkdir(parents=True, exist_ok=True)
-        for packed in DEBIAN_FASHION_MNIST.glob("*.gz"):
-            with gzip.open(packed) as source, (raw / packed.stem).open("wb") as target:
-                shutil.copyfileobj(source, target)
+    for packed in DEBIAN_FASHION_MNIST.glob("*.gz"):
+        if not (raw / packed.stem).exists():
+            write_atomically(raw / packed.stem, functools.partial(_unpack, packed))
     return _torchvision("fashion_mnist", "FashionMNIST", mirror_safe=True)(wanted)
+
+
+def _unpack(packed: Path, target: IO[bytes]) -> None:
+    with gzip.open(packed) as source:
+        shutil.copyfileobj(source, target)
 
 
 def _split(torchvision_set: Any) -> Split:
@@ -150,15 +166,12 @@ def _dataset(
     test: Split,
     class_names: tuple[str, ...],
     mirror_safe: bool,
-    batch_size: int | None = None,
-    epochs: int | None = None,
 ) -> Dataset:
-    mark = fingerprint(train, test, class_names)
-    return Dataset(name, train, test, class_names, mirror_safe, mark, batch_size, epochs)
+    return Dataset(name, train, test, class_names, mirror_safe, fingerprint(train, test, class_names))
 
 
 SOURCES = {
-    "digits": Source(Shape(10, 1, 32), _digits),
+    "digits": Source(Shape(10, 1, 32), _digits, batch_size=32, epochs=8),
     "fashion_mnist": Source(Shape(10, 1, 28), _fashion_mnist),
     "cifar10": Source(Shape(10, 3, 32), _torchvision("cifar10", "CIFAR10", mirror_safe=True)),
     "cifar100": Source(Shape(100, 3, 32), _torchvision("cifar100", "CIFAR100", mirror_safe=True)),

@@ -8,11 +8,14 @@ from archbench.events import Listener
 from archbench.job import profile, train
 from archbench.plan import Plan
 from archbench.records.schema import Record
-from archbench.records.store import Store
+from archbench.records.store import SETTLED, Store
 
 
 def execute(plan: Plan, store: Store, emit: Listener) -> Iterator[Record]:
-    """A Record for each Job, saved before it is given out. Raises ArchbenchError when a Record cannot be saved."""
+    """A Record for each Job, saved before it is given out; only then does its checkpoint go.
+
+    Raises StorageError when a Record cannot be saved.
+    """
     for job in plan.jobs:
         if job.kind == "train":
             yield _saved(train(job, plan.datasets[job.shape.image_size], store, emit), store)
@@ -24,4 +27,6 @@ def execute(plan: Plan, store: Store, emit: Listener) -> Iterator[Record]:
 
 def _saved(record: Record, store: Store) -> Record:
     store.save(record)
+    if record.status in SETTLED:
+        store.checkpoint_path(record.key).unlink(missing_ok=True)
     return record

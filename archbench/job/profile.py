@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from archbench.events import Finished, Listener, Notice, Started, Step
-from archbench.execution import numerics
+from archbench.execution import numerics, preserved_random_state
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.measure import complexity, latency, memory
@@ -26,12 +26,16 @@ def profile(jobs: Sequence[Job], emit: Listener) -> Iterator[Record]:
     benches = [Bench(job, emit) for job in jobs]
     for step in (Bench.build, Bench.count):
         _each(benches, step)
-    with numerics(jobs[0].plan):
+    with numerics(jobs[0].plan), preserved_random_state(jobs[0].device):
         _time(benches, 1, LATENCY_LIMIT_S)
         if jobs[0].batch > 1:
             _time(benches, jobs[0].batch, THROUGHPUT_LIMIT_S)
     for bench in benches:
-        _each([bench], Bench.measure_memory)
+        bench.network = None  # the memory of one is measured with none of the others on the device
+    for bench in benches:
+        bench.job.device.release_memory()
+        with numerics(bench.job.plan):
+            _each([bench], Bench.measure_memory)
         finished = record(bench.job, bench.outcome, started)
         emit(Finished(bench.job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
         yield finished
@@ -46,8 +50,9 @@ class Bench:
         self.steps = 0
 
     def build(self) -> None:
-        torch.manual_seed(self.job.seed)
-        self.network = self.job.model.build(self.job.shape)
+        with preserved_random_state(self.job.device):
+            torch.manual_seed(self.job.seed)
+            self.network = self.job.model.build(self.job.shape)
 
     def count(self) -> None:
         counted = complexity.count(self.job.model, self.job.shape)
@@ -69,14 +74,14 @@ class Bench:
             return
         batch = len(subject.images)
         at: dict[str, Scalar] = {"batch": batch, "precision": self.job.plan.precision, "memory_format": self.job.plan.memory_format}
-        at["mode"] = "compiled" if self.job.plan.compiled else "eager"
+        at["mode"] = "eager"
         at["threads"] = torch.get_num_threads()
         seconds, method = subject.seconds, f"median of rounds of about {latency.ROUND_S} s, interleaved over models"
         per_s = {"value": batch / seconds.value, "low": batch / seconds.high, "high": batch / seconds.low}
         self.outcome.measurements.append(
             Measurement(name="latency_s", value=seconds.value, low=seconds.low, high=seconds.high, n=seconds.n, method=method, at=at)
         )
-        if batch > 1:
+        if batch == self.job.batch:
             self.outcome.measurements.append(Measurement(name="infer_images_per_s", n=seconds.n, method=method, at=at, **per_s))
         self.outcome.samples[f"latency_s_batch{batch}"] = {"calls": subject.samples, "rounds": subject.rounds}
         if not subject.settled:
@@ -86,7 +91,6 @@ class Bench:
     def measure_memory(self) -> None:
         batch = self.job.batch
         at: dict[str, Scalar] = {"batch": batch, "precision": "fp32"}
-        self.network = None
         peaks = memory.peaks(self.job.model, self.job.shape, batch, self.job.device)
         method = "largest resident size of a process of its own, less what it had before the network"
         method = "CUDA allocator" if self.job.device.has_allocator_peak else method

@@ -15,6 +15,7 @@ import torch
 from archbench.data import Dataset, Split
 from archbench.data.augment import Normaliser
 from archbench.data.dataset import parts, stratified
+from archbench.errors import StorageError
 from archbench.events import Finished, Listener, Started
 from archbench.execution import ExecutionPlan, numerics, preserved_random_state
 from archbench.job.base import Job
@@ -32,6 +33,8 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     try:
         with numerics(job.plan), preserved_random_state(job.device):
             _train(job, dataset, store, emit, outcome)
+    except StorageError:
+        raise
     except Exception as error:  # one model's failure costs the others nothing: it becomes a Record
         outcome.fail(error)
     job.device.release_memory()
@@ -50,6 +53,8 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     seen = parts(dataset, job.seed, job.data.limit_train, job.data.train_fraction, job.data.val_fraction)
     train_split, device = seen.train.to(job.device.torch), job.device
     validation = seen.validation.to(device.torch) if seen.validation else None
+    if plan.compiled:
+        torch.compiler.reset()  # graphs of earlier models count towards a limit beyond which this one would run eager
     model = plan.place(initial.build(job.model, job.shape, job.training, job.seed), device)
     normalise = Normaliser(train_split.images)
     task = Task(job.label, job.training, plan, device, job.seed, train_split, validation)
@@ -67,7 +72,6 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
         outcome.measurements[:0] = [_error_row("test", test), _error_row("train", learned)]
         outcome.warnings.extend(_at_chance(test))
         outcome.files.extend(_keep(store, job, model, test))
-    path.unlink(missing_ok=True)
 
 
 def _same_size(split: Split, n: int) -> Split:
@@ -85,12 +89,14 @@ def _error_row(split: str, predictions: Predictions) -> Measurement:
 
 
 def _training_speed(task: Task, result: Fit) -> Measurement:
-    seconds = result.curves["epoch_s"]
-    images = task.steps_per_epoch * task.config.batch_size
+    """Images/s over whole epochs; the first is left out where it holds the compiling and others follow."""
+    rates = result.curves["images_per_s"]
+    if task.plan.compiled and len(rates) > 1 and not result.resumed_from_step:
+        rates = rates[1:]
     return Measurement(
         name="train_images_per_s",
-        value=images / statistics.median(seconds),
-        n=len(seconds),
+        value=statistics.median(rates),
+        n=len(rates),
         method="median over epochs, augmentation included",
         at={"batch": task.config.batch_size, "precision": task.plan.precision, "memory_format": task.plan.memory_format},
     )

@@ -35,10 +35,8 @@ class Subject:
 
     @classmethod
     def of(cls, label: str, network: nn.Module, shape: Input, batch: int, device: Device, plan: ExecutionPlan) -> Subject:
-        """A subject that times `network` on a batch of noise, in the plan's layout, precision and mode."""
+        """A subject that times `network` on a batch of noise, in the plan's layout and precision, eager."""
         network = plan.place(network, device).eval()
-        if plan.compiled:
-            network = torch.compile(network, dynamic=False)  # type: ignore[assignment]
         return cls(label, network, plan.lay_out(shape.example(batch, device.torch)), device, plan)
 
     @torch.inference_mode()
@@ -92,7 +90,8 @@ def measure(subjects: Iterable[Subject], limit_s: float, progress: Callable[[], 
 def _attempt(call: Callable[[], None], subject: Subject) -> bool:
     try:
         call()
-    except (RuntimeError, ValueError, TypeError) as error:
-        subject.error = error
+    except Exception as error:  # any error of a model's is that model's alone; its caller records it
+        subject.error = error.with_traceback(None)  # a traceback would keep the activations alive
+        subject.device.release_memory()
         return False
     return True

@@ -6,10 +6,12 @@ was built. `python -m archbench.measure.memory` is that process; it takes its qu
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import platform
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,10 +36,11 @@ def peaks(model: Model, shape: Input, batch: int, device: Device) -> dict[str, i
 
 
 def _allocator_peaks(model: Model, shape: Input, batch: int, device: Device) -> dict[str, int]:
-    network = model.build(shape).to(device.torch)
-    images = shape.example(batch, device.torch)
-    peak = {"infer_peak_bytes": device.allocator_peak_bytes(lambda: infer(network, images))}
-    return {**peak, "train_peak_bytes": device.allocator_peak_bytes(lambda: train_step(network, images))}
+    """From the device's allocator, less what lay on the device before the network came."""
+    before = device.allocated_bytes()
+    network, images = model.build(shape).to(device.torch), shape.example(batch, device.torch)
+    peak = {"infer_peak_bytes": device.allocator_peak_bytes(lambda: infer(network, images)) - before}
+    return {**peak, "train_peak_bytes": device.allocator_peak_bytes(lambda: train(network, images)) - before}
 
 
 def _process_peaks(model: Model, shape: Input, batch: int) -> dict[str, int]:
@@ -47,7 +50,9 @@ def _process_peaks(model: Model, shape: Input, batch: int) -> dict[str, int]:
         command, input=json.dumps(question), capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=_source_root()
     )
     if answer.returncode != 0:
-        last = (answer.stderr.strip().splitlines() or ["it was killed, most likely for want of memory"])[-1]
+        if answer.returncode == -signal.SIGKILL:
+            raise MemoryError("the process that measures memory was killed, most likely for want of it")
+        last = (answer.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise ArchbenchError(f"the process that measures memory ended with {answer.returncode}: {last}")
     peak: dict[str, int] = json.loads(answer.stdout)
     return peak
@@ -65,13 +70,15 @@ def infer(network: nn.Module, images: torch.Tensor) -> None:
         network(images)
 
 
-def train_step(network: nn.Module, images: torch.Tensor) -> None:
-    """One step of SGD with momentum."""
+def train(network: nn.Module, images: torch.Tensor) -> None:
+    """Two steps of SGD with momentum: in the second the momentum of the first lies beside the activations."""
     network.train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
     labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
-    F.cross_entropy(network(images), labels).backward()
-    optimizer.step()
+    for _ in range(2):
+        optimizer.zero_grad()
+        F.cross_entropy(network(images), labels).backward()
+        optimizer.step()
 
 
 def resident_bytes(field: str) -> int:
@@ -89,15 +96,14 @@ def resident_bytes(field: str) -> int:
 
 def forget_peak() -> None:
     """Let the largest resident size start again from the present one, where the system allows it."""
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5")
+    with contextlib.suppress(OSError):  # not on this system, or not allowed: the largest since the start is then taken
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def _answer(question: dict[str, Any]) -> dict[str, int]:
     torch.set_num_threads(question["threads"])
     warm = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.LazyLinear(2))
-    train_step(warm, torch.randn(2, 3, 8, 8))  # threads, library start-up
+    train(warm, torch.randn(2, 3, 8, 8))  # threads, library start-up
     gc.collect()
     forget_peak()
     before = resident_bytes("VmRSS")
@@ -105,7 +111,7 @@ def _answer(question: dict[str, Any]) -> dict[str, int]:
     network, images = model.build(shape), shape.example(question["batch"])
     infer(network, images)
     inference = resident_bytes("VmHWM") - before
-    train_step(network, images)
+    train(network, images)
     return {"infer_peak_bytes": inference, "train_peak_bytes": resident_bytes("VmHWM") - before}
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-CLASSES = ("head", "depthwise", "grouped_conv", "pointwise", "dense_conv", "norm", "activation", "pool", "other")
+CLASSES = ("head", "depthwise", "grouped_conv", "pointwise", "dense_conv", "other")  # those that cost MACs
 aten = torch.ops.aten
 
 
@@ -44,14 +44,14 @@ COUNTED: dict[Any, Callable[[tuple[Any, ...], torch.Tensor], int]] = {
     aten.bmm: mm_macs,
     aten.baddbmm: addmm_macs,
 }
-FREE: dict[str, tuple[Any, ...]] = {
-    "norm": (aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm),
-    "activation": (aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.gelu, aten.hardtanh, aten._softmax),
-    "pool": (aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.avg_pool3d),
-    "elementwise": (aten.add, aten.add_, aten.mul, aten.mul_, aten.div, aten.pow, aten.native_dropout),
-    "memory": (aten.cat, aten.clone, aten.copy_, aten._to_copy, aten.constant_pad_nd, aten.empty, aten.zeros, aten.ones, aten.full),
+# what costs nothing by our convention: norm, activation, pooling, elementwise, and what only makes or copies memory
+FREE = {
+    *(aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm),
+    *(aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.gelu, aten.hardtanh, aten._softmax),
+    *(aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.avg_pool3d),
+    *(aten.add, aten.add_, aten.mul, aten.mul_, aten.div, aten.pow, aten.native_dropout),
+    *(aten.cat, aten.clone, aten.copy_, aten._to_copy, aten.constant_pad_nd, aten.empty, aten.zeros, aten.ones, aten.full),
 }
-FREE_CLASS = {packet: name for name, packets in FREE.items() for packet in packets}
 
 
 @dataclass
@@ -78,7 +78,7 @@ class OperatorCounter(TorchDispatchMode):
             operator_class = self._class(packet, args)
             self.tally.macs[operator_class] += COUNTED[packet](args, out)
             self.tally.activations[operator_class] += out.numel()
-        elif packet not in FREE_CLASS and not _is_view(func):
+        elif packet not in FREE and not _is_view(func):
             self.tally.uncounted[str(packet)] += 1
         return out
 
@@ -90,11 +90,10 @@ class OperatorCounter(TorchDispatchMode):
 
 def convolution_class(weight: torch.Tensor, groups: int) -> str:
     """The class of a convolution from its weight `(out, in / groups, *kernel)`."""
-    if math.prod(weight.shape[2:]) == 1 and groups == 1:
-        return "pointwise"
+    one_place = math.prod(weight.shape[2:]) == 1
     if groups == 1:
-        return "dense_conv"
-    return "depthwise" if weight.shape[1] == 1 else "grouped_conv"
+        return "pointwise" if one_place else "dense_conv"
+    return "depthwise" if weight.shape[1] == 1 and not one_place else "grouped_conv"
 
 
 def _storage(tensor: torch.Tensor) -> int:

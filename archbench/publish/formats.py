@@ -11,24 +11,25 @@ import pandas as pd
 from archbench.publish.results import Table
 
 Row = dict[str, Any]
+MISSING = "–"
 
 
 def percent(row: Row) -> str:
     """`3.61 [2.1–6.1]`, and how many of the runs left chance or diverged where not all went well."""
     if math.isnan(row["test_error_pct"]):
-        return "diverged" if row["diverged"] else "–"
+        return "diverged" if row["diverged"] else MISSING
     text = f"{row['test_error_pct']:.2f}"
     if not math.isnan(row["test_error_low_pct"]):
         text += f" [{row['test_error_low_pct']:.1f}–{row['test_error_high_pct']:.1f}]"
-    if row["runs"] > 1:
-        text += f" n={row['runs']}"
+    if row["n"] > 1:
+        text += f" n={row['n']}"
     return text if row["left_chance"] == row["runs"] else f"{text} ({row['left_chance']} of {row['runs']} left chance)"
 
 
 def scaled(value: float) -> str:
     """`967 k`, `223 M`, `4.09 G`: three digits and a unit."""
     if math.isnan(value):
-        return "–"
+        return MISSING
     for factor, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= factor:
             return _digits(value / factor) + unit
@@ -40,7 +41,7 @@ def _digits(value: float) -> str:
 
 
 def _plain(value: float, digits: Callable[[float], str] = _digits) -> str:
-    return "–" if math.isnan(value) else digits(value)
+    return MISSING if math.isnan(value) else digits(value)
 
 
 # header -> how a row's cell reads; a column whose every cell is missing is left out
@@ -56,7 +57,6 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "head": lambda row: row["head"],
 }
 ONLY_TRAINED = {"test error, %"}
-LEGEND = "1×1: share of the MACs. Latency: one image, eager; images/s: inference at the batch named above."
 
 
 def cells(table: Table) -> pd.DataFrame:
@@ -64,7 +64,8 @@ def cells(table: Table) -> pd.DataFrame:
     rows: list[Row] = table.frame.to_dict("records")  # type: ignore[assignment]
     trained = "test_error_pct" in table.frame
     headers = [header for header in COLUMNS if trained or header not in ONLY_TRAINED]
-    return pd.DataFrame([{header: COLUMNS[header](row) for header in headers} for row in rows], columns=headers)
+    text = pd.DataFrame([{header: COLUMNS[header](row) for header in headers} for row in rows], columns=headers)
+    return text.loc[:, [bool((text[header] != MISSING).any()) for header in headers]]
 
 
 def markdown(tables: Sequence[Table]) -> str:
@@ -76,7 +77,7 @@ def _markdown(table: Table) -> str:
     text = cells(table)
     rows = [list(text.columns), ["---"] * len(text.columns), *text.values.tolist()]
     lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
-    notes = "".join(f"- {note}\n" for note in (*table.notes, LEGEND))
+    notes = "".join(f"- {note}\n" for note in table.notes)
     return f"**{table.caption}**\n\n" + "\n".join(lines) + f"\n\n{notes}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from archbench import stats
-from archbench.records.schema import Record
+from archbench.records.schema import Record, canonical
+from archbench.records.store import settled
 
 PROFILE_FIGURES = {
     "latency_s": {"batch": 1},
@@ -56,22 +56,27 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def newest(records: Iterable[Record], kind: str) -> list[Record]:
-    """The newest Record of each key that ended well or diverged."""
-    settled = {record.key: record for record in records if record.kind == kind and record.status in ("ok", "diverged")}
-    return list(settled.values())
+    """The Record that stands for each run of a kind."""
+    return list(settled(record for record in records if record.kind == kind).values())
 
 
 def condition(record: Record) -> tuple[Any, ...]:
     """What must be equal for two rows to stand in one table."""
-    model, environment, config = record.model, record.environment, record.config
-    common = (record.kind, model.num_classes, model.in_channels, model.image_size, config["batch"], _device(record))
-    libraries = (environment["archbench"].rpartition(".")[0], environment["libraries"]["torch"])
-    execution = (config["execution"]["precision"], config["execution"]["compiled"])
+    config, execution = record.config, record.config["execution"]
+    common = (record.kind, *_circumstances(record), execution["precision"], execution["compiled"], execution["deterministic"])
     if record.kind != "train":
-        return (*common, *libraries, *execution, environment["threads"])
+        return common
     data, training = config["data"], config["training"]
     part = tuple(data[name] for name in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction"))
-    return (*common, *libraries, *execution, *part, training["name"], training["epochs"], config["protocol"])
+    return (*common, *part, training["epochs"], config["protocol"], canonical(config["recipe"]))
+
+
+def _circumstances(record: Record) -> tuple[Any, ...]:
+    """Input, batch, device, threads and versions: what a training shares with the profile beside it."""
+    model, environment = record.model, record.environment
+    versions = (environment["archbench"].rpartition(".")[0], environment["libraries"]["torch"])
+    shape = (model.num_classes, model.in_channels, model.image_size)
+    return (*shape, record.config["batch"], *_device(record), environment["threads"], *versions)
 
 
 def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, Any]:
@@ -86,6 +91,7 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
         "test_error_low_pct": interval.low,
         "test_error_high_pct": interval.high,
         "runs": len(runs),
+        "n": interval.n,
         "left_chance": len(left),
         "diverged": sum(run.status == "diverged" for run in runs),
         "train_error_pct": _mean(run.measurement("train_error_pct") for run in runs),
@@ -121,23 +127,24 @@ def _profile_figures(profile: Record | None) -> dict[str, Any]:
     figures: dict[str, Any] = dict.fromkeys(names, math.nan)
     if profile is None:
         return figures
-    figures |= {name: _value(profile, name) for name in ("params", "macs")}
+    figures |= {name: value(profile, name) for name in ("params", "macs")}
     pointwise = profile.measurement("macs", operator_class="pointwise")
     figures["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / figures["macs"] if pointwise else 0.0
-    figures |= {name: _value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
+    figures |= {name: value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
     latency = profile.measurement("latency_s", batch=1)
     if latency is not None:
         figures |= {"latency_low_s": _number(latency.low), "latency_high_s": _number(latency.high)}
     return figures
 
 
-def _value(record: Record, name: str, **at: Any) -> float:
+def value(record: Record, name: str, **at: Any) -> float:
+    """A measurement of a Record; NaN where it has none."""
     row = record.measurement(name, **at)
     return _number(row.value) if row is not None else math.nan
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+def _number(figure: float | None) -> float:
+    return math.nan if figure is None else figure
 
 
 def _mean(rows: Iterable[Any]) -> float:
@@ -146,16 +153,14 @@ def _mean(rows: Iterable[Any]) -> float:
 
 
 def _profile_of(run: Record, profiles: Sequence[Record]) -> Record | None:
-    """The newest profile of the same network, input and device; of the same batch where there is one."""
+    """The newest profile of the same network in the same circumstances."""
     same = [
         profile
         for profile in profiles
         if (profile.model.label, profile.model.source_sha256) == (run.model.label, run.model.source_sha256)
-        and condition(profile)[1:4] == condition(run)[1:4]
-        and _device(profile) == _device(run)
+        and _circumstances(profile) == _circumstances(run)
     ]
-    same.sort(key=lambda profile: (profile.config["batch"] == run.config["batch"], profile.created))
-    return same[-1] if same else None
+    return max(same, key=lambda profile: profile.created, default=None)
 
 
 def _device(record: Record) -> tuple[str, str]:
@@ -190,26 +195,40 @@ def _caption(record: Record) -> str:
 
 
 def _notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Sequence[Record]) -> tuple[str, ...]:
-    """Each doubt once, with the rows it concerns."""
-    shown = [*runs, *(profile for profile in profiles if profile is not None)]
+    """How the figures were made, then each doubt once, with the rows it concerns."""
+    found = [profile for profile in profiles if profile is not None]
+    shown = [*runs, *found]
     notes: dict[str, list[str]] = defaultdict(list)
     for record in shown:
         for doubt in record.warnings:
             notes[doubt.message].append(record.model.label)
         if record.uncounted:
             notes["not counted: " + ", ".join(row.operator for row in record.uncounted)].append(record.model.label)
-    lines = [f"{', '.join(dict.fromkeys(labels))}: {message}" for message, labels in notes.items()]
+    lines = [*_interval_notes(runs), *_profile_notes(found)]
+    lines += [f"{', '.join(dict.fromkeys(labels))}: {message}" for message, labels in notes.items()]
     older = sum(record.key in {row.key for row in shown} for record in records) - len(shown)
     if older > 0:
         lines.append(f"the newest Record of each run is shown; {older} more of the same runs are in the store")
-    return tuple(itertools.chain(_interval_notes(runs), lines))
+    return tuple(lines)
 
 
 def _interval_notes(runs: Sequence[Record]) -> list[str]:
-    sizes = {len(members) for members in _by(runs, lambda record: record.group).values()}
+    """Which interval stands beside an error."""
+    ended = (sum(run.status == "ok" for run in members) for members in _by(runs, lambda record: record.group).values())
+    sizes = set(ended) - {0}
     notes = []
     if 1 in sizes:
         notes.append("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds")
     if sizes - {1}:
         notes.append("several seeds: mean with Student's t interval over seeds (95 %)")
+    return notes
+
+
+def _profile_notes(profiles: Sequence[Record]) -> list[str]:
+    """How the times were taken, and of which models where not of all in one way."""
+    ways = _by(profiles, lambda profile: (profile.config["batch"], profile.config["execution"]["precision"]))
+    notes = []
+    for (batch, precision), members in ways.items():
+        of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ": "
+        notes.append(f"{of}latency of one image; images/s of inference at batch {batch}; both eager, {precision}; 1×1: share of the MACs")
     return notes

@@ -8,13 +8,13 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, StorageError
 from archbench.records.schema import SCHEMA_VERSION, Record, StoredFile, content_id, readable
 
 SETTLED = ("ok", "diverged")
@@ -66,9 +66,14 @@ class Store:
         return self.root / "checkpoints" / f"{key}.pt"
 
 
-def settled(records: list[Record]) -> dict[str, Record]:
-    """The newest ok or diverged Record of each key."""
-    return {record.key: record for record in records if record.status in SETTLED}
+def settled(records: Iterable[Record]) -> dict[str, Record]:
+    """The Record that stands for each key: the newest ok one, else the newest that diverged. `records` come oldest first."""
+    chosen: dict[str, Record] = {}
+    for record in records:
+        before = chosen.get(record.key)
+        if record.status in SETTLED and (before is None or record.status == "ok" or before.status != "ok"):
+            chosen[record.key] = record
+    return chosen
 
 
 def read_record(path: Path) -> Record:
@@ -124,10 +129,10 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _write_error(path: Path, error: OSError) -> ArchbenchError:
+def _write_error(path: Path, error: OSError) -> StorageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ArchbenchError(f"no space left on the disk to write {path}; what was finished before is kept")
-    return ArchbenchError(f"cannot write {path}: {error.strerror or error}; choose another folder with --results")
+        return StorageError(f"no space left on the disk to write {path}; what was finished before is kept")
+    return StorageError(f"cannot write {path}: {error.strerror or error}; choose another folder with --results")
 
 
 def _first(error: ValidationError) -> str:

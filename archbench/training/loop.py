@@ -102,7 +102,7 @@ def fit(
     keep: Callable[[Checkpoint], None],
     key: str,
 ) -> Fit:
-    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after each epoch but the last."""
+    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after each epoch."""
     optimizer, result = make_optimizer(model, task.config), Fit()
     first_epoch = 0
     if start is not None:
@@ -115,9 +115,9 @@ def fit(
     if start is not None:
         stepper.scaler.load_state_dict(start.scaler)
     for epoch in range(first_epoch, task.config.epochs):
-        loss, seconds = stepper.epoch(epoch, normalise)
-        images_per_s = task.steps_per_epoch * task.config.batch_size / seconds
-        result.add(loss=loss, epoch_s=seconds, lr=optimizer.param_groups[0]["lr"])
+        loss, seconds, steps = stepper.epoch(epoch, normalise)
+        images_per_s = steps * task.config.batch_size / seconds
+        result.add(loss=loss, epoch_s=seconds, images_per_s=images_per_s, lr=optimizer.param_groups[0]["lr"])
         if not math.isfinite(loss):
             result.diverged = True
             return result
@@ -126,9 +126,8 @@ def fit(
             error = predict(model, task.validation, normalise, task.plan, task.device, task.config.batch_size).error_pct.value
             result.add(val_error_pct=error)
         emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
-        if epoch + 1 < task.config.epochs:
-            state = (model.state_dict(), optimizer.state_dict(), result.curves, task.plan.model_dump(), stepper.scaler.state_dict())
-            keep(Checkpoint(key, epoch + 1, *state))
+        state = (model.state_dict(), optimizer.state_dict(), result.curves, task.plan.model_dump(), stepper.scaler.state_dict())
+        keep(Checkpoint(key, epoch + 1, *state))
     return result
 
 
@@ -141,8 +140,8 @@ class Stepper:
         self.model, self.forward, self.optimizer, self.task, self.emit = model, forward, optimizer, task, emit
         self.scaler = torch.amp.GradScaler(task.device.kind, enabled=task.plan.precision == "fp16")
 
-    def epoch(self, epoch: int, normalise: Normaliser) -> tuple[float, float]:
-        """Mean loss of an epoch and its seconds; ends early, with a loss that is not finite, when one is seen."""
+    def epoch(self, epoch: int, normalise: Normaliser) -> tuple[float, float, int]:
+        """Mean loss of an epoch, its seconds and its steps; ends early, with a loss that is not finite, when one is seen."""
         task = self.task
         torch.manual_seed(seeds.derive(task.seed, "dropout", epoch))
         self.model.train()
@@ -158,7 +157,7 @@ class Stepper:
                 if not math.isfinite(mean):
                     break
         task.device.synchronise()
-        return total.item() / step, time.perf_counter() - begun
+        return total.item() / step, time.perf_counter() - begun, step
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, step: int) -> torch.Tensor:
         """One update; the loss stays on the device."""

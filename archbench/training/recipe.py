@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 import zoo
 from archbench.config import Settings
-from archbench.data import Dataset
+from archbench.data import request, suggested
 from archbench.errors import ArchbenchError, unknown
 from archbench.records.schema import Strict
 
@@ -63,18 +63,20 @@ def load(name: str) -> Recipe:
         raise ArchbenchError(f"recipe {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def resolve(recipe: Recipe, wishes: zoo.TrainingHints, dataset: Dataset, settings: Settings) -> TrainingConfig:
+def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settings: Settings) -> TrainingConfig:
     """The settings of one training: the user's wish, else the data set's, else the network's hint, else the recipe's."""
     hints = {key: value for key, value in vars(wishes).items() if value not in (None, (), "", {})}
     hints.pop("unless", None)
     reason = hints.pop("reason", None)
-    asked = {"epochs": settings.epochs or dataset.epochs, "batch_size": settings.batch_size or dataset.batch_size}
+    batch_size, epochs = suggested(request(settings))
+    asked = {"epochs": settings.epochs or epochs, "batch_size": settings.batch_size or batch_size}
+    mirrored = mirror_safe if settings.flip is None else settings.flip
     return TrainingConfig(
         **{
             **recipe.model_dump(),
             **hints,
             **{key: value for key, value in asked.items() if value is not None},
-            "flip": recipe.flip and dataset.mirror_safe,
+            "flip": recipe.flip and mirrored,
             "hints": {**hints, "reason": reason} if hints else {},
         }
     )
