@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["run", "--precision", "bf61"], "unknown precision 'bf61'; did you mean 'bf16'?"),
         (["run", "--epoch", "3"], "there is no option --epoch; did you mean --epochs?"),
         (["run", "--epochs", "0"], "--epochs: input should be greater than or equal to 1 (got 0)"),
-        (["run", "--epochs", "many"], "'many' is not a valid int"),
+        (["run", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["run", "--train-fraction", "0"], "--train-fraction"),
         (["run", "--limit-train", "64", "--batch-size", "100"], "a batch of 100 is larger than the 64 training images"),
         (["run", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
@@ -101,10 +100,8 @@ def test_interrupt_exits_130_and_the_same_command_goes_on(tmp_path: Path) -> Non
     """Interrupted after the first epoch: no half-written file, and the Record says where it was resumed."""
     command = [sys.executable, "-m", "archbench", "train", "--models", "alexnet", "--epochs", "6", "--json"]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("archbench-runs/checkpoints/*.pt")):
-        assert time.monotonic() < deadline
-        assert running.poll() is None
+    assert running.stderr is not None
+    assert any("epoch 2/6" in line for line in running.stderr)  # the checkpoint of the first epoch is written
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from archbench import environment
+from archbench import plan as planning
+from archbench.config import Settings
+from archbench.device import Device
+from archbench.events import Event, Notice, ignore
+from archbench.execution import ExecutionPlan
+from archbench.plan import Plan, Planner
+from archbench.records.store import Store
+
+QUICK = {"models": "alexnet,nin_tiny", "limit_train": 64, "epochs": 2, "deterministic": True}
+
+
+def make(tmp_path: Path, kinds: tuple[str, ...] = ("train", "profile"), emit: object = ignore, **settings: object) -> Plan:
+    return planning.make(Settings.of(**{**QUICK, **settings}), kinds, Store(tmp_path), emit)  # type: ignore[arg-type]
+
+
+def test_every_model_and_seed_is_a_training_and_every_model_a_profile(tmp_path: Path) -> None:
+    jobs = make(tmp_path, seeds="0-2").jobs
+    assert [(job.kind, job.model.name, job.seed) for job in jobs] == [
+        *(("train", name, seed) for name in ("alexnet", "nin_tiny") for seed in (0, 1, 2)),
+        ("profile", "alexnet", 0),
+        ("profile", "nin_tiny", 0),
+    ]
+
+
+def test_seeds_share_a_group_and_nothing_shares_a_key(tmp_path: Path) -> None:
+    jobs = make(tmp_path, ("train",), models="alexnet", seeds="0,1").jobs
+    assert jobs[0].group == jobs[1].group
+    assert jobs[0].key != jobs[1].key
+
+
+@pytest.mark.parametrize("change", [{"epochs": 3}, {"batch_size": 16}, {"precision": "fp32"}, {"limit_train": 96}, {"flip": True}])
+def test_whatever_changes_the_result_changes_the_key(tmp_path: Path, change: dict[str, object]) -> None:
+    plain = make(tmp_path, ("train",), models="alexnet", precision="bf16").jobs[0]
+    changed = make(tmp_path, ("train",), **{"models": "alexnet", "precision": "bf16", **change}).jobs[0]
+    assert plain.key != changed.key
+
+
+def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:
+    """64 images in batches of 32 for 2 epochs: 4 steps; 360 test and 64 training images to evaluate at a third of a step a batch."""
+    job = make(tmp_path, ("train",), models="alexnet").jobs[0]
+    planner = Planner(Settings.of(), Device("cpu"), ignore)
+    timed = planner.seconds(dataclasses.replace(job, plan=ExecutionPlan(step_s={"contiguous": 3.0})))
+    assert timed == pytest.approx(3.0 * (4 + (360 + 64) / 32 / 3))
+
+
+def test_a_model_that_cannot_take_a_step_does_not_stop_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise RuntimeError("no kernel for it")
+
+    monkeypatch.setattr(planning, "choose_layout", refuse)
+    events: list[Event] = []
+    assert len(make(tmp_path, ("train",), emit=events.append).jobs) == 2
+    assert Notice("alexnet cannot take a training step: no kernel for it") in events
+
+
+def test_28_pixels_are_padded_to_the_models_32(monkeypatch: pytest.MonkeyPatch) -> None:
+    planner = Planner(Settings.of(dataset="fashion_mnist"), Device("cpu"), ignore)
+    assert [job.shape.image_size for job in planner.profile_jobs(planning.models.parse(["nin"]), with_data=True)] == [32]
+
+
+def test_planning_leaves_the_callers_random_numbers_alone(tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    make(tmp_path, ("train",), models="alexnet")
+    assert torch.random.get_rng_state().equal(before)
+
+
+def test_the_environment_names_versions_threads_and_processor_but_no_person_or_folder() -> None:
+    described = environment.describe(Device("cpu"))
+    assert described["libraries"]["torch"] == torch.__version__.split("+")[0]
+    assert described["threads"] == torch.get_num_threads()
+    assert described["cpu"]["name"]
+    assert str(Path.home()) not in str(described)
