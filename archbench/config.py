@@ -31,7 +31,8 @@ class Settings:
         "resnet_bottleneck",
     )
     dataset: Annotated[
-        str | None, "digits, fashion_mnist, cifar10, cifar100, imagefolder:DIR or NAME=imagefolder:DIR  [default: digits]"
+        str | None,
+        "digits, fashion_mnist, cifar10, cifar100, imagefolder:DIR or NAME=imagefolder:DIR  [default: digits; for profile each model's own input]",
     ] = None
     data_dir: Annotated[Path, "Where data sets are looked for, downloaded to and cached"] = DEFAULT_DATA_DIR
     download: Annotated[bool, "Fetch the data set if it is not there"] = False

@@ -91,12 +91,12 @@ def test_he_weights_and_a_positive_class_map_bias(digits: Dataset) -> None:
 def tiny_task(digits: Dataset, seed: int = 0, epochs: int = 2, **changes: object) -> loop.Task:
     part = digits.train.take(stratified(digits.train.labels, 96, 0))
     settings = config("resnet_bottleneck", digits, epochs=epochs).model_copy(update=changes)
-    return loop.Task("tiny", settings, ExecutionPlan(), CPU, seed, part, None)
+    return loop.Task("tiny", "k", settings, ExecutionPlan(), CPU, seed, part, None)
 
 
 def train(task: loop.Task, start: checkpoint.Checkpoint | None = None, keep: Callable[..., None] = ignore) -> tuple[nn.Module, loop.Fit]:
     network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
-    return network, loop.fit(network, task, Normaliser(task.train.images), ignore, start, keep, "k")
+    return network, loop.fit(network, task, Normaliser(task.train.images), ignore, start, keep)
 
 
 def weights(network: nn.Module) -> torch.Tensor:

@@ -57,9 +57,9 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
         torch.compiler.reset()  # graphs of earlier models count towards a limit beyond which this one would run eager
     model = plan.place(initial.build(job.model, job.shape, job.training, job.seed), device)
     normalise = Normaliser(train_split.images)
-    task = Task(job.label, job.training, plan, device, job.seed, train_split, validation)
+    task = Task(job.label, job.key, job.training, plan, device, job.seed, train_split, validation)
     emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch if start else 0))
-    result = fit(model, task, normalise, emit, start, lambda state: state.save(path), job.key)
+    result = fit(model, task, normalise, emit, start, lambda state: state.save(path))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
     outcome.measurements.append(_training_speed(task, result))

@@ -30,9 +30,10 @@ REPORT_EVERY_S = 0.5
 
 @dataclass(frozen=True)
 class Task:
-    """One training: what learns what, how, and where."""
+    """One training: what learns what, how, and where. `label` names it in events, `key` in checkpoints."""
 
     label: str
+    key: str
     config: TrainingConfig
     plan: ExecutionPlan
     device: Device
@@ -100,7 +101,6 @@ def fit(
     emit: Listener,
     start: Checkpoint | None,
     keep: Callable[[Checkpoint], None],
-    key: str,
 ) -> Fit:
     """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after each epoch."""
     optimizer, result = make_optimizer(model, task.config), Fit()
@@ -127,7 +127,7 @@ def fit(
             result.add(val_error_pct=error)
         emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
         state = (model.state_dict(), optimizer.state_dict(), result.curves, task.plan.model_dump(), stepper.scaler.state_dict())
-        keep(Checkpoint(key, epoch + 1, *state))
+        keep(Checkpoint(task.key, epoch + 1, *state))
     return result
 
 
