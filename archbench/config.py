@@ -32,7 +32,8 @@ class Settings:
     )
     dataset: Annotated[
         str | None,
-        "digits, fashion_mnist, cifar10, cifar100, imagefolder:DIR or NAME=imagefolder:DIR  [default: digits; for profile each model's own input]",
+        "digits, fashion_mnist, cifar10, cifar100, imagefolder:DIR or NAME=imagefolder:DIR  "
+        "[default: digits; for profile each model's own input]",
     ] = None
     data_dir: Annotated[Path, "Where data sets are looked for, downloaded to and cached"] = DEFAULT_DATA_DIR
     download: Annotated[bool, "Fetch the data set if it is not there"] = False
