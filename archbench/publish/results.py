@@ -65,18 +65,18 @@ def condition(record: Record) -> tuple[Any, ...]:
     config, execution = record.config, record.config["execution"]
     common = (record.kind, *_circumstances(record), execution["precision"], execution["compiled"], execution["deterministic"])
     if record.kind != "train":
-        return common
+        return (*common, record.environment["threads"])
     data, training = config["data"], config["training"]
     part = tuple(data[name] for name in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction"))
     return (*common, *part, training["epochs"], config["protocol"], canonical(config["recipe"]))
 
 
 def _circumstances(record: Record) -> tuple[Any, ...]:
-    """Input, batch, device, threads and versions: what a training shares with the profile beside it."""
+    """Input, batch, device and versions: what a training shares with the profile beside it."""
     model, environment = record.model, record.environment
     versions = (environment["archbench"].rpartition(".")[0], environment["libraries"]["torch"])
     shape = (model.num_classes, model.in_channels, model.image_size)
-    return (*shape, record.config["batch"], *_device(record), environment["threads"], *versions)
+    return (*shape, record.config["batch"], *_device(record), *versions)
 
 
 def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _by(records: Iterable[Record], key: Any) -> dict[Any, list[Record]]:
 def _caption(record: Record) -> str:
     model, config = record.model, record.config
     shape = f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
-    device = f"{record.environment['device']['name']}, {record.environment['threads']} threads"
+    device = record.environment["device"]["name"]
     execution = config["execution"]
     mode = execution["precision"] + (", compiled" if execution["compiled"] else "")
     if record.kind != "train":
@@ -226,9 +226,13 @@ def _interval_notes(runs: Sequence[Record]) -> list[str]:
 
 def _profile_notes(profiles: Sequence[Record]) -> list[str]:
     """How the times were taken, and of which models where not of all in one way."""
-    ways = _by(profiles, lambda profile: (profile.config["batch"], profile.config["execution"]["precision"]))
+    ways = _by(profiles, lambda profile: (profile.config["execution"]["precision"], profile.environment["threads"]))
     notes = []
-    for (batch, precision), members in ways.items():
+    for (precision, threads), members in ways.items():
         of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ": "
-        notes.append(f"{of}latency of one image; images/s of inference at batch {batch}; both eager, {precision}; 1×1: share of the MACs")
-    return notes
+        batch = members[0].config["batch"]
+        plural = "" if threads == 1 else "s"
+        notes.append(
+            f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision} on {threads} thread{plural}"
+        )
+    return [*notes, "1×1: share of the MACs"] if notes else []
