@@ -231,8 +231,6 @@ def _profile_notes(profiles: Sequence[Record]) -> list[str]:
     for (precision, threads), members in ways.items():
         of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ": "
         batch = members[0].config["batch"]
-        plural = "" if threads == 1 else "s"
-        notes.append(
-            f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision} on {threads} thread{plural}"
-        )
+        on = f" on {threads} thread{'s' * (threads != 1)}" if members[0].environment["device"]["kind"] == "cpu" else ""
+        notes.append(f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}")
     return [*notes, "1×1: share of the MACs"] if notes else []
