@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archbench.config import Settings
+from archbench.config import Settings, expanded
 from archbench.events import Listener, ignore
 from archbench.publish import results
 from archbench.records.schema import Record
@@ -42,7 +42,7 @@ def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
 
 def load(results: str | Path = Settings.results) -> list[Record]:
     """All Records of a results folder, oldest first; a UserWarning names each that cannot be read."""
-    records, problems = Store(Path(results)).load()
+    records, problems = Store(expanded(Path(results))).load()
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return records
@@ -93,7 +93,7 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     from archbench import plan as planning
     from archbench.engines import local
 
-    store = Store(settings.results)
+    store = Store(expanded(settings.results))
     plan = planning.make(settings, kinds, store, emit)
     if announce is not None:
         announce(plan)

@@ -20,6 +20,7 @@ from archbench.errors import ArchbenchError, unknown
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 LARGEST_SEED = 2**32 - 1
+MOST, MOST_PIXELS = 1_000_000, 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +40,14 @@ class Settings:
     download: Annotated[bool, "Fetch the data set if it is not there"] = False
     skip_broken: Annotated[bool, "Go on without image files that cannot be read, and record how many"] = False
     recipe: Annotated[str, "How to train"] = "modern"
-    epochs: Annotated[int | None, Ge(1), "Passes over the training images  [default: the data set's or the recipe's]"] = None
-    batch_size: Annotated[int | None, Ge(1), "Images a step  [default: the data set's or the recipe's]"] = None
+    epochs: Annotated[int | None, Ge(1), Le(MOST), "Passes over the training images  [default: the data set's or the recipe's]"] = None
+    batch_size: Annotated[int | None, Ge(1), Le(MOST), "Images a step  [default: the data set's or the recipe's]"] = None
     seeds: Annotated[tuple[int, ...], "Seeds, as 0,1,2 or 0-4: each is a run of its own"] = (0,)
     limit_train: Annotated[int | None, Ge(1), "Train on this many images, the same share of each class"] = None
     train_fraction: Annotated[float, Gt(0), Le(1), "Train on this share of each class"] = 1.0
     val_fraction: Annotated[float, Ge(0), Lt(1), "Hold out this share of each class and report its error every epoch"] = 0.0
     flip: Annotated[bool | None, "Mirror half of the training images  [default: where a mirror image keeps its class; folders: yes]"] = None
-    image_size: Annotated[int | None, Ge(1), "Side of the square images, in pixels"] = None
+    image_size: Annotated[int | None, Ge(1), Le(MOST_PIXELS), "Side of the square images, in pixels"] = None
     device: Annotated[str, "auto, cpu, cuda, cuda:N or mps"] = "auto"
     precision: Annotated[str, "auto, fp32, tf32, bf16 or fp16; auto is bf16 for training where the device computes it natively"] = "auto"
     compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
@@ -67,7 +68,15 @@ class Settings:
     @property
     def data_root(self) -> Path:
         """The data folder with the home directory filled in."""
-        return self.data_dir.expanduser()
+        return expanded(self.data_dir)
+
+
+def expanded(path: Path) -> Path:
+    """A path with `~` filled in. Raises ArchbenchError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ArchbenchError(f"{path}: there is no such home directory") from None
 
 
 def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +125,7 @@ def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
         return _valid_seeds(tuple(dict.fromkeys(seeds)), seeds)
     parsed: list[int] = []
     for part in split_names(seeds):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part)
         if match is None:
             raise ArchbenchError(f"--seeds takes numbers as 0,1,2 or a range as 0-4 (got {seeds!r})")
         first, last = int(match[1]), int(match[2] or match[1])

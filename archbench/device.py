@@ -121,7 +121,7 @@ def choose(requested: str) -> Device:
         if not torch.backends.mps.is_available():
             raise ArchbenchError("--device mps: this machine has no Apple GPU that PyTorch can use; --device auto takes what is there")
         return Device("mps")
-    match = re.fullmatch(r"cuda(?::(\d+))?", requested)
+    match = re.fullmatch(r"cuda(?::(\d{1,3}))?", requested)
     if match is None:
         raise unknown("device", requested, KINDS)
     count, index = torch.cuda.device_count(), int(match[1] or 0)

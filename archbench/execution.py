@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
+import gc
+import platform
 import statistics
 from collections.abc import Iterator
 from typing import Any
@@ -20,15 +23,22 @@ from archbench.records.schema import Strict
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 PROBE_STEPS = 3
+# glibc's mallopt: numbers of the parameters, and their defaults
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+DEFAULT_TRIM_THRESHOLD, DEFAULT_MMAP_MAX = 128 * 1024, 65536
 
 
 class ExecutionPlan(Strict):
-    """The choices for one job. `step_s` holds the seconds a training step took in each layout that was tried."""
+    """The choices for one job. `step_s` holds the seconds a training step took in each layout that was tried.
+
+    `retain_memory` keeps freed memory in the process during a training on a CPU.
+    """
 
     precision: str = "fp32"
     memory_format: str = "contiguous"
     compiled: bool = False
     deterministic: bool = False
+    retain_memory: bool = False
     step_s: dict[str, float] = Field(default_factory=dict)
 
     def autocast(self, device: Device) -> contextlib.AbstractContextManager[Any]:
@@ -94,6 +104,33 @@ def preserved_random_state(device: Device) -> Iterator[None]:
     devices = [device.index] if device.kind == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         yield
+
+
+@contextlib.contextmanager
+def retained_memory(plan: ExecutionPlan) -> Iterator[None]:
+    """On a CPU with glibc, keep freed memory in the process inside the context, and give it back afterwards.
+
+    A training step frees and allocates the same large activations again and again. By default glibc maps each anew, and the kernel
+    clears its pages every time. See mallopt(3).
+    """
+    if not plan.retain_memory:
+        yield
+        return
+    glibc = ctypes.CDLL(None)
+    glibc.mallopt(M_MMAP_MAX, 0)
+    glibc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        glibc.mallopt(M_MMAP_MAX, DEFAULT_MMAP_MAX)
+        glibc.mallopt(M_TRIM_THRESHOLD, DEFAULT_TRIM_THRESHOLD)
+        gc.collect()
+        glibc.malloc_trim(0)
+
+
+def can_retain_memory(device: Device) -> bool:
+    """Whether `retained_memory` can do anything: on a CPU, with glibc."""
+    return device.kind == "cpu" and platform.libc_ver()[0] == "glibc"
 
 
 @contextlib.contextmanager

@@ -14,7 +14,16 @@ from archbench.data.dataset import parts
 from archbench.device import Device
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
-from archbench.execution import ExecutionPlan, choose_layout, missing_compiler, numerics, preserved_random_state, resolve_precision
+from archbench.execution import (
+    ExecutionPlan,
+    can_retain_memory,
+    choose_layout,
+    missing_compiler,
+    numerics,
+    preserved_random_state,
+    resolve_precision,
+    retained_memory,
+)
 from archbench.job import DataPart, Job
 from archbench.models import Input, Model
 from archbench.records.schema import Record
@@ -89,7 +98,7 @@ class Planner:
         """The job with the memory layout that is fastest for its model; a resumed one keeps its own, profiles the plain one."""
         if job.kind == "profile":
             return job
-        kept = None if job.rerun else checkpoint.plan_of(store.checkpoint_path(job.key))
+        kept = None if job.rerun else checkpoint.plan_of(store.checkpoint_path(job.key), job.key)
         return dataclasses.replace(job, plan=ExecutionPlan(**kept) if kept else self._timed(job))
 
     def _timed(self, job: Job) -> ExecutionPlan:
@@ -97,7 +106,7 @@ class Planner:
         if job.model not in self._chosen:
             self.emit(Notice(f"timing a few training steps of {job.model.label}"))
             try:
-                with preserved_random_state(self.device), numerics(job.plan):
+                with preserved_random_state(self.device), numerics(job.plan), retained_memory(job.plan):
                     network = job.model.build(job.shape)
                     self._chosen[job.model] = choose_layout(network, job.shape.example(job.batch), self.device, job.plan)
             except Exception as error:  # it becomes a Record when the job meets it again
@@ -137,7 +146,12 @@ class Planner:
         if compiled and (reason := missing_compiler(self.device)) is not None:
             self.emit(Notice(f"--compile: {reason}; running without compilation"))
             compiled = False
-        return ExecutionPlan(precision=precision, compiled=compiled, deterministic=self.settings.deterministic)
+        return ExecutionPlan(
+            precision=precision,
+            compiled=compiled,
+            deterministic=self.settings.deterministic,
+            retain_memory=can_retain_memory(self.device),
+        )
 
     def _batch(self) -> int:
         return self.settings.batch_size or suggested(self.request)[0] or self.recipe.batch_size

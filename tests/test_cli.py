@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -88,6 +89,13 @@ def test_a_damaged_record_is_named_and_the_rest_is_shown(archbench: CommandLine,
     assert answer.returncode == 2
     assert "| nin |" in answer.stdout
     assert answer.stderr == "archbench: bad.json is not JSON: damaged or not a Record\n"
+
+
+def test_a_terminal_without_the_signs_shows_others(tmp_path: Path) -> None:
+    Store(tmp_path / "r").save(make_record())
+    command = [sys.executable, "-m", "archbench", "tables", "--results", "r"]
+    answer = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert b"nin" in answer.stdout
 
 
 def test_an_empty_store_is_no_error(archbench: CommandLine, tmp_path: Path) -> None:

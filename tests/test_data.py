@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,10 +86,25 @@ def test_images_are_decoded_once_and_again_when_one_changes(class_folders: Path,
     assert decoded == [True, False, True]
 
 
-def test_a_damaged_cache_is_made_anew(class_folders: Path, tmp_path: Path) -> None:
+def cut(cache: Path) -> None:
+    cache.write_bytes(cache.read_bytes()[:100])
+
+
+def without_arrays(cache: Path) -> None:
+    np.savez(cache, other=np.zeros(3))
+
+
+def with_one_label(cache: Path) -> None:
+    with np.load(cache) as stored:
+        arrays = dict(stored)
+    np.savez(cache, **{**arrays, "train_labels": arrays["train_labels"] + 50})
+
+
+@pytest.mark.parametrize("damage", [cut, without_arrays, with_one_label])
+def test_a_damaged_cache_is_made_anew(damage: Callable[[Path], None], class_folders: Path, tmp_path: Path) -> None:
     before = dataset_of(class_folders, tmp_path)
     for cache in (tmp_path / "cache").rglob("*.npz"):
-        cache.write_bytes(cache.read_bytes()[:100])
+        damage(cache)
     assert dataset_of(class_folders, tmp_path).fingerprint == before.fingerprint
 
 
@@ -118,6 +135,26 @@ def test_a_broken_file_is_named_or_left_out_on_request(content: bytes, class_fol
     kept = dataset_of(class_folders, tmp_path, events, skip_broken=True)
     assert (len(kept.train), kept.skipped) == (11, 1)
     assert any(isinstance(event, Notice) and "1 image file" in event.message for event in events)
+
+
+def test_what_is_no_file_is_broken_and_not_waited_for(class_folders: Path, tmp_path: Path) -> None:
+    os.mkfifo(class_folders / "train" / "dog" / "pipe.png")
+    (class_folders / "train" / "dog" / "gone.png").symlink_to("nowhere.png")
+    with pytest.raises(ArchbenchError, match=r"gone\.png: not a file, or a link that leads nowhere \(and 1 more\)"):
+        dataset_of(class_folders, tmp_path)
+    assert dataset_of(class_folders, tmp_path, skip_broken=True).skipped == 2
+
+
+def test_hidden_files_and_folders_are_not_looked_at(class_folders: Path, tmp_path: Path) -> None:
+    save_image(class_folders / "train" / ".ipynb_checkpoints" / "0.png")
+    (class_folders / "train" / "dog" / "._1.png").write_bytes(b"")
+    assert len(dataset_of(class_folders, tmp_path).train) == 12
+
+
+def test_a_known_sets_name_and_an_unreadable_one_are_refused(class_folders: Path) -> None:
+    for name, message in (("cifar10", "name of a known data set"), (" ", "readable name"), ("a\nb", "readable name")):
+        with pytest.raises(ArchbenchError, match=message):
+            request(Settings.of(dataset=f"{name}=imagefolder:{class_folders}"))
 
 
 def test_a_truncated_file_is_broken(class_folders: Path, tmp_path: Path) -> None:

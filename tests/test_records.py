@@ -44,7 +44,13 @@ def test_the_id_covers_everything_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [("{", "is not JSON"), ("[]", "not a Record"), ('{"schema_version": 99}', "has schema 99, this archbench reads up to 1")],
+    [
+        ("{", "is not JSON"),
+        ("[" * 200_000, "is not JSON"),
+        ('{"schema_version": 1, "id": "x", "a": "\\ud800"}', "holds what no Record holds"),
+        ("[]", "not a Record"),
+        ('{"schema_version": 99}', "has schema 99, this archbench reads up to 1"),
+    ],
 )
 def test_a_file_that_is_no_record_is_named_and_the_rest_is_read(tmp_path: Path, content: str, complaint: str) -> None:
     store = Store(tmp_path)
@@ -61,6 +67,22 @@ def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
     stored = {name: value for name, value in json.loads(path.read_text()).items() if name not in ("id", "key")}
     path.write_text(json.dumps({**stored, "id": content_id(stored)}))
     assert "key: Field required" in Store(tmp_path).load()[1][0]
+
+
+@pytest.mark.parametrize("lacking", ["data", "training", "execution", "batch"])
+def test_a_record_that_no_table_could_show_is_named(tmp_path: Path, lacking: str) -> None:
+    path = Store(tmp_path).save(make_record())
+    stored = json.loads(path.read_text())
+    del stored["config"][lacking]
+    path.write_text(json.dumps({**stored, "id": content_id(stored)}))
+    assert f"config.{lacking}" in Store(tmp_path).load()[1][0]
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    Store(tmp_path).save(make_record())
+    os.mkfifo(tmp_path / "runs" / "pipe.json")
+    records, problems = Store(tmp_path).load()
+    assert (len(records), problems) == (1, ["pipe.json is not a file"])
 
 
 def test_only_runs_with_a_result_count_as_done() -> None:
@@ -92,7 +114,7 @@ def test_an_interrupted_write_leaves_no_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ArchbenchError, match="choose another folder with --results"):
+    with pytest.raises(ArchbenchError, match="--results names another folder"):
         Store(tmp_path / "file").check_writable()
 
 

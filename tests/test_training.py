@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Callable
@@ -140,9 +141,27 @@ def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset
     train(tiny_task(digits), keep=lambda state: state.save(path))
     with pytest.raises(ArchbenchError, match="belongs to another run"):
         checkpoint.load(path, "other")
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ArchbenchError, match="is damaged; --rerun starts over"):
-        checkpoint.load(path, "k")
+    whole = path.read_bytes()
+    flipped = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
+    for damaged in (whole[:1000], flipped, b"", b"hello world"):
+        path.write_bytes(damaged)
+        with pytest.raises(ArchbenchError, match="is damaged; --rerun starts over"):
+            checkpoint.load(path, "k")
+        assert checkpoint.plan_of(path, "k") is None
+
+
+def test_a_full_disk_ends_the_run_and_is_no_failure_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import archbench
+    from archbench.errors import StorageError
+    from archbench.records import store
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    with pytest.raises(StorageError, match="no space left on the disk"):
+        archbench.train(models="alexnet", epochs=1, limit_train=64, results=tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_curve(digits: Dataset) -> None:

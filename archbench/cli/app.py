@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, Any, NoReturn
@@ -42,6 +43,9 @@ def _without_command(
 
 def main() -> NoReturn:
     """Run the command line; a mistake of the user's is one line on stderr and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
     sys.exit(_status())
 
 
@@ -57,6 +61,8 @@ def _status() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except OSError as error:
+        return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     if status == EXIT_INTERRUPTED:
         print("interrupted: finished Records are kept, and the same command goes on from here", file=sys.stderr)
     return status

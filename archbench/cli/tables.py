@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archbench.config import Settings, split_names
+from archbench.config import Settings, expanded, split_names
 from archbench.errors import ArchbenchError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def command(
     from archbench.publish.results import frame, tables
     from archbench.records.store import Store, write_atomically
 
+    results = expanded(results)
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -37,7 +38,8 @@ err = Console(stderr=True, highlight=False)
 
 def say(line: str) -> None:
     """A line for the reader, not for a pipe."""
-    err.print(Text(line))
+    with contextlib.suppress(OSError):  # a log that nobody reads any more ends no run
+        err.print(Text(line), soft_wrap=True)
 
 
 class Progress:
@@ -45,7 +47,12 @@ class Progress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[state]}", markup=False),
+            TimeRemainingColumn(),
+        )
         self.bars = Bars(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
         self.tasks: dict[str, TaskID] = {}
 
@@ -57,7 +64,13 @@ class Progress:
         self.bars.stop()
 
     def listen(self, event: Event) -> None:
-        """Show an event."""
+        """Show an event; a log that nobody reads any more ends no run."""
+        try:
+            self._show(event)
+        except OSError:
+            self.quiet = True
+
+    def _show(self, event: Event) -> None:
         match event:
             case Notice(message):
                 self._line(message)
@@ -91,7 +104,7 @@ class Progress:
 
     def _line(self, line: str) -> None:
         if not self.quiet:
-            self.bars.console.print(Text(line))
+            self.bars.console.print(Text(line), soft_wrap=True)
 
 
 def announcement(plan: Plan, settings: Settings) -> list[str]:
@@ -203,6 +216,6 @@ def say_failures(failed: Iterable[Record]) -> None:
 def report_problems(problems: Sequence[str]) -> None:
     """Name the Records that could not be read; exit status 2, after everything else is done."""
     for problem in problems:
-        print(f"archbench: {problem}", file=sys.stderr)
+        print(f"archbench: {' '.join(problem.split())}", file=sys.stderr)
     if problems:
         raise typer.Exit(2)

@@ -136,11 +136,17 @@ def parts(dataset: Dataset, seed: int, limit: int | None, fraction: float, val_f
     if limit is not None and limit > len(train):
         raise ArchbenchError(f"--limit-train {limit}: {dataset.name} has {len(train)} training images")
     wanted = min(limit or len(train), round(fraction * len(train)))
+    classes = len(train.labels.unique())
+    if wanted < classes:
+        raise ArchbenchError(f"--limit-train and --train-fraction leave {wanted} images for {classes} classes; each needs one")
     if wanted < len(train):
         train = train.take(stratified(train.labels, wanted, seed))
     if not val_fraction:
         return Parts(train, None, dataset.test)
-    held_out = stratified(train.labels, round(val_fraction * len(train)), seed)
+    n = round(val_fraction * len(train))
+    if not classes <= n <= len(train) - classes:
+        raise ArchbenchError(f"--val-fraction {val_fraction:g} holds out {n} of {len(train)} images; both parts need one of each class")
+    held_out = stratified(train.labels, n, seed)
     kept = torch.ones(len(train), dtype=torch.bool)
     kept[held_out] = False
     return Parts(train.take(kept.nonzero().flatten()), train.take(held_out), dataset.test)

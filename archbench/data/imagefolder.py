@@ -45,7 +45,7 @@ def load(name: str, folder: Path, size: int, skip_broken: bool, cache_root: Path
     if others := sum(listing.others for listing in listings.values()):
         emit(Notice(f"{name}: {others} files are no images by their suffix and are left out"))
     cache = cache_root / "imagefolder" / f"{_cache_key(folder, listings, size, skip_broken)}.npz"
-    arrays = _cached(cache) or _decode_and_cache(name, listings, size, skip_broken, cache, emit)
+    arrays = _cached(cache, listings) or _decode_and_cache(name, listings, size, skip_broken, cache, emit)
     train, test = (Split(torch.from_numpy(arrays[f"{split}_images"]), torch.from_numpy(arrays[f"{split}_labels"])) for split in listings)
     return Dataset(name, train, test, classes, True, fingerprint(train, test, classes), skipped=int(arrays["skipped"]))
 
@@ -53,7 +53,7 @@ def load(name: str, folder: Path, size: int, skip_broken: bool, cache_root: Path
 def class_folders(folder: Path) -> tuple[str, ...]:
     """Names of the classes, sorted; the same in both splits. Raises ArchbenchError where they are not, or fewer than two."""
     splits = _split_folders(folder)
-    names = {split: tuple(sorted(path.name for path in where.iterdir() if path.is_dir())) for split, where in splits.items()}
+    names = {split: tuple(sorted(_visible_folders(where))) for split, where in splits.items()}
     (first, train), (second, test) = names.items()
     if len(train) < 2:
         found = f"one class folder ({train[0]})" if train else "no class folder"
@@ -65,13 +65,34 @@ def class_folders(folder: Path) -> tuple[str, ...]:
     return train
 
 
+def _visible_folders(folder: Path) -> Iterator[str]:
+    """Names of the folders inside, hidden ones left out. Raises ArchbenchError for a name that is not text."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.name.startswith("."):
+            yield _as_text(path)
+
+
+def _as_text(path: Path) -> str:
+    if not path.name.isprintable():  # lone surrogates stand for bytes that are not UTF-8
+        raise ArchbenchError(f"{path.name!r} in {path.parent} is not a readable name; rename it")
+    return path.name
+
+
 def _split_folders(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ArchbenchError(f"there is no folder {folder}; imagefolder:DIR needs DIR/train and DIR/test (or DIR/val)")
     test = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
     if not (folder / "train").is_dir() or test is None:
         raise ArchbenchError(f"{folder} needs train/ with test/ or val/ inside, each with a folder for every class")
     return {"train": folder / "train", "test": test}
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that the system cannot hold is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _listing(split: Path, classes: tuple[str, ...]) -> Listing:
@@ -91,30 +112,38 @@ def _listing(split: Path, classes: tuple[str, ...]) -> Listing:
 
 def _walk(folder: Path) -> Iterator[Path]:
     for parent, _, names in os.walk(folder):
-        yield from (Path(parent, name) for name in names)
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def _cache_key(folder: Path, listings: dict[str, Listing], size: int, skip_broken: bool) -> str:
     """Changes with any file's name, size or time of change, so a cache is never stale."""
-    facts = [
-        (str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
-        for listing in listings.values()
-        for path in listing.files
-        for stat in (path.stat(),)
-    ]
-    return hash_of([str(folder.resolve()), size, skip_broken, facts])[:16]
+    facts = [(repr(str(path.relative_to(folder))), *_size_and_time(path)) for listing in listings.values() for path in listing.files]
+    return hash_of([repr(str(folder.resolve())), size, skip_broken, facts])[:16]
 
 
-def _cached(cache: Path) -> dict[str, Any] | None:
-    """The arrays of an earlier decoding; a cache that is damaged counts as none."""
-    if not cache.exists():
-        return None
+def _size_and_time(path: Path) -> tuple[int, int]:
+    """Zeros for a link that leads nowhere, which decoding will name as broken."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _cached(cache: Path, listings: dict[str, Listing]) -> dict[str, Any] | None:
+    """The arrays of an earlier decoding; a cache that is damaged or does not fit counts as none."""
     try:
         with cache.open("rb") as file, np.load(file) as stored:
-            return dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        cache.unlink(missing_ok=True)
+            arrays = dict(stored)
+        return arrays if all(_fits(arrays, split, listing) for split, listing in listings.items()) else None
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
         return None
+
+
+def _fits(arrays: dict[str, Any], split: str, listing: Listing) -> bool:
+    images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+    kept = images.dtype == np.uint8 and images.ndim == 4 and labels.dtype == np.int64 and labels.shape == images.shape[:1]
+    return bool(kept and set(labels.tolist()) == set(listing.labels) and int(arrays["skipped"]) >= 0)
 
 
 def _decode_and_cache(name: str, listings: dict[str, Listing], size: int, skip_broken: bool, cache: Path, emit: Listener) -> dict[str, Any]:
@@ -155,6 +184,8 @@ def _decode_all(what: str, files: tuple[Path, ...], size: int, emit: Listener) -
 
 
 def _decode(path: Path, size: int) -> Pixels | str:
+    if not path.is_file():  # opening a pipe would wait for ever
+        return "not a file, or a link that leads nowhere"
     try:
         with Image.open(path) as image:
             fitted = ImageOps.fit(_as_rgb(image), (size, size), Image.Resampling.BILINEAR)

@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 
-from archbench.config import Settings
+from archbench.config import Settings, expanded
 from archbench.data import imagefolder
 from archbench.data.dataset import Dataset, Shape, Split, fingerprint
 from archbench.errors import ArchbenchError, unknown
@@ -61,8 +61,11 @@ def request(settings: Settings) -> DataRequest:
     if kind == "imagefolder":
         if not folder:
             raise ArchbenchError("--dataset imagefolder needs a folder: imagefolder:DIR or NAME=imagefolder:DIR")
-        path = Path(folder).expanduser()
-        return _request(settings, name or path.resolve().name, kind, path)
+        path = expanded(Path(folder))
+        name = name.strip() or ("" if equals else path.resolve().name)
+        if not name or not name.isprintable() or not folder.isprintable():
+            raise ArchbenchError("--dataset NAME=imagefolder:DIR needs a readable name and folder")
+        return _request(settings, name, kind, path)
     if equals or source not in SOURCES:
         raise unknown("dataset", source, [*SOURCES, "imagefolder:DIR"])
     return _request(settings, source, source, None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
-from datetime import UTC, datetime
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from archbench.data.augment import Normaliser
 from archbench.data.dataset import parts, stratified
 from archbench.errors import StorageError
 from archbench.events import Finished, Listener, Started
-from archbench.execution import ExecutionPlan, numerics, preserved_random_state
+from archbench.execution import ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
-from archbench.records.store import Store
+from archbench.records.store import Store, plain_name
 from archbench.training import checkpoint, initial
 from archbench.training.evaluate import Predictions, predict
 from archbench.training.loop import Fit, Task, fit
@@ -31,7 +30,7 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     """Train once and test once; the Record says how it went. A KeyboardInterrupt passes through and leaves the last checkpoint."""
     started, outcome = time.perf_counter(), Outcome()
     try:
-        with numerics(job.plan), preserved_random_state(job.device):
+        with numerics(job.plan), preserved_random_state(job.device), retained_memory(job.plan):
             _train(job, dataset, store, emit, outcome)
     except StorageError:
         raise
@@ -113,8 +112,7 @@ def _at_chance(test: Predictions) -> list[Doubt]:
 
 def _keep(store: Store, job: Job, model: torch.nn.Module, test: Predictions) -> list[StoredFile]:
     """Predictions and final weights, in a folder of this run's own."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = Path("files") / f"{re.sub(r'[^A-Za-z0-9+=_.-]', '_', job.model.label)[:80]}-{job.key}-{stamp}"
+    folder = Path("files") / f"{plain_name(job.model.label)}-{job.key}-{uuid.uuid4().hex[:8]}"
     arrays: dict[str, Any] = {
         "predicted": test.predicted.numpy().astype(np.uint16),
         "label": test.labels.numpy().astype(np.uint16),
@@ -123,5 +121,5 @@ def _keep(store: Store, job: Job, model: torch.nn.Module, test: Predictions) -> 
     weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     return [
         store.write_file(folder / "predictions.npz", lambda file: np.savez_compressed(file, **arrays)),
-        store.write_file(folder / "weights.pt", lambda file: torch.save(weights, file)),
+        store.write_file(folder / "weights.pt", lambda file: file.write(checkpoint.torch_bytes(weights))),
     ]

@@ -5,14 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 SCHEMA_VERSION = 1
 ID_LENGTH = 12
 
 Scalar = str | int | float | bool | None
+
+
+NEEDED = [
+    *(("model", "spec", name) for name in ("title", "year", "head_kind")),
+    *(("environment", name) for name in ("archbench", "threads")),
+    *(("environment", *names) for names in (("device", "kind"), ("device", "name"), ("libraries", "torch"))),
+    ("config", "batch"),
+    *(("config", "execution", name) for name in ("precision", "compiled", "deterministic")),
+]
+NEEDED_OF_TRAININGS = [
+    *(("config", name) for name in ("protocol", "recipe", "training")),
+    *(("config", "training", name) for name in ("name", "epochs")),
+    *(("config", "data", n) for n in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction")),
+]
 
 
 class Strict(BaseModel):
@@ -95,6 +109,17 @@ class Record(Strict):
     warnings: tuple[Doubt, ...] = ()
     uncounted: tuple[Uncounted, ...] = ()
     files: tuple[StoredFile, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """What every table needs must be there; the rest of `config`, `environment` and the spec is free."""
+        for path in [*NEEDED, *(NEEDED_OF_TRAININGS if self.kind == "train" else ())]:
+            value: Any = self.model_dump(include={path[0]})
+            for step in path:
+                if not isinstance(value, dict) or step not in value:
+                    raise ValueError(f"{'.'.join(path)} is missing")
+                value = value[step]
+        return self
 
     def measurement(self, name: str, **at: Scalar) -> Measurement | None:
         """The row of this name whose `at` holds at least these values."""

@@ -34,12 +34,11 @@ class Store:
             with tempfile.TemporaryFile(dir=self.runs):
                 pass
         except OSError as error:
-            raise _write_error(self.root, error) from None
+            raise StorageError(f"{_write_error(self.root, error)}; --results names another folder") from None
 
     def save(self, record: Record) -> Path:
         """Write a Record and return its path. Raises ArchbenchError when the disk is full or the folder not writable."""
-        stem = re.sub(r"[^A-Za-z0-9+=_.-]", "_", record.model.label)[:80]
-        path = self.runs / f"{stem}-{record.kind}-{record.id}.json"
+        path = self.runs / f"{plain_name(record.model.label)}-{record.kind}-{record.id}.json"
         text = readable(record.model_dump(mode="json"))
         write_atomically(path, lambda file: file.write(text.encode()))
         return path
@@ -47,6 +46,8 @@ class Store:
     def load(self) -> tuple[list[Record], list[str]]:
         """All Records, oldest first, and a line for each file that cannot be read."""
         records, problems = [], []
+        if (self.runs.exists() or self.runs.is_symlink()) and not self.runs.is_dir():
+            problems.append(f"{self.runs} is not a folder")
         for path in sorted(self.runs.glob("*.json")):
             try:
                 records.append(read_record(path))
@@ -66,6 +67,11 @@ class Store:
         return self.root / "checkpoints" / f"{key}.pt"
 
 
+def plain_name(label: str) -> str:
+    """A label as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9+=_.-]", "_", label)[:80]
+
+
 def settled(records: Iterable[Record]) -> dict[str, Record]:
     """The Record that stands for each key: the newest ok one, else the newest that diverged. `records` come oldest first."""
     chosen: dict[str, Record] = {}
@@ -78,11 +84,13 @@ def settled(records: Iterable[Record]) -> dict[str, Record]:
 
 def read_record(path: Path) -> Record:
     """Read one Record; its id is checked on what is stored. Raises ArchbenchError that names the file."""
+    if not path.is_file():
+        raise ArchbenchError(f"{path.name} is not a file")
     try:
         stored = json.loads(path.read_bytes())
     except OSError as error:
         raise ArchbenchError(f"{path.name} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ArchbenchError(f"{path.name} is not JSON: damaged or not a Record") from None
     if not isinstance(stored, dict) or not isinstance(stored.get("schema_version"), int):
         raise ArchbenchError(f"{path.name} is JSON but not a Record: it has no schema_version")
@@ -90,8 +98,12 @@ def read_record(path: Path) -> Record:
         raise ArchbenchError(
             f"{path.name} has schema {stored['schema_version']}, this archbench reads up to {SCHEMA_VERSION}: upgrade archbench"
         )
-    if stored.get("id") != content_id(stored):
-        raise ArchbenchError(f"{path.name} was changed after it was written: its id is {stored.get('id')!r}, not {content_id(stored)!r}")
+    try:
+        identity = content_id(stored)
+    except (UnicodeEncodeError, RecursionError):
+        raise ArchbenchError(f"{path.name} holds what no Record holds: damaged or not a Record") from None
+    if stored.get("id") != identity:
+        raise ArchbenchError(f"{path.name} was changed after it was written: its id is {stored.get('id')!r}, not {identity!r}")
     try:
         return Record.model_validate(stored)
     except ValidationError as error:
@@ -132,7 +144,7 @@ def _flush_folder(folder: Path) -> None:
 def _write_error(path: Path, error: OSError) -> StorageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"no space left on the disk to write {path}; what was finished before is kept")
-    return StorageError(f"cannot write {path}: {error.strerror or error}; choose another folder with --results")
+    return StorageError(f"cannot write {path}: {error.strerror or error}")
 
 
 def _first(error: ValidationError) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from archbench.errors import ArchbenchError
 from archbench.records.store import write_atomically
 
 FORMAT = 1
+DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -31,27 +33,47 @@ class Checkpoint:
     scaler: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write it whole or not at all."""
-        write_atomically(path, lambda file: torch.save({"format": FORMAT, **vars(self)}, file))
+        """Write it whole or not at all, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
+        content = torch_bytes({"format": FORMAT, **vars(self)})
+        write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
+
+
+def torch_bytes(value: Any) -> bytes:
+    """What torch.save would write. Written by us, a full disk is an OSError; written by torch, it is none."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
 
 
 def load(path: Path, key: str) -> Checkpoint | None:
     """The checkpoint of this key, or None when there is none. Raises ArchbenchError when it is damaged or another run's."""
     if not path.exists():
         return None
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError):
-        raise ArchbenchError(f"the checkpoint {path} is damaged; --rerun starts over") from None
-    if not isinstance(stored, dict) or stored.pop("format", None) != FORMAT or stored.get("key") != key:
+    stored = _read(path)
+    if stored is None:
+        raise ArchbenchError(f"the checkpoint {path} is damaged; --rerun starts over")
+    if stored.pop("format", None) != FORMAT or stored.get("key") != key:
         raise ArchbenchError(f"the checkpoint {path} belongs to another run or version; --rerun starts over")
     return Checkpoint(**stored)
 
 
-def plan_of(path: Path) -> dict[str, Any] | None:
-    """The execution plan that a checkpoint keeps; None where there is no checkpoint or it cannot be read."""
+def plan_of(path: Path, key: str) -> dict[str, Any] | None:
+    """The execution plan that a checkpoint keeps; None where there is no checkpoint, or none that `load` would take."""
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return dict(stored["plan"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError):
+        kept = load(path, key)
+    except ArchbenchError:  # load says so again when the run begins, and it becomes that run's Record
         return None
+    return kept.plan if kept else None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What is stored; None where the bytes are not those that were written."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        return None
+    stored: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return stored
