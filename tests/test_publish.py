@@ -36,6 +36,10 @@ def test_one_run_keeps_wilsons_interval_and_seeds_get_students() -> None:
     assert (several.test_error_pct, several.test_error_low_pct) == (2.0, pytest.approx(2 - 4.302653 / math.sqrt(3)))  # t(0.975, 2)
 
 
+def test_an_interval_of_errors_ends_at_zero() -> None:
+    assert frame([make_record(seed=seed, error_pct=error) for seed, error in enumerate((0.0, 0.1, 1.0))]).test_error_low_pct[0] == 0
+
+
 def test_what_cannot_be_compared_stands_in_another_table() -> None:
     fp32, bf16 = make_record(), make_record("mobilenet")
     bf16 = make_record("mobilenet", config={**bf16.config, "execution": {**bf16.config["execution"], "precision": "bf16"}})

@@ -114,12 +114,13 @@ def _identity(record: Record) -> dict[str, Any]:
 
 
 def _error_interval(rows: Sequence[Any]) -> stats.Interval:
-    """Wilson's over the test images for one run, Student's t over seeds for more."""
+    """Wilson's over the test images for one run, Student's t over seeds for more, within 0 and 100."""
     if not rows:
         return stats.Interval(math.nan, math.nan, math.nan, 0)
     if len(rows) == 1:
         return stats.Interval(rows[0].value, rows[0].low, rows[0].high, 1)
-    return stats.mean_t([row.value for row in rows])
+    value, low, high, n = stats.mean_t([row.value for row in rows])
+    return stats.Interval(value, max(low, 0.0), min(high, 100.0), n)  # no error lies outside
 
 
 def _profile_figures(profile: Record | None) -> dict[str, Any]:
