@@ -53,6 +53,8 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     chosen, device = models.parse(settings.models), devices.choose(settings.device)
     for training in (True, False):
         resolve_precision(settings.precision, device, training)
+    if settings.precision == "fp16" and device.kind == "cpu":
+        emit(Notice("fp16 on a CPU is emulated and takes many times as long as fp32; bf16 is the reduced precision for it"))
     store.check_writable()
     environment.git_state()  # as it is now, however long the run takes
     planner = Planner(settings, device, emit)
