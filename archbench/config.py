@@ -33,12 +33,13 @@ class Settings:
     )
     dataset: Annotated[
         str | None,
-        "digits, fashion_mnist, cifar10, cifar100, imagefolder:DIR or NAME=imagefolder:DIR  "
+        "digits, mnist, fashion_mnist, svhn, cifar10, cifar100, imagenet, imagefolder:DIR or NAME=imagefolder:DIR  "
         "[default: digits; for profile each model's own input]",
     ] = None
     data_dir: Annotated[Path, "Where data sets are looked for, downloaded to and cached"] = DEFAULT_DATA_DIR
     download: Annotated[bool, "Fetch the data set if it is not there"] = False
     skip_broken: Annotated[bool, "Go on without image files that cannot be read, and record how many"] = False
+    pretrained: Annotated[bool, "Test with published weights instead of training; --download fetches them"] = False
     recipe: Annotated[str, "How to train"] = "modern"
     epochs: Annotated[int | None, Ge(1), Le(MOST), "Passes over the training images  [default: the data set's or the recipe's]"] = None
     batch_size: Annotated[int | None, Ge(1), Le(MOST), "Images a step  [default: the data set's or the recipe's]"] = None

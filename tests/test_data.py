@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import typing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +11,13 @@ import pytest
 import torch
 from conftest import save_image
 from PIL import Image
+from scipy.io import savemat
 
 from archbench.config import Settings
-from archbench.data import Dataset, load, request
+from archbench.data import Dataset, Shape, load, request, shape_of
 from archbench.data.dataset import Split, parts, stratified
+from archbench.data.memory import GIB, available_bytes
+from archbench.data.sources import SOURCES
 from archbench.errors import ArchbenchError
 from archbench.events import Event, Loading, Notice, ignore
 
@@ -38,15 +43,15 @@ def test_one_data_set_has_one_fingerprint() -> None:
     assert first.padded(36).fingerprint != first.fingerprint
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion_mnist"])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "svhn", "cifar10", "cifar100"])
 def test_a_set_that_is_not_there_says_how_to_get_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archbench.data.sources.DEBIAN_FASHION_MNIST", tmp_path / "nothing")
+    monkeypatch.setattr("archbench.data.torchvision_sets.DEBIAN_FASHION_MNIST", tmp_path / "nothing")
     with pytest.raises(ArchbenchError, match=f"{name} is not in .*--download fetches it, --data-dir looks elsewhere"):
         load(request(Settings.of(dataset=name, data_dir=tmp_path)), ignore)
 
 
 def test_fashion_mnist_is_found_where_debian_puts_it(tmp_path: Path) -> None:
-    from archbench.data.sources import DEBIAN_FASHION_MNIST
+    from archbench.data.torchvision_sets import DEBIAN_FASHION_MNIST
 
     if not DEBIAN_FASHION_MNIST.is_dir():
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
@@ -54,6 +59,103 @@ def test_fashion_mnist_is_found_where_debian_puts_it(tmp_path: Path) -> None:
     assert fashion.train.images.shape == (60_000, 1, 28, 28)
     assert fashion.test.labels.bincount().tolist() == [1000] * 10
     assert fashion.padded(32).test.images[:, :, 2:-2, 2:-2].equal(fashion.test.images)
+
+
+def gradient(n: int) -> np.ndarray:
+    """`(n, 3, 32, 32)` bytes: red is the image's position, green the row, blue 100 + the column."""
+    red, row, column = np.meshgrid(np.arange(n), np.arange(32), np.arange(32), indexing="ij")
+    return np.stack([red, row, 100 + column], axis=1).astype(np.uint8)
+
+
+def write_cifar(path: Path, images: np.ndarray, **entries: object) -> None:
+    """A batch of CIFAR: a row an image, its red bytes before the green and the blue ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps({"data": images.reshape(-1, 3072), **entries}))
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """MNIST's format: two zeros, 8 for bytes, the number of axes, each length in four bytes, the bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lengths = b"".join(length.to_bytes(4, "big") for length in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + lengths + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def trusting_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision takes any file that is there, whatever its MD5."""
+    for module in ("cifar", "svhn"):
+        monkeypatch.setattr(f"torchvision.datasets.{module}.check_integrity", lambda path, md5=None: Path(path).is_file())
+
+
+def loaded(name: str, data_dir: Path) -> Dataset:
+    """The set, which must have the shape that `shape_of` promises."""
+    wanted = request(Settings.of(dataset=name, data_dir=data_dir))
+    found = load(wanted, ignore)
+    assert shape_of(wanted).channels == found.shape.channels
+    assert shape_of(wanted).size == found.shape.size
+    return found
+
+
+def test_cifar10_is_read_from_its_batches_in_order(tmp_path: Path, trusting_torchvision: None) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    images = gradient(10)
+    for batch in range(5):
+        write_cifar(folder / f"data_batch_{batch + 1}", images[2 * batch : 2 * batch + 2], labels=[batch, 9 - batch])
+    write_cifar(folder / "test_batch", images[7:9], labels=[4, 2])
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
+    cifar = loaded("cifar10", tmp_path)
+    assert cifar.train.images.equal(torch.from_numpy(images))
+    assert cifar.train.labels.tolist() == [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]
+    assert cifar.test.images.equal(torch.from_numpy(images[7:9]))
+    assert cifar.test.labels.tolist() == [4, 2]
+    assert cifar.class_names == tuple("abcdefghij")
+    assert cifar.mirror_safe
+
+
+def test_cifar100_has_the_fine_labels(tmp_path: Path, trusting_torchvision: None) -> None:
+    folder = tmp_path / "cifar-100-python"
+    names = [f"fine{label}" for label in range(100)]
+    write_cifar(folder / "train", gradient(3), fine_labels=[99, 0, 50], coarse_labels=[1, 2, 3])
+    write_cifar(folder / "test", gradient(1), fine_labels=[7], coarse_labels=[4])
+    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": names, "coarse_label_names": ["coarse"] * 20}))
+    cifar = loaded("cifar100", tmp_path)
+    assert cifar.train.images.equal(torch.from_numpy(gradient(3)))
+    assert (cifar.train.labels.tolist(), cifar.test.labels.tolist()) == ([99, 0, 50], [7])
+    assert cifar.class_names == tuple(names)
+    assert cifar.mirror_safe
+
+
+def test_mnist_is_read_from_its_idx_files(tmp_path: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    images = gradient(3)[:, 2, :28, :28]
+    for split, part, labels in (("train", images, [7, 0, 9]), ("t10k", images[:, ::-1], [1, 2, 3])):
+        write_idx(raw / f"{split}-images-idx3-ubyte", part)
+        write_idx(raw / f"{split}-labels-idx1-ubyte", np.array(labels))
+    mnist = loaded("mnist", tmp_path)
+    assert mnist.train.images.equal(torch.from_numpy(images)[:, None])
+    assert mnist.test.images.equal(torch.from_numpy(images).flip(1)[:, None])
+    assert (mnist.train.labels.tolist(), mnist.test.labels.tolist()) == ([7, 0, 9], [1, 2, 3])
+    assert mnist.class_names == tuple("0123456789")
+    assert not mnist.mirror_safe
+
+
+def test_svhn_is_read_from_its_matlab_files(tmp_path: Path, trusting_torchvision: None) -> None:
+    """The files hold rows x columns x channels x images, and 10 for the digit 0."""
+    for split, n, labels in (("train", 3, [10, 1, 9]), ("test", 2, [3, 10])):
+        savemat(tmp_path / f"{split}_32x32.mat", {"X": gradient(n).transpose(2, 3, 1, 0), "y": np.array(labels, dtype=np.uint8)[:, None]})
+    svhn = loaded("svhn", tmp_path)
+    assert svhn.train.images.equal(torch.from_numpy(gradient(3)))
+    assert svhn.train.images.is_contiguous()
+    assert svhn.test.images.equal(torch.from_numpy(gradient(2)))
+    assert (svhn.train.labels.tolist(), svhn.test.labels.tolist()) == ([0, 1, 9], [3, 0])
+    assert svhn.class_names == tuple("0123456789")
+    assert not svhn.mirror_safe
+
+
+def test_the_help_names_every_set() -> None:
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    named = typing.get_args(hints["dataset"])[1].partition("  ")[0].replace(" or ", ", ").split(", ")
+    assert named == [*SOURCES, "imagefolder:DIR", "NAME=imagefolder:DIR"]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +188,14 @@ def test_images_are_decoded_once_and_again_when_one_changes(class_folders: Path,
     assert decoded == [True, False, True]
 
 
+def test_decoding_is_reported_part_by_part(class_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = dataset_of(class_folders, tmp_path / "at_once")
+    monkeypatch.setattr("archbench.data.decoding.REPORT_EVERY", 5)
+    events: list[Event] = []
+    assert dataset_of(class_folders, tmp_path / "in_parts", events).fingerprint == at_once.fingerprint
+    assert [event.done for event in events if isinstance(event, Loading)] == [5, 10, 12, 4]
+
+
 def cut(cache: Path) -> None:
     cache.write_bytes(cache.read_bytes()[:100])
 
@@ -97,7 +207,7 @@ def without_arrays(cache: Path) -> None:
 def with_one_label(cache: Path) -> None:
     with np.load(cache) as stored:
         arrays = dict(stored)
-    np.savez(cache, **{**arrays, "train_labels": arrays["train_labels"] + 50})
+    np.savez(cache, **{**arrays, "labels": arrays["labels"] + 50})
 
 
 @pytest.mark.parametrize("damage", [cut, without_arrays, with_one_label])
@@ -127,13 +237,15 @@ def test_sixteen_bit_grey_keeps_its_high_byte(class_folders: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("content", [b"", b"not an image"])
 def test_a_broken_file_is_named_or_left_out_on_request(content: bytes, class_folders: Path, tmp_path: Path) -> None:
-    broken = class_folders / "train" / "dog" / "3.png"
+    intact = dataset_of(class_folders, tmp_path).train.images
+    broken = class_folders / "train" / "cat" / "3.png"
     broken.write_bytes(content)
-    with pytest.raises(ArchbenchError, match=r"cannot read .*dog/3\.png.*--skip-broken"):
+    with pytest.raises(ArchbenchError, match=r"cannot read .*cat/3\.png.*--skip-broken"):
         dataset_of(class_folders, tmp_path)
     events: list[Event] = []
     kept = dataset_of(class_folders, tmp_path, events, skip_broken=True)
-    assert (len(kept.train), kept.skipped) == (11, 1)
+    assert (kept.train.labels.tolist(), kept.skipped) == ([0] * 5 + [1] * 6, 1)
+    assert kept.train.images.equal(torch.cat([intact[:3], intact[4:]]))
     assert any(isinstance(event, Notice) and "1 image file" in event.message for event in events)
 
 
@@ -187,6 +299,144 @@ def test_folders_that_are_no_classes_are_refused(class_folders: Path, tmp_path: 
 def test_val_stands_in_for_test(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "test").rename(class_folders / "val")
     assert len(dataset_of(class_folders, tmp_path).test) == 4
+
+
+@pytest.fixture
+def imagenet(tmp_path: Path) -> Path:
+    """Two of ImageNet's classes, five training and two test images each, no two of one size; a test/ without labels beside them."""
+    for split, count in (("train", 5), ("val", 2)):
+        for label, name in enumerate(("n02000000", "n01000000")):
+            for index in range(count):
+                save_image(tmp_path / "imagenet" / split / name / f"{index}.JPEG", seed=label, size=(40 + 7 * index, 61 - 9 * label))
+    save_image(tmp_path / "imagenet" / "test" / "0.JPEG")
+    return tmp_path / "imagenet"
+
+
+def imagenet_of(folder: Path, events: list[Event] | None = None, test_only: bool = False, **settings: object) -> Dataset:
+    wanted = request(Settings.of(dataset="imagenet", data_dir=folder.parent, **{"image_size": 32, **settings}), test_only=test_only)
+    found = load(wanted, ignore if events is None else events.append)
+    assert shape_of(wanted) == found.shape
+    return found
+
+
+def decoded_files(events: list[Event]) -> dict[str, int]:
+    """Files that were decoded, by split."""
+    return {event.what: event.total for event in events if isinstance(event, Loading)}
+
+
+def test_imagenet_has_its_classes_in_the_order_of_their_folders(imagenet: Path) -> None:
+    found = imagenet_of(imagenet)
+    assert found.class_names == ("n01000000", "n02000000")
+    assert found.train.images.shape == (10, 3, 32, 32)
+    assert found.train.labels.tolist() == [0] * 5 + [1] * 5
+    assert found.test.labels.tolist() == [0, 0, 1, 1]
+    assert found.mirror_safe
+
+
+def test_imagenet_is_224_pixels_wide_unless_asked_otherwise(imagenet: Path, tmp_path: Path) -> None:
+    assert imagenet_of(imagenet, image_size=None).test.images.shape == (4, 3, 224, 224)
+    away = request(Settings.of(dataset="imagenet", data_dir=tmp_path / "away"))
+    assert shape_of(away) == Shape(1000, 3, 224)
+
+
+def test_an_imagenet_image_is_resized_to_256_and_cropped_to_224(imagenet: Path) -> None:
+    """300x100 becomes 768x256; columns 272 to 495 and rows 16 to 239 remain, which were columns 106.25 to 193.75 and rows 6.25 to 93.75."""
+    pixels = np.full((100, 300, 3), (0, 255, 0), dtype=np.uint8)
+    pixels[5:95, 105:150] = (255, 0, 0)
+    pixels[5:95, 150:195] = (0, 0, 255)
+    Image.fromarray(pixels).save(imagenet / "val" / "n01000000" / "0.JPEG", format="PNG")  # ImageNet has one such file
+    image = imagenet_of(imagenet, image_size=224).test.images[0]
+    red, blue = image[:, :, :110], image[:, :, 114:]  # bilinear: a mixture within 256 / 100 pixels of the middle
+    assert red.flatten(1).unique(dim=1).tolist() == [[255], [0], [0]]
+    assert blue.flatten(1).unique(dim=1).tolist() == [[0], [0], [255]]
+
+
+def test_limit_train_leaves_the_other_files_undecoded(imagenet: Path) -> None:
+    events: list[Event] = []
+    found = imagenet_of(imagenet, events, limit_train=4)
+    assert found.train.labels.tolist() == [0, 0, 1, 1]
+    assert decoded_files(events) == {"imagenet train": 4, "imagenet test": 4}
+
+
+def test_more_files_than_imagenet_has_are_refused_undecoded(imagenet: Path) -> None:
+    events: list[Event] = []
+    with pytest.raises(ArchbenchError, match="a part of 11 images cannot be drawn from 10 images"):
+        imagenet_of(imagenet, events, limit_train=11)
+    assert not events
+
+
+def test_without_training_imagenet_needs_its_test_images_alone(imagenet: Path) -> None:
+    whole = imagenet_of(imagenet)
+    for cache in (imagenet.parent / "decoded").iterdir():
+        cache.unlink()
+    (imagenet / "train").rename(imagenet / "away")
+    events: list[Event] = []
+    found = imagenet_of(imagenet, events, test_only=True)
+    assert found.train.images.shape == (0, 3, 32, 32)
+    assert found.train.labels.shape == (0,)
+    assert found.test.images.equal(whole.test.images)
+    assert decoded_files(events) == {"imagenet test": 4}
+    assert found.resized(16).shape == Shape(2, 3, 16)
+
+
+def test_other_sets_have_training_images_in_any_case() -> None:
+    assert len(load(request(Settings.of(), test_only=True), ignore).train) == 1437
+
+
+def test_test_images_are_decoded_once_for_every_limit(imagenet: Path) -> None:
+    events: list[Event] = []
+    imagenet_of(imagenet, limit_train=4)
+    imagenet_of(imagenet, events, limit_train=6)
+    assert decoded_files(events) == {"imagenet train": 6}
+
+
+def test_the_same_folders_read_as_another_set_are_not_taken_from_its_cache(imagenet: Path) -> None:
+    (imagenet / "test" / "0.JPEG").unlink()
+    (imagenet / "test").rmdir()
+    cropped = imagenet_of(imagenet)
+    filled = load(request(Settings.of(dataset=f"imagefolder:{imagenet}", data_dir=imagenet.parent)), ignore)
+    assert not filled.test.images.equal(cropped.test.images)
+
+
+def test_images_too_large_to_cache_are_decoded_again(imagenet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archbench.data.cache.LARGEST_BYTES", 4 * 3 * 32 * 32)  # what the four test images take
+    first: list[Event] = []
+    second: list[Event] = []
+    assert imagenet_of(imagenet, first).fingerprint == imagenet_of(imagenet, second).fingerprint
+    assert decoded_files(second) == {"imagenet train": 10}
+    assert [event.message.partition(": ")[0] for event in first if isinstance(event, Notice)] == ["imagenet train"]
+
+
+@pytest.mark.parametrize(
+    ("test_only", "message"),
+    [
+        (False, "needs 2.6 GiB of memory for its decoded images, 0.5 GiB are free: use --limit-train N or a smaller --image-size"),
+        (True, "needs 0.8 GiB of memory for its decoded images, 0.5 GiB are free: choose a smaller --image-size"),
+    ],
+)
+def test_images_that_memory_cannot_hold_are_refused(test_only: bool, message: str, imagenet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image of 8192x8192 takes 3 x 64 MiB: 14 take 2.625 GiB, the four of the test split 0.75 GiB."""
+    monkeypatch.setattr("archbench.data.memory.available_bytes", lambda: GIB // 2)
+    with pytest.raises(ArchbenchError) as caught:
+        imagenet_of(imagenet, test_only=test_only, image_size=8192)
+    assert str(caught.value) == f"imagenet {message}"
+
+
+def test_free_memory_is_what_linux_calls_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archbench.data.memory.MEMINFO", tmp_path / "meminfo")
+    assert (available_bytes() or 1) > 0
+    (tmp_path / "meminfo").write_text("MemTotal:       24000000 kB\nMemFree:             100 kB\nMemAvailable:       2048 kB\n")
+    assert available_bytes() == 2 * 2**20
+
+
+def test_a_missing_imagenet_says_where_it_must_be(imagenet: Path) -> None:
+    (imagenet / "val").rename(imagenet / "validation")
+    with pytest.raises(ArchbenchError) as caught:
+        imagenet_of(imagenet)
+    assert str(caught.value) == (
+        f"there is no folder {imagenet}/val: imagenet must be in {imagenet}/train/nXXXXXXXX/*.JPEG and "
+        f"{imagenet}/val/nXXXXXXXX/*.JPEG, fetched by hand from image-net.org; --data-dir looks elsewhere"
+    )
 
 
 LABELS = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)

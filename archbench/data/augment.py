@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch.nn import functional as F
 
@@ -25,12 +27,16 @@ def translate_and_flip(images: torch.Tensor, translate: int, flip: bool, generat
 
 
 class Normaliser:
-    """Bytes to floats with the training images' mean 0 and deviation 1 in each channel."""
+    """Bytes to floats: less a mean and divided by a deviation `(C,)`, both in bytes' units, in each channel."""
 
-    def __init__(self, train_images: torch.Tensor) -> None:
-        mean, deviation = channel_statistics(train_images)
-        self.mean = mean.to(train_images.device).view(1, -1, 1, 1)
-        self.scale = (1 / deviation).to(train_images.device).view(1, -1, 1, 1)
+    def __init__(self, mean: torch.Tensor, deviation: torch.Tensor, device: torch.device) -> None:
+        self.mean = mean.to(device).view(1, -1, 1, 1)
+        self.scale = (1 / deviation).to(device).view(1, -1, 1, 1)
+
+    @classmethod
+    def fitted(cls, train_images: torch.Tensor) -> Self:
+        """Such that these images have mean 0 and deviation 1 in each channel."""
+        return cls(*channel_statistics(train_images), train_images.device)
 
     def __call__(self, images: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:
         """float32 `(N, C, H, W)` in the memory format asked for."""

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from archbench.errors import ArchbenchError
 from archbench.records.schema import hash_of
 
 RESIZE_CHUNK = 1024
+DIGIT_NAMES = tuple("0123456789")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Dataset:
     mirror_safe: bool
     fingerprint: str
     skipped: int = 0
+
+    @classmethod
+    def of(cls, name: str, train: Split, test: Split, class_names: tuple[str, ...], mirror_safe: bool, skipped: int = 0) -> Self:
+        """A data set with the fingerprint of what it holds."""
+        return cls(name, train, test, class_names, mirror_safe, fingerprint(train, test, class_names), skipped)
 
     @property
     def shape(self) -> Shape:

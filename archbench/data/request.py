@@ -1,0 +1,24 @@
+"""A data set as the user asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """What to load. `folder` is set for imagefolder alone.
+
+    `limit_train` (images) and `test_only` (no training image) spare ImageNet from being decoded whole; other sets are loaded whole.
+    """
+
+    name: str
+    source: str
+    root: Path
+    folder: Path | None = None
+    image_size: int | None = None
+    download: bool = False
+    skip_broken: bool = False
+    limit_train: int | None = None
+    test_only: bool = False
