@@ -13,11 +13,12 @@ from archbench.config import Settings, expanded
 from archbench.events import Listener, ignore
 from archbench.publish import results
 from archbench.records.schema import Record
-from archbench.records.store import Store
+from archbench.records.store import Store, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from archbench.catalogue import Node
     from archbench.plan import Plan
 
 
@@ -50,28 +51,66 @@ def load(results: str | Path = Settings.results) -> list[Record]:
 
 def list_models(models: str | Iterable[str] = "all") -> list[dict[str, Any]]:
     """Models with what their specs say and their counts at their own input, by year."""
-    from archbench.measure import complexity
-    from archbench.models import parse
+    from archbench import catalogue
 
-    rows = []
-    for model in parse(Settings.of(models=models).models):
-        spec, counted = model.spec, complexity.count(model, model.native_input)
-        rows.append(
-            {
-                "name": model.label,
-                "title": spec.title,
-                "family": spec.family,
-                "year": spec.year,
-                "parents": list(spec.parents),
-                "head": model.head_kind,
-                "input": "x".join(map(str, spec.input_shape)),
-                "params": counted.params,
-                "macs": counted.macs,
-                "aliases": list(spec.aliases),
-                "knobs": {key: list(values) for key, values in spec.knobs.items()},
-            }
-        )
-    return rows
+    return catalogue.rows(Settings.of(models=models).models)
+
+
+def lineage(models: str | Iterable[str] = "lineage") -> tuple[Node, ...]:
+    """The roots of the lineage, each with those who took the idea from it."""
+    from archbench import catalogue
+
+    return catalogue.tree(Settings.of(models=models).models)
+
+
+def describe(model: str, num_classes: int | None = None, in_channels: int | None = None, image_size: int | None = None) -> dict[str, Any]:
+    """One model in full: its spec, its counts and a row a layer, for its paper's input unless another is given."""
+    from archbench import catalogue
+
+    return catalogue.describe(model, num_classes, in_channels, image_size)
+
+
+def write_zoo_page(out: Path) -> None:
+    """Write what the zoo holds as Markdown."""
+    from archbench import catalogue
+
+    text = catalogue.markdown()
+    write_atomically(expanded(out), lambda file: file.write(text.encode()))
+
+
+def export(
+    model: str,
+    out: str | Path,
+    *,
+    form: str = "onnx",
+    record: str | None = None,
+    results: str | Path = Settings.results,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    image_size: int | None = None,
+) -> None:
+    """Write a network as `onnx` or `torch` (torch.export), with fresh weights drawn by seed 0, or those of a Record.
+
+    A Record gives the input too. Raises ArchbenchError for a format or Record that is not there, and for a file that cannot be written.
+    """
+    import torch
+
+    from archbench import catalogue
+    from archbench import export as exporting
+    from archbench.training import transfer
+
+    store = Store(expanded(Path(results)))
+    source = transfer.weights_in(store, record) if record is not None else None
+    if source is not None:
+        made = source.record.model
+        num_classes, in_channels, image_size = made.num_classes, made.in_channels, made.image_size
+    chosen, shape = catalogue.shaped(model, num_classes, in_channels, image_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = chosen.build(shape)
+    if source is not None:
+        transfer.load_whole(network, chosen, source, store)
+    exporting.export(network, shape, form, expanded(Path(out)))
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,15 @@ def choose_layout(model: nn.Module, images: torch.Tensor, device: Device, plan: 
     return plan.model_copy(update={"memory_format": min(step_s, key=step_s.__getitem__), "step_s": step_s})
 
 
+def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+    """Cross-entropy of logits `(N, classes)`; auxiliary heads, which some networks have in training, add theirs at their weight."""
+    logits, auxiliary = output if isinstance(output, tuple) else (output, [])
+    loss = F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
+    for each in auxiliary:
+        loss = loss + float(network.weight) * F.cross_entropy(each.float(), labels, label_smoothing=label_smoothing)  # type: ignore[arg-type]
+    return loss
+
+
 class _Trial:
     """Training steps of a copy of a model in one layout."""
 
@@ -93,7 +102,7 @@ class _Trial:
     def step(self) -> None:
         self.optimizer.zero_grad()
         with self.plan.autocast(self.device):
-            loss = F.cross_entropy(self.model(self.images), self.labels)
+            loss = training_loss(self.model, self.model(self.images), self.labels)
         loss.backward()
         self.optimizer.step()
 

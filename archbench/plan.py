@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from archbench import budget, environment, models
 from archbench import device as devices
-from archbench import environment, models
 from archbench.config import Settings
 from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of, suggested
 from archbench.data.dataset import parts
@@ -25,10 +25,10 @@ from archbench.execution import (
     retained_memory,
 )
 from archbench.job import DataPart, Job
-from archbench.models import Input, Model
+from archbench.models import Input, Model, pretrained
 from archbench.records.schema import Record
 from archbench.records.store import Store, settled
-from archbench.training import checkpoint
+from archbench.training import checkpoint, transfer
 from archbench.training import recipe as recipes
 from archbench.training.recipe import Recipe
 
@@ -50,31 +50,45 @@ class Plan:
 
 def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener) -> Plan:
     """Check every setting, load the data, choose how each model is executed. Raises ArchbenchError before any work is done."""
-    chosen, device = models.parse(settings.models), devices.choose(settings.device)
+    device = devices.choose(settings.device)
+    chosen = _chosen(settings, "train" in kinds, emit)
     for training in (True, False):
         resolve_precision(settings.precision, device, training)
     if settings.precision == "fp16" and device.kind == "cpu":
         emit(Notice("fp16 on a CPU is emulated and takes many times as long as fp32; bf16 is the reduced precision for it"))
     store.check_writable()
     environment.git_state()  # as it is now, however long the run takes
-    planner = Planner(settings, device, emit)
+    planner = Planner(settings, device, store, emit)
     jobs: list[Job] = []
     if "train" in kinds:
-        jobs += planner.training_jobs(chosen)
+        jobs += planner.imported_jobs(chosen) if settings.pretrained else planner.training_jobs(chosen)
     if "profile" in kinds:
         jobs += planner.profile_jobs(chosen, with_data="train" in kinds or settings.dataset is not None)
     known = {} if settings.rerun else settled(store.load()[0])
-    open_jobs = [planner.laid_out(job, store) for job in jobs if job.key not in known]
+    open_jobs = [planner.laid_out(job) for job in jobs if job.key not in known]
     done = tuple(known[job.key] for job in jobs if job.key in known)
     return Plan(tuple(open_jobs), done, planner.datasets, sum(map(planner.seconds, open_jobs)))
+
+
+def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
+    """The models that are asked for; a group or glob leaves out, and says so, what cannot be trained without more being said."""
+    chosen = models.parse(settings.models)
+    if not training or settings.pretrained:
+        return chosen
+    named = models.parse(name for name in settings.models if not models.is_several(name))
+    kept = [model for model in chosen if model in named or not model.spec.frozen_from or model.source]
+    for model in chosen:
+        if model not in kept:
+            emit(Notice(f"{model.label} is left out: it needs {model.label}+source=RECORD_ID of a trained {model.spec.frozen_from}"))
+    return kept
 
 
 class Planner:
     """Makes the Jobs of one run; loads each data set once for every image size."""
 
-    def __init__(self, settings: Settings, device: Device, emit: Listener) -> None:
-        self.settings, self.device, self.emit = settings, device, emit
-        self.request: DataRequest = request(settings)
+    def __init__(self, settings: Settings, device: Device, store: Store, emit: Listener) -> None:
+        self.settings, self.device, self.store, self.emit = settings, device, store, emit
+        self.request: DataRequest = request(settings, test_only=settings.pretrained)
         self.recipe: Recipe = recipes.load(settings.recipe)
         self.datasets: dict[int, Dataset] = {}
         self._loaded: Dataset | None = None
@@ -82,25 +96,44 @@ class Planner:
 
     def training_jobs(self, chosen: list[Model]) -> list[Job]:
         """A training for each model and seed."""
-        shapes = {model: self._shape(model, shape_of(self.request)) for model in chosen}
-        return [self._training_job(model, shapes[model], seed) for model in chosen for seed in self.settings.seeds]
+        shaped = [self._shaped(model, shape_of(self.request)) for model in chosen]
+        for model, shape in shaped:
+            if model.spec.frozen_from:
+                transfer.source_of(model, shape, self.store)
+        return [self._training_job(model, shape, seed) for model, shape in shaped for seed in self.settings.seeds]
+
+    def imported_jobs(self, chosen: list[Model]) -> list[Job]:
+        """A test of each model's published weights, which are fetched now where that is allowed."""
+        precision = resolve_precision(self.settings.precision, self.device, training=False)
+        jobs = []
+        for model in chosen:
+            pretrained.weights_of(model)
+            shape = self._shaped(model, shape_of(self.request))[1]
+            if shape.num_classes != model.spec.num_classes:
+                data = f"{self.request.name} has {shape.num_classes}"
+                raise ArchbenchError(f"the published weights of {model.name} know {model.spec.num_classes} classes, {data}")
+            pretrained.load(model, model.build(shape), self.settings.download)
+            dataset = self._dataset(shape.image_size)
+            part = DataPart(dataset.name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
+            plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
+            jobs.append(Job("imported", model, shape, self.device, plan, self._batch(), data=part, rerun=self.settings.rerun))
+        return jobs
 
     def profile_jobs(self, chosen: list[Model], with_data: bool) -> list[Job]:
         """A profile for each model, on the input it is trained on, or on its own where no data set is asked for."""
         batch = self._batch() if with_data else self.settings.batch_size or PROFILE_BATCH
         jobs = []
-        for model in chosen:
-            shape = self._shape(model, shape_of(self.request)) if with_data else self._own_shape(model)
+        for model, shape in [self._shaped(model, shape_of(self.request) if with_data else None) for model in chosen]:
             precision = resolve_precision(self.settings.precision, self.device, training=False)
             plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
             jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun))
         return jobs
 
-    def laid_out(self, job: Job, store: Store) -> Job:
-        """The job with the memory layout that is fastest for its model; a resumed one keeps its own, profiles the plain one."""
-        if job.kind == "profile":
+    def laid_out(self, job: Job) -> Job:
+        """The job with the memory layout that is fastest for its model; a resumed one keeps its own, only trainings need one."""
+        if job.kind != "train":
             return job
-        kept = None if job.rerun else checkpoint.plan_of(store.checkpoint_path(job.key), job.key)
+        kept = None if job.rerun else checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key)
         return dataclasses.replace(job, plan=ExecutionPlan(**kept) if kept else self._timed(job))
 
     def _timed(self, job: Job) -> ExecutionPlan:
@@ -119,7 +152,7 @@ class Planner:
 
     def seconds(self, job: Job) -> float:
         """About how long a job takes, from the steps that were timed."""
-        if job.kind == "profile":
+        if job.kind != "train":
             return PROFILE_S
         assert job.training is not None and job.data is not None
         step_s = job.plan.step_s.get(job.plan.memory_format, 0.0)
@@ -169,16 +202,13 @@ class Planner:
             self.datasets[size] = self._loaded if size == native else changed(size)
         return self.datasets[size]
 
-    def _shape(self, model: Model, data: Shape) -> Input:
-        """The input a model gets from a data set: its own size, 28 padded to the model's, or the one that is asked for."""
-        native = model.native_input.image_size
-        padded = max(data.size, native) if data.size == PADDED_SIZE else data.size
-        shape = Input(data.num_classes, data.channels, self.settings.image_size or padded)
+    def _shaped(self, model: Model, data: Shape | None) -> tuple[Model, Input]:
+        """The model, scaled where it is to equal a count, and its input: its own, or a data set's, whose 28 pixels are padded."""
+        shape = model.native_input
+        if data is not None:
+            padded = max(data.size, shape.image_size) if data.size == PADDED_SIZE else data.size
+            shape = Input(data.num_classes, data.channels, padded)
+        if self.settings.image_size is not None:
+            shape = dataclasses.replace(shape, image_size=self.settings.image_size)
         model.check(shape)
-        return shape
-
-    def _own_shape(self, model: Model) -> Input:
-        native = model.native_input
-        shape = Input(native.num_classes, native.in_channels, self.settings.image_size or native.image_size)
-        model.check(shape)
-        return shape
+        return budget.settled(model, shape), shape

@@ -102,7 +102,7 @@ def archbench_turn(name: str, split: Split, batch: int, precision: str, compiled
     network = initial.build(model, SHAPE, config, seed=0)
     plan = choose_layout(network, SHAPE.example(batch), CPU, plan)
     plan.place(network, CPU).train()
-    task, normalise = Task(name, name, config, plan, CPU, 0, split, None), Normaliser(split.images)
+    task, normalise = Task(name, name, config, plan, CPU, 0, split, None), Normaliser.fitted(split.images)
     forward = torch.compile(network, dynamic=False) if compiled else network
     stepper = Stepper(network, forward, make_optimizer(network, config), task, ignore)
     epochs = iter(range(10**9))

@@ -19,7 +19,7 @@ def test_augmentation_of_a_batch(benchmark) -> None:
 
 
 def test_augmentation_and_normalisation_of_a_batch(benchmark) -> None:
-    generator, normalise = torch.Generator().manual_seed(0), Normaliser(IMAGES)
+    generator, normalise = torch.Generator().manual_seed(0), Normaliser.fitted(IMAGES)
     benchmark(lambda: normalise(translate_and_flip(IMAGES, 4, True, generator), torch.channels_last))
     benchmark.extra_info["images_per_s"] = len(IMAGES) / benchmark.stats.stats.median
 

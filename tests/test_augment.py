@@ -49,11 +49,11 @@ def test_statistics_are_those_of_the_pixels() -> None:
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_normalised_images_have_mean_0_and_deviation_1(layout: torch.memory_format) -> None:
-    normal = Normaliser(IMAGES)(IMAGES, layout)
+    normal = Normaliser.fitted(IMAGES)(IMAGES, layout)
     assert normal.is_contiguous(memory_format=layout)
     torch.testing.assert_close(normal.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
     torch.testing.assert_close(normal.std((0, 2, 3), correction=0), torch.ones(3), rtol=0, atol=1e-5)
 
 
 def test_a_channel_that_never_varies_stays_finite() -> None:
-    assert Normaliser(torch.full((4, 1, 2, 2), 7, dtype=torch.uint8))(IMAGES[:4, :1], torch.contiguous_format).isfinite().all()
+    assert Normaliser.fitted(torch.full((4, 1, 2, 2), 7, dtype=torch.uint8))(IMAGES[:4, :1], torch.contiguous_format).isfinite().all()

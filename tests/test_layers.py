@@ -22,7 +22,10 @@ ALLOWED = {
     "device": {"errors"},
     "environment": {"device"},
     "records": {"records", "errors"},
-    "models": {"errors", "records"},
+    "models": {"models", "errors", "records"},
+    "budget": {"measure", "models", "errors"},
+    "catalogue": {"budget", "measure", "models", "errors"},
+    "export": {"models", "records", "errors"},
     "execution": {"device", "errors", "records"},
     "publish": {"publish", "records", "stats"},
     "data": {"data", "config", "errors", "events", "records"},
@@ -30,9 +33,9 @@ ALLOWED = {
     "training": {"training", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
     "job": {"job", "training", "measure", "data", "models", "execution", "environment", "device", "records", "events", "errors"},
     "engines": {"engines", "plan", "job", "records", "events"},
-    "plan": {"job", "training", "data", "models", "execution", "environment", "device", "config", "records", "events", "errors"},
-    "api": {"plan", "engines", "publish", "measure", "models", "records", "config", "events", "errors"},
-    "cli": {"cli", "api", "plan", "publish", "records", "config", "events", "errors"},
+    "plan": {"budget", "job", "training", "data", "models", "execution", "environment", "device", "config", "records", "events", "errors"},
+    "api": {"plan", "engines", "catalogue", "export", "training", "publish", "records", "config", "events", "errors"},
+    "cli": {"cli", "api", "catalogue", "plan", "publish", "records", "config", "events", "errors"},
     "__init__": {"api", "errors"},
     "__main__": {"cli"},
 }
@@ -84,7 +87,7 @@ def test_the_registry_works_without_torch() -> None:
     assert "torch" not in loaded_after("import zoo")
 
 
-@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "tables"])
+@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "show", "export", "tables"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]
     loaded = loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\napp.app(standalone_mode=False)")

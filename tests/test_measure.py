@@ -14,16 +14,12 @@ import zoo
 from archbench.device import Device
 from archbench.execution import ExecutionPlan
 from archbench.measure import latency, memory
-from archbench.measure.complexity import count
-from archbench.measure.operators import OperatorCounter, Tally
+from archbench.measure.complexity import Complexity, complexity_of, count
 from archbench.models import Input, Model
 
 
-def tally(module: nn.Module, *shape: int, head: nn.Module | None = None) -> Tally:
-    images = torch.randn(*shape)
-    with torch.no_grad(), OperatorCounter(head.parameters() if head else ()) as counter:
-        module.eval()(images)
-    return counter.tally
+def counted(module: nn.Module, *shape: int, heads: tuple[str, ...] = ()) -> Complexity:
+    return complexity_of(module.eval(), torch.randn(*shape), heads)
 
 
 @pytest.mark.parametrize(
@@ -47,30 +43,33 @@ def tally(module: nn.Module, *shape: int, head: nn.Module | None = None) -> Tall
         (nn.Conv2d(8, 8, 1, groups=8), (1, 8, 4, 4), "grouped_conv", 8 * 16, 8 * 16),
         # transposed: each of 3x4x4 inputs goes to 16 maps x 2x2 places
         (nn.ConvTranspose2d(3, 16, 2, stride=2), (1, 3, 4, 4), "dense_conv", 3 * 16 * 16 * 4, 16 * 64),
-        # a linear layer that is not the head
-        (nn.Linear(20, 30), (4, 20), "other", 4 * 20 * 30, 4 * 30),
-        (nn.Linear(20, 30, bias=False), (4, 20), "other", 4 * 20 * 30, 4 * 30),
+        # with no map before it and no head named, a linear layer is the head
+        (nn.Linear(20, 30), (4, 20), "head", 4 * 20 * 30, 4 * 30),
+        (nn.Linear(20, 30, bias=False), (4, 20), "head", 4 * 20 * 30, 4 * 30),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
 )
 def test_an_operator_by_hand(layer: nn.Module, shape: tuple[int, ...], operator_class: str, macs: int, activations: int) -> None:
-    found = tally(layer, *shape)
-    assert found.macs == {operator_class: macs}
-    assert found.activations == {operator_class: activations}
-    assert found.uncounted == {}
+    found = counted(layer, *shape)
+    assert found.by_class("macs") == {operator_class: macs}
+    assert found.by_class("activations") == {operator_class: activations}
+    assert found.uncounted() == ()
 
 
 @pytest.mark.parametrize(
     "layer", [nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Dropout(0.5), nn.Flatten()]
 )
 def test_norm_activation_and_pooling_cost_nothing(layer: nn.Module) -> None:
-    assert tally(layer, 2, 3, 8, 8) == Tally()
+    found = counted(layer, 2, 3, 8, 8)
+    assert (found.macs, found.activations, found.uncounted()) == (0, 0, ())
 
 
 def test_the_owner_of_a_weight_decides_what_is_head() -> None:
     body, head = nn.Conv2d(3, 4, 1), nn.Linear(4, 10)
     network = nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
-    assert tally(network, 1, 3, 8, 8, head=head).macs == {"pointwise": 64 * 12, "head": 40}
+    found = counted(network, 1, 3, 8, 8, heads=("3",))
+    assert found.by_class("macs") == {"head": 40, "pointwise": 64 * 12}
+    assert (found.params, found.head_params) == (12 + 4 + 50, 50)
 
 
 def test_functional_calls_are_seen() -> None:
@@ -82,7 +81,7 @@ def test_functional_calls_are_seen() -> None:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return F.conv2d(images, self.weight)
 
-    assert tally(Functional(), 1, 3, 8, 8).macs == {"pointwise": 64 * 12}
+    assert counted(Functional(), 1, 3, 8, 8).by_class("macs") == {"pointwise": 64 * 12}
 
 
 def test_an_operator_that_is_not_known_is_listed() -> None:
@@ -90,17 +89,35 @@ def test_an_operator_that_is_not_known_is_listed() -> None:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.sort().values
 
-    assert tally(Sorts(), 1, 3).uncounted == {"aten.sort": 1}
+    assert [(row.operator, row.calls) for row in counted(Sorts(), 1, 3).uncounted()] == [("aten.sort", 1)]
+
+
+def test_without_a_named_head_all_behind_the_last_map_is_head() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 10))
+    found = counted(network, 1, 3, 8, 8)
+    assert found.by_class("macs") == {"head": 24 + 60, "pointwise": 64 * 12}
+    assert found.head_params == 4 * 6 + 6 + 6 * 10 + 10
+
+
+def test_a_layer_says_which_module_ran_what_it_wrote_and_what_it_cost() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2))
+    layers = [(layer.name, layer.operator_class, layer.shape, layer.params, layer.macs) for layer in counted(network, 1, 3, 8, 8).layers]
+    assert layers == [
+        ("0", "dense_conv", (1, 4, 6, 6), 3 * 4 * 9 + 4, 36 * 108),
+        ("1", "norm", (1, 4, 6, 6), 8, 0),
+        ("2", "activation", (1, 4, 6, 6), 0, 0),
+        ("3", "pool", (1, 4, 3, 3), 0, 0),
+    ]
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_the_zoo_is_counted_whole_and_as_torch_counts_it(name: str) -> None:
     """torch.utils.flop_counter counts a multiply-add as two."""
-    found = count(Model(name), Input(10, 3, 32))
-    with torch.device("meta"):
-        network = zoo.create(name).eval()
+    model = Model(name)
+    found = count(model, model.native_input)
+    network, image = model.weightless(model.native_input)
     with FlopCounterMode(display=False) as theirs:
-        network(torch.empty(1, 3, 32, 32, device="meta"))
+        network(image)
     assert found.macs == theirs.get_total_flops() // 2
     assert found.uncounted() == ()
 
@@ -108,7 +125,7 @@ def test_the_zoo_is_counted_whole_and_as_torch_counts_it(name: str) -> None:
 def test_nins_share_of_1x1_from_the_authors_table() -> None:
     """cccp1 to cccp6 of the author's configuration, in MACs."""
     pointwise = 31_457_280 + 15_728_640 + 9_437_184 + 9_437_184 + 2_359_296 + 122_880
-    assert count(Model("nin"), Input(10, 3, 32)).tally.macs["pointwise"] == pointwise
+    assert count(Model("nin"), Input(10, 3, 32)).by_class("macs")["pointwise"] == pointwise
 
 
 def test_counting_costs_no_memory_and_no_random_number() -> None:

@@ -1,10 +1,46 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 
 import zoo
 from archbench.errors import ArchbenchError
+from archbench.measure.complexity import count
 from archbench.models import Input, Model, parse, source_hash
+
+CIFAR = Input(10, 3, 32)
+USER_FILE = """
+from torch import nn
+
+class Wrong:
+    pass
+
+def tiny(num_classes, in_channels=3):
+    body = [nn.Conv2d(in_channels, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*body, nn.Linear(8, num_classes))
+
+def nothing(num_classes):
+    return "a network"
+
+def fails(num_classes):
+    raise RuntimeError("no such layer")
+
+def five(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(5))
+
+def ends_wide(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 5))
+"""
+
+
+@pytest.fixture
+def user_file(tmp_path: Path) -> Path:
+    path = tmp_path / "c++" / "nets.py"
+    path.parent.mkdir()
+    path.write_text(USER_FILE)
+    return path
 
 
 def labels(*names: str) -> list[str]:
@@ -13,8 +49,9 @@ def labels(*names: str) -> list[str]:
 
 def test_names_aliases_globs_and_groups() -> None:
     assert labels("nin", "resnet29") == ["nin", "resnet_bottleneck"]
-    assert labels("nin*") == ["nin", "nin_tiny", "nin_bn"]
+    assert labels("nin*") == ["nin", "nin_imagenet", "nin_mnist", "nin_svhn", "nin_tiny", "nin_bn"]
     assert labels("all") == zoo.names()
+    assert set(labels("lineage")) | set(labels("imagenet")) == set(zoo.names())
 
 
 def test_each_model_once_in_the_order_asked_for() -> None:
@@ -25,23 +62,42 @@ def test_knobs_ride_on_the_name_and_keep_their_type() -> None:
     model = parse(["nin+mlp_depth=1+head=fc"])[0]
     assert model == Model("nin", (("head", "fc"), ("mlp_depth", 1)))
     assert model.label == "nin+head=fc+mlp_depth=1"
+    assert parse(["nin+width=0.5"])[0] == Model("nin", (("width", 0.5),))
+
+
+def test_a_knob_at_its_default_is_no_knob() -> None:
+    assert parse(["nin+mlp_depth=2+width=1"]) == [Model("nin")]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("nim", "unknown model 'nim'; did you mean 'nin'"),
-        ("vit*", "no model matches 'vit\\*'"),
+        ("vit*", r"no model matches 'vit\*'"),
         ("nin+hed=fc", "nin has no knob 'hed'"),
         ("nin+head=fx", "head cannot be 'fx'"),
         ("nin+head", "a knob is written KEY=VALUE"),
         ("nin+head=fc+head=gap", "the knob 'head' is given twice"),
+        ("nin+width=wide", r"width cannot be 'wide'; valid: 0.01 to 16"),
+        ("nin+local=maxout+mlp_depth=1", "mlp_depth=1 means nothing with local=maxout"),
+        ("nin+local=maxout+mlp_depth=2", "mlp_depth=2 means nothing with local=maxout"),
+        ("nin+equal=macs", "equal=macs stands beside another knob"),
+        ("nin+head=fc+equal=flops", "equal cannot be 'flops'; valid: macs, params"),
+        ("nin+width=2+equal=macs", "equal=macs finds the width, so width cannot be given too"),
+        ("senet_imagenet+stride=1x1+equal=macs", "senet_imagenet has no width"),
+        ("nin+source=abc", "nin takes no trained weights, so it has no knob 'source'"),
         ("", "empty name"),
+        ("timm:resnet1800", "unknown model 'timm:resnet1800'; did you mean 'timm:resnet18"),
+        ("timm:resnet18+head=fc", "timm:resnet18 has no knob 'head'"),
+        ("torchvision:resnet", "unknown model 'torchvision:resnet'"),
+        ("torchvision:nothing*", "no model matches"),
+        ("missing.py:tiny", "there is no file missing.py"),
     ],
 )
 def test_what_is_not_there_is_said_in_a_line(name: str, message: str) -> None:
-    with pytest.raises(ArchbenchError, match=message):
+    with pytest.raises(ArchbenchError, match=message) as caught:
         parse([name])
+    assert "\n" not in str(caught.value)
 
 
 def test_an_image_too_small_names_the_smallest() -> None:
@@ -49,10 +105,79 @@ def test_an_image_too_small_names_the_smallest() -> None:
         Model("squeezenet").check(Input(10, 3, 7))
 
 
-def test_source_hash_tells_families_apart_and_ignores_specs() -> None:
-    assert source_hash("nin") != source_hash("nin_bn")
-    assert source_hash("nin") != source_hash("mobilenet")
+def test_source_hash_tells_families_apart() -> None:
+    assert len({source_hash(name) for name in zoo.names()}) == len(zoo.names())
 
 
 def test_a_snapshot_says_which_head_the_knob_made() -> None:
-    assert parse(["nin+head=fc"])[0].snapshot(Input(10, 3, 32)).spec["head_kind"] == "fc"
+    assert parse(["nin+head=fc"])[0].snapshot(CIFAR).spec["head_kind"] == "fc"
+
+
+def test_timm_and_torchvision_models_count_as_their_authors_say() -> None:
+    """11,689,512 parameters of ResNet-18 (torchvision's page of weights); timm builds the same network."""
+    theirs, again = parse(["torchvision:resnet18", "timm:resnet18"])
+    counted = count(theirs, theirs.native_input)
+    assert counted.params == 11_689_512
+    assert counted.by_class("macs")["head"] == 512 * 1000
+    assert count(again, again.native_input).by_class("macs") == counted.by_class("macs")
+
+
+def test_patterns_reach_other_libraries() -> None:
+    assert labels("torchvision:resnet1*") == ["torchvision:resnet101", "torchvision:resnet152", "torchvision:resnet18"]
+    assert "timm:mixer_s16_224" in labels("timm:mixer_s*")
+
+
+def test_other_libraries_models_take_other_channels_and_classes() -> None:
+    for name in ("torchvision:resnet18", "timm:resnet18"):
+        network = parse([name])[0].build(Input(7, 1, 32)).eval()
+        assert network(torch.randn(2, 1, 32, 32)).shape == (2, 7)
+
+
+def test_a_foreign_model_that_cannot_take_the_image_says_so_in_a_line() -> None:
+    with pytest.raises(ArchbenchError, match="torchvision:inception_v3 cannot take images of 3x32x32") as caught:
+        parse(["torchvision:inception_v3"])[0].check(CIFAR)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_users_function_is_a_model(user_file: Path) -> None:
+    """3 x 8 x 9 + 8 and 8 x 10 + 10 parameters; 216 MACs at 1,024 places and 80 in the head."""
+    model = parse([f"{user_file}:tiny"])[0]
+    counted = count(model, CIFAR)
+    assert (counted.params, counted.by_class("macs")) == (224 + 90, {"head": 80, "dense_conv": 216 * 1024})
+
+
+def test_a_users_file_is_hashed_whole(user_file: Path) -> None:
+    name = f"{user_file}:tiny"
+    before = parse([name])[0].snapshot(CIFAR).source_sha256
+    user_file.write_text(USER_FILE + "# a remark\n")
+    assert parse([name])[0].snapshot(CIFAR).source_sha256 != before
+
+
+def test_a_pattern_over_a_users_file_finds_its_functions(user_file: Path) -> None:
+    assert labels(f"{user_file}:t*") == [f"{user_file}:tiny"]
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("tinny", "has no function 'tinny'; did you mean 'tiny'"),
+        ("nothing", "returned str, not a torch.nn.Module"),
+        ("Wrong", "failed: TypeError|returned Wrong, not a torch.nn.Module"),
+        ("fails", "failed: RuntimeError: no such layer"),
+        ("ends_wide", r"gives \(1, 5\) for one image, not logits of shape \(1, 10\)"),
+    ],
+)
+def test_a_users_mistake_is_one_line(user_file: Path, function: str, message: str) -> None:
+    with pytest.raises(ArchbenchError, match=message) as caught:
+        parse([f"{user_file}:{function}"])[0].check(CIFAR)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("def tiny(:\n", "nets.py, line 1: "), ("import nothing_like_it\n", "cannot be run: ModuleNotFoundError: No module named")],
+)
+def test_a_users_file_that_is_wrong_is_named_with_its_line(user_file: Path, text: str, message: str) -> None:
+    user_file.write_text(text)
+    with pytest.raises(ArchbenchError, match=message):
+        parse([f"{user_file}:tiny"])

@@ -47,7 +47,7 @@ def test_whatever_changes_the_result_changes_the_key(tmp_path: Path, change: dic
 def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:
     """64 images in batches of 32 for 2 epochs: 4 steps; 360 test and 64 training images to evaluate at a third of a step a batch."""
     job = make(tmp_path, ("train",), models="alexnet").jobs[0]
-    planner = Planner(Settings.of(), Device("cpu"), ignore)
+    planner = Planner(Settings.of(), Device("cpu"), Store(tmp_path), ignore)
     timed = planner.seconds(dataclasses.replace(job, plan=ExecutionPlan(step_s={"contiguous": 3.0})))
     assert timed == pytest.approx(3.0 * (4 + (360 + 64) / 32 / 3))
 
@@ -62,8 +62,8 @@ def test_a_model_that_cannot_take_a_step_does_not_stop_the_plan(tmp_path: Path, 
     assert Notice("alexnet cannot take a training step: no kernel for it") in events
 
 
-def test_28_pixels_are_padded_to_the_models_32(monkeypatch: pytest.MonkeyPatch) -> None:
-    planner = Planner(Settings.of(dataset="fashion_mnist"), Device("cpu"), ignore)
+def test_28_pixels_are_padded_to_the_models_32(tmp_path: Path) -> None:
+    planner = Planner(Settings.of(dataset="fashion_mnist"), Device("cpu"), Store(tmp_path), ignore)
     assert [job.shape.image_size for job in planner.profile_jobs(planning.models.parse(["nin"]), with_data=True)] == [32]
 
 

@@ -97,7 +97,7 @@ def tiny_task(digits: Dataset, seed: int = 0, epochs: int = 2, **changes: object
 
 def train(task: loop.Task, start: checkpoint.Checkpoint | None = None, keep: Callable[..., None] = ignore) -> tuple[nn.Module, loop.Fit]:
     network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
-    return network, loop.fit(network, task, Normaliser(task.train.images), ignore, start, keep)
+    return network, loop.fit(network, task, Normaliser.fitted(task.train.images), ignore, start, keep)
 
 
 def weights(network: nn.Module) -> torch.Tensor:
@@ -112,7 +112,7 @@ def test_one_seed_gives_one_network(digits: Dataset) -> None:
 
 def test_every_model_of_a_seed_sees_the_same_batches(digits: Dataset) -> None:
     task = tiny_task(digits)
-    normalise = Normaliser(task.train.images)
+    normalise = Normaliser.fitted(task.train.images)
     first = list(loop.batches(task, 0, normalise))
     torch.manual_seed(99)
     second = list(loop.batches(task, 0, normalise))

@@ -5,11 +5,14 @@ files, which do, are read at the first look-up.
 """
 
 from zoo.registry import (
+    WIDTH,
     Claim,
     ModelSpec,
     Paper,
     Published,
+    Range,
     TrainingHints,
+    Weights,
     ZooError,
     builder,
     create,
@@ -20,11 +23,14 @@ from zoo.registry import (
 )
 
 __all__ = [
+    "WIDTH",
     "Claim",
     "ModelSpec",
     "Paper",
     "Published",
+    "Range",
     "TrainingHints",
+    "Weights",
     "ZooError",
     "builder",
     "create",

@@ -1,12 +1,11 @@
-"""Inception (Szegedy et al., 2015), in the small form of Zhang et al. 2017, figure 3."""
+"""Inception (Szegedy et al., 2015), in the small form of Zhang et al. 2017, figure 3. GoogLeNet itself is in googlenet.py."""
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
-from zoo._blocks import Classifier, average_and_linear, conv_norm
-from zoo.registry import ModelSpec, Paper, Published, register
+from zoo._blocks import Branches, Classifier, average_and_linear, conv_norm_relu, scaled
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, register
 
 INCEPTION_PAPER = Paper(
     title="Going Deeper with Convolutions",
@@ -21,27 +20,12 @@ INCEPTION_PAPER = Paper(
   archivePrefix = {arXiv}
 }""",
 )
-
-
-class Branches(nn.Module):
-    """Runs each branch on the same maps and joins the results along the channels."""
-
-    def __init__(self, *branches: nn.Module) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return torch.cat([branch(maps) for branch in self.branches], dim=1)
+MODULES_16 = ((112, 48), (96, 64), (80, 80), (48, 96))  # maps of the 1x1 and the 3x3 branch at 16x16
 
 
 def unit(w_in: int, w_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Convolution with bias, batch norm, ReLU."""
-    return nn.Sequential(*conv_norm(w_in, w_out, kernel, stride, bias=True), nn.ReLU(inplace=True))
-
-
-def inception_module(w_in: int, w_1x1: int, w_3x3: int) -> Branches:
-    """A 1x1 and a 3x3 branch side by side: `w_1x1 + w_3x3` maps."""
-    return Branches(unit(w_in, w_1x1, 1), unit(w_in, w_3x3, 3))
+    return conv_norm_relu(w_in, w_out, kernel, stride, bias=True)
 
 
 def downsample_module(w_in: int, w_3x3: int) -> Branches:
@@ -62,22 +46,36 @@ def downsample_module(w_in: int, w_3x3: int) -> Branches:
         min_size=1,
         head_kind="gap+fc",
         published=(Published(1_652_826, 266_734_880, "arXiv:1611.03530, figure 3; its 1,649,402 leave out the norms' affine pairs"),),
-        deviations=("The small Inception of arXiv:1611.03530: no 5x5 or pooling branch, padding keeps maps at 32-16-8.",),
+        knobs={"pointwise": ("on", "off"), "width": WIDTH},
+        deviations=(
+            "The small Inception of arXiv:1611.03530: no 5x5 or pooling branch, padding keeps maps at 32-16-8.",
+            "pointwise=off makes the 1x1 branch of each module a 3x3 one.",
+        ),
     )
 )
-def build_inception(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
+def build_inception(num_classes: int, in_channels: int, image_size: int, *, pointwise: str = "on", width: float = 1.0) -> nn.Module:
     """A 3x3 stem, eight Inception modules and two downsampling modules, mean pooling, one linear layer."""
-    features = nn.Sequential(
-        unit(in_channels, 96, 3),
-        inception_module(96, 32, 32),
-        inception_module(64, 32, 48),
-        downsample_module(80, 80),
-        inception_module(160, 112, 48),
-        inception_module(160, 96, 64),
-        inception_module(160, 80, 80),
-        inception_module(160, 48, 96),
-        downsample_module(144, 96),
-        inception_module(240, 176, 160),
-        inception_module(336, 176, 160),
-    )
-    return Classifier(features, average_and_linear(336, num_classes))
+    small = 1 if pointwise == "on" else 3
+    layers: list[nn.Module] = []
+
+    def add(module: nn.Module, w_out: int) -> int:
+        layers.append(module)
+        return w_out
+
+    def inception_module(w_in: int, w_1x1: int, w_3x3: int) -> int:
+        """A 1x1 and a 3x3 branch side by side: `w_1x1 + w_3x3` maps."""
+        narrow, wide = scaled(w_1x1, width), scaled(w_3x3, width)
+        return add(Branches(unit(w_in, narrow, small), unit(w_in, wide, 3)), narrow + wide)
+
+    def downsample(w_in: int, w_3x3: int) -> int:
+        wide = scaled(w_3x3, width)
+        return add(downsample_module(w_in, wide), wide + w_in)
+
+    maps = add(unit(in_channels, scaled(96, width), 3), scaled(96, width))
+    maps = inception_module(inception_module(maps, 32, 32), 32, 48)
+    maps = downsample(maps, 80)
+    for w_1x1, w_3x3 in MODULES_16:
+        maps = inception_module(maps, w_1x1, w_3x3)
+    maps = downsample(maps, 96)
+    maps = inception_module(inception_module(maps, 176, 160), 176, 160)
+    return Classifier(nn.Sequential(*layers), average_and_linear(maps, num_classes))

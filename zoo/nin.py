@@ -1,17 +1,17 @@
 """Network In Network (Lin, Chen, Yan; ICLR 2014): an MLP inside each receptive field, class maps read by global average.
 
-Structure from the author's configuration for CIFAR-10 (mavenlin/cuda-convnet, folder NIN).
+Structure from the author's configuration for CIFAR-10 (mavenlin/cuda-convnet, folder NIN); its relatives are in nin_forms.py.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
+from dataclasses import dataclass
 
 from torch import nn
 
-from zoo._blocks import Classifier, conv_relu, global_average, max_pool_ceil, pooled_ceil
-from zoo.registry import Claim, ModelSpec, Paper, Published, TrainingHints, register
+from zoo._blocks import Classifier, MaxPieces, conv_norm_relu, conv_relu, global_average, max_pool_ceil, named, pooled_ceil, scaled
+from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, TrainingHints, register
 
 NIN_PAPER = Paper(
     title="Network In Network",
@@ -25,13 +25,6 @@ NIN_PAPER = Paper(
   archivePrefix = {arXiv}
 }""",
 )
-NIN_CLAIMS = (
-    Claim("cifar10", "none", 10.41, "table 1"),
-    Claim("cifar10", "translation and flip", 8.81, "table 1"),
-    Claim("cifar100", "none", 35.68, "table 2"),
-    Claim("svhn", "none", 2.35, "table 3"),
-    Claim("mnist", "none", 0.47, "table 4"),
-)
 NO_NORM_HINTS = TrainingHints(
     lr=0.06,
     warmup_fraction=0.25,
@@ -42,19 +35,32 @@ NO_NORM_HINTS = TrainingHints(
     unless={"norm": "batch"},
     reason="without batch norm the ReLU over the class maps can die, and the loss then stays at ln(classes)",
 )
+PIECES = 2  # linear pieces of a maxout unit, as in the maxout network
 
 
-def mlpconv(w_in: int, w_spatial: int, kernel: int, mlp: tuple[int, ...], norm: bool) -> list[nn.Module]:
-    """An mlpconv layer (section 3.1): a spatial convolution, then a 1x1 convolution for each width in `mlp`, ReLU after each."""
-    layers: list[nn.Module] = [conv_relu(w_in, w_spatial, kernel, norm=norm)]
-    for w_before, w_out in zip((w_spatial, *mlp), mlp, strict=False):
-        layers.append(conv_relu(w_before, w_out, 1, norm=norm))
-    return layers
+@dataclass(frozen=True)
+class Local:
+    """What stands in each receptive field: `kind` linear, maxout or mlp, `depth` 1x1 layers behind the spatial one, and norm."""
 
+    kind: str = "mlp"
+    depth: int = 2
+    norm: bool = False
 
-def mlp_widths(hidden: int, w_out: int, depth: int) -> tuple[int, ...]:
-    """Widths of `depth` 1x1 layers that end in `w_out`; depth 2 is the paper's."""
-    return (hidden,) * (depth - 1) + (w_out,) if depth else ()
+    def unit(self, w_in: int, w_out: int, kernel: int, padding: int | None = None, stride: int = 1) -> nn.Sequential:
+        """A convolution, batch norm where there is any, ReLU; with maxout the largest of two pieces in ReLU's place."""
+        if self.kind == "maxout":
+            pieces = nn.Conv2d(w_in, PIECES * w_out, kernel, stride, kernel // 2 if padding is None else padding, bias=not self.norm)
+            return nn.Sequential(pieces, *([nn.BatchNorm2d(PIECES * w_out)] if self.norm else []), MaxPieces(PIECES))
+        if self.norm:
+            return conv_norm_relu(w_in, w_out, kernel, stride, padding=padding)
+        return conv_relu(w_in, w_out, kernel, stride, padding)
+
+    def mlpconv(self, w_in: int, widths: tuple[int, int, int], kernel: int) -> list[nn.Module]:
+        """An mlpconv layer (section 3.1): a spatial convolution, then 1x1 ones that end in the last of `widths`."""
+        w_spatial, hidden, w_out = widths
+        mlp = (*(hidden,) * (self.depth - 1), w_out) if self.depth else ()
+        pairs = zip((w_spatial, *mlp), mlp, strict=False)
+        return [self.unit(w_in, w_spatial, kernel), *(self.unit(before, after, 1) for before, after in pairs)]
 
 
 def average_pool_ceil() -> nn.AvgPool2d:
@@ -70,6 +76,10 @@ def nin_head(kind: str, num_classes: int, map_size: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), *dropout, nn.Linear(num_classes * map_size**2, num_classes))
 
 
+Widths = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int]]
+CIFAR_WIDTHS: Widths = ((192, 160, 96), (192, 192, 192), (192, 192))
+
+
 def build_nin(
     num_classes: int,
     in_channels: int,
@@ -77,24 +87,31 @@ def build_nin(
     *,
     mlp_depth: int = 2,
     head: str = "gap",
+    local: str = "mlp",
     pool2: str = "max",
     norm: str = "none",
+    width: float = 1.0,
+    widths: Widths = CIFAR_WIDTHS,
+    last_kernel: int = 3,
 ) -> nn.Module:
-    """Three mlpconv layers, pooling and dropout between them, one map a class at the end (figure 2)."""
-    batch_norm = norm == "batch"
-    block1 = mlpconv(in_channels, 192, 5, mlp_widths(160, 96, mlp_depth), batch_norm)
-    block2 = mlpconv(96 if mlp_depth else 192, 192, 5, mlp_widths(192, 192, mlp_depth), batch_norm)
-    w_last = 192 if mlp_depth else num_classes
-    *block3, class_maps = mlpconv(192, w_last, 3, mlp_widths(192, num_classes, mlp_depth), batch_norm)
-    layers: dict[str, nn.Module] = {
-        "mlpconv1": nn.Sequential(*block1),
-        "pool1": nn.Sequential(max_pool_ceil(), nn.Dropout(0.5)),
-        "mlpconv2": nn.Sequential(*block2),
-        "pool2": nn.Sequential(max_pool_ceil() if pool2 == "max" else average_pool_ceil(), nn.Dropout(0.5)),
-        "mlpconv3": nn.Sequential(*block3),
-        "class_maps": class_maps,
-    }
-    return Classifier(nn.Sequential(OrderedDict(layers)), nin_head(head, num_classes, pooled_ceil(pooled_ceil(image_size))))
+    """Three mlpconv layers, pooling and dropout between them, one map a class at the end (figure 2).
+
+    `local` other than mlp puts a single layer in each mlpconv's place: linear filters with ReLU, or maxout units.
+    """
+    depth = mlp_depth if local == "mlp" else 0
+    form = Local(local, depth, norm == "batch")
+    (s1, h1, o1), (s2, h2, o2), (s3, h3) = (tuple(scaled(maps, width) for maps in layer) for layer in widths)
+    last = (s3, h3, num_classes) if depth else (num_classes, h3, num_classes)
+    *block3, class_maps = form.mlpconv(o2 if depth else s2, last, last_kernel)
+    features = named(
+        mlpconv1=nn.Sequential(*form.mlpconv(in_channels, (s1, h1, o1), 5)),
+        pool1=nn.Sequential(max_pool_ceil(), nn.Dropout(0.5)),
+        mlpconv2=nn.Sequential(*form.mlpconv(o1 if depth else s1, (s2, h2, o2), 5)),
+        pool2=nn.Sequential(max_pool_ceil() if pool2 == "max" else average_pool_ceil(), nn.Dropout(0.5)),
+        mlpconv3=nn.Sequential(*block3),
+        class_maps=class_maps,
+    )
+    return Classifier(features, nin_head(head, num_classes, pooled_ceil(pooled_ceil(image_size))))
 
 
 register(
@@ -104,7 +121,7 @@ register(
         family="nin",
         year=2014,
         paper=NIN_PAPER,
-        parents=("alexnet", "maxout"),
+        parents=("alexnet", "hog_linear", "maxout"),
         takes="The idea itself: an MLP of 1x1 convolutions in each receptive field, and class maps read by their average.",
         input_shape=(3, 32, 32),
         min_size=4,
@@ -115,16 +132,21 @@ register(
             Published(968_404, 222_486_528, "arithmetic: batch norm for the biases", knobs={"norm": "batch"}),
         ),
         claims=(
-            *NIN_CLAIMS,
+            Claim("cifar10", "none", 10.41, "table 1"),
+            Claim("cifar10", "translation and flip", 8.81, "table 1"),
+            Claim("cifar100", "none", 35.68, "table 2"),
             Claim("cifar10", "none (fully connected head)", 11.59, "table 5"),
             Claim("cifar10", "none (fully connected head, dropout)", 10.88, "table 5"),
         ),
         knobs={
             "mlp_depth": (0, 1, 2, 3),
             "head": ("gap", "fc", "fc_dropout"),
+            "local": ("mlp", "linear", "maxout"),
             "pool2": ("max", "avg"),
             "norm": ("none", "batch"),
+            "width": WIDTH,
         },
+        excludes={"local": ("mlp_depth",)},
         deviations=("The second pool is max, as in the author's configuration; the Caffe Model Zoo averages (pool2=avg).",),
         hints=NO_NORM_HINTS,
     )
@@ -143,36 +165,15 @@ register(
         min_size=4,
         head_kind="gap",
         published=(Published(968_404, 222_486_528, "arithmetic: nin without biases, two batch norm parameters a map"),),
-        knobs={"mlp_depth": (0, 1, 2, 3), "head": ("gap", "fc", "fc_dropout"), "pool2": ("max", "avg")},
+        knobs={
+            "mlp_depth": (0, 1, 2, 3),
+            "head": ("gap", "fc", "fc_dropout"),
+            "local": ("mlp", "linear", "maxout"),
+            "pool2": ("max", "avg"),
+            "width": WIDTH,
+        },
+        excludes={"local": ("mlp_depth",)},
         deviations=("Batch norm (2015) is not in the paper; the convolutions lose their biases to it.",),
         hints=TrainingHints(dropout_scale=0.4, reason="batch norm regularises too; dropout 0.5 twice is too much in a short run"),
     )
 )(functools.partial(build_nin, norm="batch"))
-
-
-@register(
-    ModelSpec(
-        name="nin_tiny",
-        title="NIN (tiny)",
-        family="nin",
-        year=2014,
-        paper=NIN_PAPER,
-        parents=("nin",),
-        takes="One whole mlpconv layer and the class maps; the depth of the others is cut.",
-        input_shape=(3, 32, 32),
-        min_size=1,
-        head_kind="gap",
-        published=(Published(560_906, 189_825_024, "arithmetic from the layers named here"),),
-        deviations=("Not in the paper: a small NIN for teaching and tests, with a padded pool and no dropout.",),
-        hints=TrainingHints(lr=0.03, warmup_fraction=0.25, clip_norm=1.0, init="he", reason="no batch norm"),
-    )
-)
-def build_nin_tiny(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
-    """One mlpconv layer, a padded pool, 5x5 and 1x1, then class maps without a ReLU over them."""
-    layers: dict[str, nn.Module] = {
-        "mlpconv1": nn.Sequential(*mlpconv(in_channels, 192, 5, (160, 96), norm=False)),
-        "pool1": nn.MaxPool2d(3, 2, padding=1),
-        "mlpconv2": nn.Sequential(*mlpconv(96, 192, 5, (192,), norm=False)),
-        "class_maps": nn.Conv2d(192, num_classes, 1),
-    }
-    return Classifier(nn.Sequential(OrderedDict(layers)), global_average())

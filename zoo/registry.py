@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import importlib.metadata
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 KnobValue = str | int | float
 Builder = Callable[..., "nn.Module"]
+PLUGINS = "archbench.zoo"  # the entry point under which another package names a module of families
 
 
 class ZooError(ValueError):
@@ -40,8 +42,8 @@ class Paper:
 class Published:
     """Counts that somebody else published, or that hand arithmetic gives; never our counter's.
 
-    `params` counts trainable parameters, `macs` multiply-adds at the spec's own input, `source` says where they stand; `knobs` and
-    `image_size` are what they hold for, if not the default network at its own size.
+    `params` counts parameters, frozen ones too, `macs` multiply-adds at the spec's own input, `source` says where they stand; `knobs`
+    and `image_size` are what they hold for, if not the default network at its own size.
     """
 
     params: int
@@ -49,6 +51,39 @@ class Published:
     source: str
     knobs: Mapping[str, KnobValue] = field(default_factory=dict)
     image_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Range:
+    """The valid values of a knob that takes any number from `low` to `high`."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}"
+
+
+WIDTH = Range(0.01, 16)  # a factor on the number of maps of every layer but the last
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the same network that somebody else published, and how their names become ours.
+
+    `origin` is the builder (`torchvision:resnet50`, `timm:mixer_b16_224`), `tag` the weights' own name there, empty where there are
+    none. Each `rename` is a regular expression and what takes its place, applied in order to every name of their state dict. `mean` and
+    `deviation` normalise their input, of values from 0 to 1.
+    """
+
+    origin: str
+    tag: str
+    rename: tuple[tuple[str, str], ...] = ()
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    deviation: tuple[float, ...] = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -84,26 +119,33 @@ class TrainingHints:
 class ModelSpec:
     """All that is known of an architecture beside its code.
 
-    `input_shape` is (channels, height, width) of the network as published; `min_size` the smallest image it can bear; `head` names the
-    modules of the classifier head and `head_kind` says in a word what it is; `knobs` maps each knob of the builder to its valid values.
+    `input_shape` is (channels, height, width) and `num_classes` the classes of the network as published; `min_size` is the smallest
+    image it can bear. `head` names the modules of the classifier head and `head_kind` says in a word what it is; `knobs` maps each knob
+    of the builder to its valid values, and `excludes` each knob to those that mean nothing once it departs from its default.
+    `frozen_from` names the architecture whose trained weights it needs, and never changes. A model from outside the zoo has neither
+    year nor paper.
     """
 
     name: str
     title: str
     family: str
-    year: int
-    paper: Paper
+    year: int | None
+    paper: Paper | None
     takes: str
     input_shape: tuple[int, int, int]
     min_size: int
     head_kind: str
     published: tuple[Published, ...]
+    num_classes: int = 10
     head: tuple[str, ...] = ("head",)
     aliases: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
-    knobs: Mapping[str, tuple[KnobValue, ...]] = field(default_factory=dict)
+    knobs: Mapping[str, tuple[KnobValue, ...] | Range] = field(default_factory=dict)
+    excludes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     deviations: tuple[str, ...] = ()
+    weights: Weights | None = None
+    frozen_from: str = ""
     hints: TrainingHints = field(default_factory=TrainingHints)
 
 
@@ -134,18 +176,24 @@ def register(spec: ModelSpec) -> Callable[[Builder], Builder]:
 
 @functools.cache
 def _discover() -> None:
-    """Import every family file of this package once."""
+    """Import every family file of this package once, and the modules that installed packages name. Raises ZooError for a broken one."""
     import zoo
 
     for module in pkgutil.iter_modules(zoo.__path__):
         if not module.name.startswith("_") and module.name != "registry":
             importlib.import_module(f"zoo.{module.name}")
+    for plugin in importlib.metadata.entry_points(group=PLUGINS):
+        try:
+            plugin.load()
+        except Exception as error:
+            package = plugin.dist.name if plugin.dist else plugin.value
+            raise ZooError(f"the package {package} cannot add its architectures ({plugin.value}): {error}") from error
 
 
 def names() -> list[str]:
     """Names of all architectures, by year and then by name."""
     _discover()
-    return sorted(_specs, key=lambda name: (_specs[name].year, name))
+    return sorted(_specs, key=lambda name: (_specs[name].year or 0, name))
 
 
 def resolve(name: str) -> str:
@@ -178,8 +226,7 @@ def create(name: str, num_classes: int = 10, in_channels: int = 3, image_size: i
     spec = get(name)
     size = spec.input_shape[1] if image_size is None else image_size
     check_input(spec, num_classes, in_channels, size)
-    for key, value in knobs.items():
-        check_knob(spec, key, value)
+    check_knobs(spec, knobs)
     return builder(name)(num_classes, in_channels, size, **knobs)
 
 
@@ -191,10 +238,26 @@ def check_input(spec: ModelSpec, num_classes: int, in_channels: int, image_size:
         raise ZooError(f"{spec.name} needs images of at least {spec.min_size}x{spec.min_size} (got {image_size}x{image_size})")
 
 
-def check_knob(spec: ModelSpec, key: str, value: KnobValue) -> None:
-    """Raise ZooError unless the network has this knob and the knob this value."""
+def defaults(name: str) -> dict[str, KnobValue]:
+    """The value of each knob that is not set."""
+    parameters = inspect.signature(builder(name)).parameters
+    return {key: parameters[key].default for key in get(name).knobs}
+
+
+def check_knobs(spec: ModelSpec, knobs: Mapping[str, KnobValue]) -> None:
+    """Raise ZooError unless the network has these knobs, each this value, and none makes another void."""
+    for key, value in knobs.items():
+        _check_knob(spec, key, value)
+    for key, void in spec.excludes.items():
+        if key in knobs and knobs[key] != defaults(spec.name)[key]:
+            for other in set(void) & set(knobs):
+                raise ZooError(f"{spec.name}: {other}={knobs[other]} means nothing with {key}={knobs[key]}; leave one of the two out")
+
+
+def _check_knob(spec: ModelSpec, key: str, value: KnobValue) -> None:
     if key not in spec.knobs:
-        valid = ", ".join(spec.knobs) or "none"
-        raise ZooError(f"{spec.name} has no knob {key!r} (its knobs: {valid})")
-    if value not in spec.knobs[key]:
-        raise ZooError(f"{spec.name}: {key} cannot be {value!r}; valid: {', '.join(map(str, spec.knobs[key]))}")
+        raise ZooError(f"{spec.name} has no knob {key!r} (its knobs: {', '.join(spec.knobs) or 'none'})")
+    valid = spec.knobs[key]
+    if value not in valid:
+        named = str(valid) if isinstance(valid, Range) else ", ".join(map(str, valid))
+        raise ZooError(f"{spec.name}: {key} cannot be {value!r}; valid: {named}")

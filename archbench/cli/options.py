@@ -17,9 +17,12 @@ from archbench.config import Settings
 
 MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "rerun", "batch_size")
 DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip")
-TRAINING = ("recipe", "epochs", "seeds", "compile", "deterministic")
+TRAINING = ("pretrained", "recipe", "epochs", "seeds", "compile", "deterministic")
 FLAG_PAIRS = {"rerun": "--rerun/--resume", "flip": "--flip/--no-flip"}
 JSON = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout; all else goes to stderr")]
+CLASSES = Annotated[int | None, typer.Option("--classes", min=1, help="Number of classes  [default: the paper's]")]
+CHANNELS = Annotated[int | None, typer.Option("--channels", min=1, help="Channels of the image  [default: the paper's]")]
+SIZE = Annotated[int | None, typer.Option("--image-size", min=1, help="Side of the square image, in pixels  [default: the paper's]")]
 QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
 
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table as RichTable
 from rich.text import Text
+from rich.tree import Tree
 
 from archbench.config import Settings
 from archbench.events import Epoch, Event, Finished, Loading, Notice, Started, Step
@@ -24,6 +25,7 @@ from archbench.publish.results import Table
 from archbench.records.schema import Record
 
 if TYPE_CHECKING:
+    from archbench.catalogue import Node
     from archbench.plan import Plan
 
 INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
@@ -173,6 +175,75 @@ def print_models(models: Sequence[dict[str, Any]]) -> None:
         "head": [row["head"] for row in models],
     }
     out.print(_rich(columns))
+
+
+def print_tree(roots: Sequence[Node]) -> None:
+    """The lineage: each model under the first of its parents."""
+    for root in roots:
+        drawn = Tree(_leaf(root), guide_style="dim")
+        _grow(drawn, root)
+        out.print(drawn)
+
+
+def _grow(branch: Tree, node: Node) -> None:
+    for child in node.children:
+        _grow(branch.add(_leaf(child)), child)
+
+
+def _leaf(node: Node) -> Text:
+    also = f" (also from {', '.join(node.others)})" if node.others else ""
+    return Text.assemble((node.name, "bold"), f"  {node.year or ''} {node.title}", (also, "dim"))
+
+
+def print_model(described: dict[str, Any]) -> None:
+    """What is known of a model, line by line, then its layers, then the BibTeX entry."""
+    paper, shape = described["paper"], described["input"]
+    where = {"arXiv": paper["arxiv"], "doi": paper["doi"]} if paper else {}
+    facts = {
+        "paper": f"{paper['title']} ({', '.join(f'{key}:{value}' for key, value in where.items() if value)})" if paper else "",
+        "from": ", ".join(described["parents"]),
+        "takes": described["takes"],
+        "input": f"{shape['in_channels']}x{shape['image_size']}x{shape['image_size']}, {shape['num_classes']} classes",
+        "params, MACs": f"{described['params']:,} and {described['macs']:,}",
+        "width": f"{described['width']:.4g}" if described["width"] else "",
+        "MACs in": ", ".join(f"{kind} {100 * part / described['macs']:.0f} %" for kind, part in described["macs_by_class"].items()),
+        "head": described["head_kind"],
+        "knobs": " · ".join(f"{key}={values}" for key, values in described["knobs"].items()),
+        "not counted": ", ".join(row["operator"] for row in described["uncounted"]),
+    }
+    year = f", {described['year']}" if described["year"] else ""
+    out.print(Text(f"{described['name']}: {described['title']}{year}", style="bold"))
+    for fact, text in facts.items():
+        _fact(fact, text)
+    for each in described["published"]:
+        form = ", ".join(f"{key}={value}" for key, value in each["knobs"].items())
+        _fact("published", f"{each['params']:,} and {each['macs']:,}{f' with {form}' if form else ''} ({each['source']})")
+    for each in described["claims"]:
+        _fact("claim", f"{each['error_pct']:g} % on {each['dataset']}, {each['augmentation']} ({each['where']})")
+    for deviation in described["deviations"]:
+        _fact("departs", deviation)
+    out.print(_rich(_layer_columns(described["layers"])))
+    if paper:
+        out.print(Text(f"\n{paper['bibtex']}"))
+
+
+def _fact(name: str, text: str) -> None:
+    if text:
+        grid = RichTable.grid(padding=(0, 1))
+        grid.add_column(width=12)
+        grid.add_column()
+        grid.add_row(Text(name, style="dim"), Text(text))
+        out.print(grid)
+
+
+def _layer_columns(layers: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    return {
+        "layer": [layer["name"] or "(network)" for layer in layers],
+        "class": [layer["operator_class"] for layer in layers],
+        "output": ["×".join(map(str, layer["shape"][1:])) for layer in layers],
+        "params": [f"{layer['params']:,}" for layer in layers],
+        "MACs": [f"{layer['macs']:,}" for layer in layers],
+    }
 
 
 def rows(records: Iterable[Record]) -> list[dict[str, Any]]:

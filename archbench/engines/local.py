@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archbench.events import Listener
-from archbench.job import profile, train
+from archbench.job import evaluate, profile, train
 from archbench.plan import Plan
 from archbench.records.schema import Record
 from archbench.records.store import SETTLED, Store
@@ -17,8 +17,9 @@ def execute(plan: Plan, store: Store, emit: Listener) -> Iterator[Record]:
     Raises StorageError when a Record cannot be saved.
     """
     for job in plan.jobs:
-        if job.kind == "train":
-            yield _saved(train(job, plan.datasets[job.shape.image_size], store, emit), store)
+        if job.kind != "profile":
+            work = train if job.kind == "train" else evaluate
+            yield _saved(work(job, plan.datasets[job.shape.image_size], store, emit), store)
     profiles = [job for job in plan.jobs if job.kind == "profile"]
     if profiles:
         for record in profile(profiles, emit):

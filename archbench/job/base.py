@@ -57,7 +57,8 @@ class Job:
     @property
     def label(self) -> str:
         """How the job is called while it runs."""
-        return f"{self.model.label} · seed {self.seed}" if self.kind == "train" else f"{self.model.label} · profile"
+        what = {"train": f"seed {self.seed}", "profile": "profile", "imported": "published weights"}[self.kind]
+        return f"{self.model.label} · {what}"
 
     @functools.cached_property
     def snapshot(self) -> ModelSnapshot:
@@ -73,6 +74,12 @@ class Job:
     def key(self) -> str:
         """What makes two runs the same run."""
         return hash_of({**self._identity(), "seed": self.seed})[:KEY_LENGTH]
+
+    @property
+    def weights(self) -> str | None:
+        """Whose weights an imported job reads."""
+        published = self.model.spec.weights if self.kind == "imported" else None
+        return f"{published.origin} {published.tag}" if published else None
 
     def _identity(self) -> dict[str, Any]:
         snapshot = self.snapshot
@@ -90,6 +97,8 @@ class Job:
         if self.training is not None and self.data is not None:
             training = self.training.model_dump(exclude={"hints"})
             return {**identity, "training": training, "data": dataclasses.asdict(self.data)}
+        if self.data is not None:
+            return {**identity, "weights": self.weights, "data": dataclasses.asdict(self.data)}
         return {
             **identity,
             "device_name": self.device.name,
@@ -107,4 +116,5 @@ class Job:
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "training": self.training.model_dump() if self.training else None,
             "data": dataclasses.asdict(self.data) if self.data else None,
+            "weights": self.weights,
         }

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-import uuid
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from archbench.data import Dataset, Split
@@ -19,10 +16,11 @@ from archbench.events import Finished, Listener, Started
 from archbench.execution import ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
-from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
-from archbench.records.store import Store, plain_name
-from archbench.training import checkpoint, initial
-from archbench.training.evaluate import Predictions, predict
+from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions
+from archbench.records.schema import Failure, Measurement, Record, StoredFile
+from archbench.records.store import Store
+from archbench.training import checkpoint, initial, transfer
+from archbench.training.evaluate import predict
 from archbench.training.loop import Fit, Task, fit
 
 
@@ -54,8 +52,11 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     validation = seen.validation.to(device.torch) if seen.validation else None
     if plan.compiled:
         torch.compiler.reset()  # graphs of earlier models count towards a limit beyond which this one would run eager
-    model = plan.place(initial.build(job.model, job.shape, job.training, job.seed), device)
-    normalise = Normaliser(train_split.images)
+    network = initial.build(job.model, job.shape, job.training, job.seed)
+    if job.model.source is not None:
+        transfer.take(network, transfer.source_of(job.model, job.shape, store), store)
+    model = plan.place(network, device)
+    normalise = Normaliser.fitted(train_split.images)
     task = Task(job.label, job.key, job.training, plan, device, job.seed, train_split, validation)
     emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch if start else 0))
     result = fit(model, task, normalise, emit, start, lambda state: state.save(path))
@@ -68,9 +69,10 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     else:
         test = predict(model, seen.test.to(device.torch), normalise, plan, device, job.batch)
         learned = predict(model, _same_size(train_split, len(seen.test)), normalise, plan, device, job.batch)
-        outcome.measurements[:0] = [_error_row("test", test), _error_row("train", learned)]
-        outcome.warnings.extend(_at_chance(test))
-        outcome.files.extend(_keep(store, job, model, test))
+        outcome.measurements[:0] = [error_row("test", test), error_row("train", learned)]
+        outcome.warnings.extend(at_chance(test))
+        folder = folder_of(job)
+        outcome.files.extend([keep_predictions(store, folder, test), _keep_weights(store, folder, model)])
 
 
 def _same_size(split: Split, n: int) -> Split:
@@ -78,13 +80,6 @@ def _same_size(split: Split, n: int) -> Split:
     if len(split) <= n:
         return split
     return split.take(stratified(split.labels.cpu(), n, seed=0).to(split.labels.device))
-
-
-def _error_row(split: str, predictions: Predictions) -> Measurement:
-    value, low, high, n = predictions.error_pct
-    return Measurement(
-        name=f"{split}_error_pct", value=value, low=low, high=high, n=n, method="top-1, Wilson interval", at={"split": split}
-    )
 
 
 def _training_speed(task: Task, result: Fit) -> Measurement:
@@ -101,25 +96,6 @@ def _training_speed(task: Task, result: Fit) -> Measurement:
     )
 
 
-def _at_chance(test: Predictions) -> list[Doubt]:
-    """A network whose error cannot be told from that of always naming the commonest class has learned nothing."""
-    commonest = int(torch.bincount(test.labels).max())
-    chance = 100 * (1 - commonest / len(test.labels))
-    if test.error_pct.high < chance:
-        return []
-    return [Doubt(code="at_chance", message=f"its test error is not below the {chance:.1f} % of always naming the commonest class")]
-
-
-def _keep(store: Store, job: Job, model: torch.nn.Module, test: Predictions) -> list[StoredFile]:
-    """Predictions and final weights, in a folder of this run's own."""
-    folder = Path("files") / f"{plain_name(job.model.label)}-{job.key}-{uuid.uuid4().hex[:8]}"
-    arrays: dict[str, Any] = {
-        "predicted": test.predicted.numpy().astype(np.uint16),
-        "label": test.labels.numpy().astype(np.uint16),
-        "nll": test.nll.numpy().astype(np.float32),
-    }
+def _keep_weights(store: Store, folder: Path, model: torch.nn.Module) -> StoredFile:
     weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    return [
-        store.write_file(folder / "predictions.npz", lambda file: np.savez_compressed(file, **arrays)),
-        store.write_file(folder / "weights.pt", lambda file: file.write(checkpoint.torch_bytes(weights))),
-    ]
+    return store.write_file(folder / transfer.WEIGHTS, lambda file: file.write(checkpoint.torch_bytes(weights)))

@@ -2,60 +2,109 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from archbench.measure.operators import CLASSES, OperatorCounter, Tally
+from archbench.measure.operators import CLASSES, Operation, OperatorCounter
 from archbench.models import Input, Model
 from archbench.records.schema import Measurement, Scalar, Uncounted
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A module that computes: its name, operator class, output `(N, ...)`, parameters of its own, and MACs for one image."""
+
+    name: str
+    operator_class: str
+    shape: tuple[int, ...]
+    params: int
+    macs: int
+
+
+@dataclass(frozen=True)
 class Complexity:
-    """Trainable parameters, and the tally of one forward pass of one image."""
+    """Parameters, frozen ones included, and the operations of one forward pass of one image."""
 
     params: int
+    trained_params: int
     head_params: int
-    tally: Tally
+    operations: tuple[Operation, ...]
+    layers: tuple[Layer, ...]
 
     @property
     def macs(self) -> int:
         """Multiply-adds for one image."""
-        return sum(self.tally.macs.values())
+        return sum(operation.macs for operation in self.operations)
 
     @property
     def activations(self) -> int:
         """Elements written by the counted operations, for one image."""
-        return sum(self.tally.activations.values())
+        return sum(operation.activations for operation in self.operations)
+
+    def by_class(self, quantity: str) -> dict[str, int]:
+        """`macs` or `activations` of each operator class that has any, in the classes' order."""
+        sums: Counter[str] = Counter()
+        for operation in self.operations:
+            sums[operation.operator_class] += getattr(operation, quantity)
+        return {kind: sums[kind] for kind in CLASSES if sums[kind]}
 
     def rows(self) -> list[Measurement]:
         """The counts as measurements: the whole, and each operator class that occurs."""
         rows = [_row("params", self.params), _row("params", self.head_params, operator_class="head")]
-        for name, tally, whole in (("macs", self.tally.macs, self.macs), ("activations", self.tally.activations, self.activations)):
-            rows.append(_row(name, whole))
-            rows.extend(_row(name, tally[kind], operator_class=kind) for kind in CLASSES if tally[kind])
+        if self.trained_params != self.params:
+            rows.append(_row("params", self.trained_params, part="trained"))
+        for quantity in ("macs", "activations"):
+            rows.append(_row(quantity, getattr(self, quantity)))
+            rows.extend(_row(quantity, value, operator_class=kind) for kind, value in self.by_class(quantity).items())
         return rows
 
     def uncounted(self) -> tuple[Uncounted, ...]:
         """Operators that the counter does not know."""
-        return tuple(Uncounted(operator=name, calls=calls) for name, calls in sorted(self.tally.uncounted.items()))
+        calls = Counter(operation.operator for operation in self.operations if not operation.known)
+        return tuple(Uncounted(operator=name, calls=count) for name, count in sorted(calls.items()))
 
 
 def count(model: Model, shape: Input) -> Complexity:
-    """The complexity of a registered model for an input."""
-    with torch.device("meta"):
-        network = model.build(shape).eval()
-        images = shape.example(1, "meta")
-    head = [parameter for name in model.spec.head for parameter in network.get_submodule(name).parameters()]
-    with torch.no_grad(), OperatorCounter(head) as counter:
-        network(images)
-    return Complexity(_trainable(network), sum(parameter.numel() for parameter in head), counter.tally)
+    """The complexity of a model for an input."""
+    network, image = model.weightless(shape)
+    return complexity_of(network, image, model.spec.head)
 
 
-def _trainable(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+def complexity_of(network: nn.Module, image: torch.Tensor, heads: Iterable[str] = ()) -> Complexity:
+    """The complexity of a network in evaluation mode for a batch `(N, C, H, W)`; `heads` names the modules of the classifier head."""
+    head = [parameter for name in heads for parameter in network.get_submodule(name).parameters()]
+    counter = OperatorCounter(head)
+    with torch.no_grad(), counter.named(network), counter:
+        network(image)
+    operations = tuple(counter.split_head())
+    behind = {operation.module for operation in operations if operation.operator_class == "head"}
+    head_params = _size(head) if head else sum(_own(network, name) for name in behind)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return Complexity(_size(network.parameters()), _size(trained), head_params, operations, _layers(network, operations))
+
+
+def _layers(network: nn.Module, operations: tuple[Operation, ...]) -> tuple[Layer, ...]:
+    """A line for each module in which operations ran, in the order of its first; the costliest of them gives the class."""
+    ran: dict[str, list[Operation]] = {}
+    for operation in operations:
+        ran.setdefault(operation.module, []).append(operation)
+    layers = []
+    for name, inside in ran.items():
+        main = max(inside, key=lambda operation: (operation.macs, operation.operator_class != "other"))
+        layers.append(Layer(name, main.operator_class, inside[-1].shape, _own(network, name), sum(op.macs for op in inside)))
+    return tuple(layers)
+
+
+def _own(network: nn.Module, name: str) -> int:
+    return _size(network.get_submodule(name).parameters(recurse=False))
+
+
+def _size(parameters: Iterable[nn.Parameter]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def _row(name: str, value: int, **at: Scalar) -> Measurement:

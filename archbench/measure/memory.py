@@ -7,8 +7,10 @@ was built. `python -m archbench.measure.memory` is that process; it takes its qu
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import json
+import os
 import platform
 import resource
 import signal
@@ -19,10 +21,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from archbench.device import Device
 from archbench.errors import ArchbenchError
+from archbench.execution import training_loss
 from archbench.models import Input, Model
 
 TIMEOUT_S = 600
@@ -44,10 +46,17 @@ def _allocator_peaks(model: Model, shape: Input, batch: int, device: Device) -> 
 
 
 def _process_peaks(model: Model, shape: Input, batch: int) -> dict[str, int]:
-    question = {"name": model.name, "knobs": dict(model.knobs), "shape": vars(shape), "batch": batch, "threads": torch.get_num_threads()}
-    command = [sys.executable, "-m", "archbench.measure.memory"]
+    question = {"model": dataclasses.asdict(model), "shape": vars(shape), "batch": batch, "threads": torch.get_num_threads()}
+    command = [sys.executable, "-P", "-m", "archbench.measure.memory"]
+    path = os.pathsep.join(filter(None, [str(_source_root()), os.environ.get("PYTHONPATH")]))
     answer = subprocess.run(
-        command, input=json.dumps(question), capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=_source_root()
+        command,
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
     )
     if answer.returncode != 0:
         if answer.returncode == -signal.SIGKILL:
@@ -77,7 +86,7 @@ def train(network: nn.Module, images: torch.Tensor) -> None:
     labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
     for _ in range(2):
         optimizer.zero_grad()
-        F.cross_entropy(network(images), labels).backward()
+        training_loss(network, network(images), labels).backward()
         optimizer.step()
 
 
@@ -107,7 +116,8 @@ def _answer(question: dict[str, Any]) -> dict[str, int]:
     gc.collect()
     forget_peak()
     before = resident_bytes("VmRSS")
-    shape, model = Input(**question["shape"]), Model(question["name"], tuple(question["knobs"].items()))
+    asked = question["model"]
+    shape, model = Input(**question["shape"]), Model(asked["name"], tuple(map(tuple, asked["knobs"])), asked["width"])
     network, images = model.build(shape), shape.example(question["batch"])
     infer(network, images)
     inference = resident_bytes("VmHWM") - before

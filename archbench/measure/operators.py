@@ -7,9 +7,9 @@ operations cost nothing. The shapes of a convolution and the owner of a weight d
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -44,43 +44,99 @@ COUNTED: dict[Any, Callable[[tuple[Any, ...], torch.Tensor], int]] = {
     aten.bmm: mm_macs,
     aten.baddbmm: addmm_macs,
 }
-# what costs nothing by our convention: norm, activation, pooling, elementwise, and what only makes or copies memory
-FREE = {
-    *(aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm),
-    *(aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.gelu, aten.hardtanh, aten._softmax),
+# what costs nothing by our convention, and its class
+NORMS = (aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm)
+ACTIVATIONS = (
+    *(aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.gelu, aten.hardtanh, aten.hardtanh_, aten.tanh, aten._softmax),
+    *(aten.amax, aten.silu_, aten.hardswish, aten.hardswish_, aten.hardsigmoid, aten.leaky_relu, aten.elu, aten._log_softmax),
+)
+POOLS = (
     *(aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.avg_pool3d),
-    *(aten.add, aten.add_, aten.mul, aten.mul_, aten.div, aten.pow, aten.native_dropout),
-    *(aten.cat, aten.clone, aten.copy_, aten._to_copy, aten.constant_pad_nd, aten.empty, aten.zeros, aten.ones, aten.full),
+    *(aten.adaptive_max_pool2d, aten.sum),
+)
+ELEMENTWISE = (
+    *(aten.add, aten.add_, aten.sub, aten.mul, aten.mul_, aten.div, aten.div_, aten.pow, aten.sqrt, aten.rsqrt, aten.exp, aten.clamp),
+    *(aten.abs, aten.neg, aten.atan2, aten.rad2deg, aten.remainder, aten.eq, aten.argmax, aten.native_dropout, aten.bernoulli_),
+    *(aten.cat, aten.stack, aten.gather, aten.clone, aten.copy_, aten._to_copy, aten.constant_pad_nd, aten.addcmul),
+    *(aten.empty, aten.empty_like, aten.zeros, aten.zeros_like, aten.ones, aten.full, aten.arange, aten.linspace, aten.index),
+)
+FREE = {
+    packet: operator_class
+    for operator_class, packets in (("norm", NORMS), ("activation", ACTIVATIONS), ("pool", POOLS), ("other", ELEMENTWISE))
+    for packet in packets
 }
 
 
-@dataclass
-class Tally:
-    """Counts of one forward pass. `macs` and `activations` (elements written by counted operations) by operator class."""
+@dataclass(frozen=True)
+class Operation:
+    """One call: the module it ran in, its class, what it cost and what it wrote. `known` says that the counter knows the operator."""
 
-    macs: Counter[str] = field(default_factory=Counter)
-    activations: Counter[str] = field(default_factory=Counter)
-    uncounted: Counter[str] = field(default_factory=Counter)
+    module: str
+    operator: str
+    operator_class: str
+    macs: int
+    shape: tuple[int, ...]
+    counted: bool
+    known: bool = True
+
+    @property
+    def activations(self) -> int:
+        """Elements written, by operations that are counted."""
+        return math.prod(self.shape) if self.counted else 0
+
+    @property
+    def spatial(self) -> bool:
+        """Whether it wrote a map of more than one place, or tokens."""
+        return math.prod(self.shape[2:] if len(self.shape) == 4 else self.shape[1:-1]) > 1
 
 
 class OperatorCounter(TorchDispatchMode):
-    """Counts what runs inside the context. `head` are the parameters of the classifier head."""
+    """Notes what runs inside the context. `head` are the parameters of the classifier head, if it is known by them."""
 
     def __init__(self, head: Iterable[nn.Parameter] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.tally = Tally()
+        self.operations: list[Operation] = []
+        self._modules: list[str] = [""]
         self._head = {_storage(parameter) for parameter in head}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         packet = func.overloadpacket
-        if packet in COUNTED:
-            operator_class = self._class(packet, args)
-            self.tally.macs[operator_class] += COUNTED[packet](args, out)
-            self.tally.activations[operator_class] += out.numel()
-        elif packet not in FREE and not _is_view(func):
-            self.tally.uncounted[str(packet)] += 1
+        if not _is_view(func):
+            self.operations.append(self._operation(packet, args, out))
         return out
+
+    @contextmanager
+    def named(self, network: nn.Module) -> Iterator[None]:
+        """Inside the context the counter knows which module each operation runs in."""
+        handles = []
+        for name, module in network.named_modules():
+            handles.append(module.register_forward_pre_hook(lambda _, __, name=name: self._modules.append(name)))
+            handles.append(module.register_forward_hook(lambda *_: self._leave()))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def split_head(self) -> list[Operation]:
+        """The operations; where no head is named, those behind the last one that wrote a map of several places become the head's."""
+        if self._head:
+            return self.operations
+        last = max((place for place, operation in enumerate(self.operations) if operation.spatial), default=-1)
+        behind = self.operations[last + 1 :]
+        return [*self.operations[: last + 1], *(replace(each, operator_class="head") if each.counted else each for each in behind)]
+
+    def _leave(self) -> None:
+        self._modules.pop()
+
+    def _operation(self, packet: Any, args: tuple[Any, ...], out: Any) -> Operation:
+        first = out[0] if isinstance(out, tuple | list) and out else out
+        shape = tuple(first.shape) if isinstance(first, torch.Tensor) else ()
+        module, operator = self._modules[-1], str(packet)
+        if packet in COUNTED:
+            return Operation(module, operator, self._class(packet, args), COUNTED[packet](args, out), shape, counted=True)
+        return Operation(module, operator, FREE.get(packet, "other"), 0, shape, counted=False, known=packet in FREE)
 
     def _class(self, packet: Any, args: tuple[Any, ...]) -> str:
         if any(_storage(argument) in self._head for argument in args if isinstance(argument, torch.Tensor)):

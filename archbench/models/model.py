@@ -1,30 +1,22 @@
-"""From a name on the command line to a network: groups, globs, aliases and knobs."""
+"""A network as a user names it, and the input it is built for."""
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import fnmatch
-import functools
-import hashlib
-import inspect
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 
 import zoo
 from archbench.errors import ArchbenchError
+from archbench.models import entries
 from archbench.records.schema import ModelSnapshot
 from zoo import registry
 
-GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
-    "all": lambda spec: True,
-    "lineage": lambda spec: not spec.name.endswith("_imagenet"),
-    "imagenet": lambda spec: spec.name.endswith("_imagenet"),
-}
+# knobs that archbench adds to those of the builders: a count to keep, and the Record whose trained weights are taken
+ADDED_KNOBS = ("equal", "source")
+QUANTITIES = ("macs", "params")
 
 
 @dataclass(frozen=True)
@@ -42,20 +34,21 @@ class Input:
 
 @dataclass(frozen=True)
 class Model:
-    """A registered architecture with knobs. `label` is the name a user would type for it."""
+    """An architecture with knobs. `label` is the name a user would type for it; `width` is what an `equal` knob came to."""
 
     name: str
     knobs: tuple[tuple[str, registry.KnobValue], ...] = ()
+    width: float | None = None
 
     @property
     def label(self) -> str:
         """`nin+head=fc`."""
-        return "+".join([self.name, *(f"{key}={value}" for key, value in self.knobs)])
+        return "+".join([self.name, *(f"{key}={_text(value)}" for key, value in self.knobs)])
 
     @property
     def spec(self) -> zoo.ModelSpec:
-        """What the zoo knows of it."""
-        return zoo.get(self.name)
+        """What is known of it."""
+        return entries.entry(self.name).spec
 
     @property
     def head_kind(self) -> str:
@@ -70,23 +63,86 @@ class Model:
 
     @property
     def native_input(self) -> Input:
-        """The input of its paper, with the ten or thousand classes that go with it."""
+        """The input of its paper, with the classes that go with it."""
         channels, size, _ = self.spec.input_shape
-        return Input(1000 if self.name.endswith("_imagenet") else 10, channels, size)
+        return Input(self.spec.num_classes, channels, size)
+
+    @property
+    def equal(self) -> str | None:
+        """The count that is kept as in the network without knobs: `macs`, `params` or none."""
+        return next((str(value) for key, value in self.knobs if key == "equal"), None)
+
+    @property
+    def source(self) -> str | None:
+        """The id of the Record whose trained weights its frozen layers take."""
+        return next((str(value) for key, value in self.knobs if key == "source"), None)
+
+    def check_added_knobs(self) -> None:
+        """Raise ArchbenchError for an `equal` or a `source` that this network cannot have."""
+        if self.source is not None and not self.spec.frozen_from:
+            raise ArchbenchError(f"{self.name} takes no trained weights, so it has no knob 'source'")
+        if self.equal is None:
+            return
+        if self.equal not in QUANTITIES:
+            raise ArchbenchError(f"{self.name}: equal cannot be {self.equal!r}; valid: {', '.join(QUANTITIES)}")
+        if "width" not in self.spec.knobs:
+            raise ArchbenchError(f"{self.name} has no width, so it cannot be scaled to equal {self.equal}")
+        others = {key for key, _ in self.knobs} - set(ADDED_KNOBS)
+        if "width" in others:
+            raise ArchbenchError(f"{self.name}: equal={self.equal} finds the width, so width cannot be given too")
+        if not others:
+            raise ArchbenchError(f"{self.name}: equal={self.equal} stands beside another knob, as in nin+head=fc+equal=macs")
 
     def check(self, shape: Input) -> None:
-        """Raise ArchbenchError unless the network can be built for this input."""
+        """Raise ArchbenchError unless the network can be built for this input and gives a logit for each class."""
+        if not entries.is_external(self.name):
+            try:
+                registry.check_input(self.spec, shape.num_classes, shape.in_channels, shape.image_size)
+            except zoo.ZooError as error:
+                raise ArchbenchError(str(error)) from None
+        self._check_forward(shape)
+
+    def _check_forward(self, shape: Input) -> None:
         try:
-            registry.check_input(self.spec, shape.num_classes, shape.in_channels, shape.image_size)
+            network, images = dataclasses.replace(self, width=self.width or (1.0 if self.equal else None)).weightless(shape)
+            logits = network(images)
+        except ArchbenchError:
+            raise
+        except Exception as error:
+            what = f"{shape.in_channels}x{shape.image_size}x{shape.image_size}"
+            raise ArchbenchError(f"{self.name} cannot take images of {what}: {' '.join(str(error).split())[:200]}") from error
+        if not isinstance(logits, torch.Tensor) or logits.shape != (1, shape.num_classes):
+            found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+            raise ArchbenchError(f"{self.name} gives {found} for one image, not logits of shape (1, {shape.num_classes})")
+
+    def build(self, shape: Input) -> nn.Module:
+        """The network with freshly drawn weights. Raises ArchbenchError when it cannot be built."""
+        assert self.equal is None or self.width is not None, "budget.settled finds the width of an equal network"
+        knobs = {key: value for key, value in self.knobs if key not in ADDED_KNOBS}
+        if self.width is not None:
+            knobs["width"] = self.width
+        if entries.is_external(self.name):
+            return entries.entry(self.name).build(shape.num_classes, shape.in_channels, shape.image_size)
+        try:
+            return zoo.create(self.name, shape.num_classes, shape.in_channels, shape.image_size, **knobs)
         except zoo.ZooError as error:
             raise ArchbenchError(str(error)) from None
 
-    def build(self, shape: Input) -> nn.Module:
-        """The network with freshly drawn weights. Raises ArchbenchError when the zoo refuses."""
+    def weightless(self, shape: Input) -> tuple[nn.Module, torch.Tensor]:
+        """The network in evaluation mode and one image for it, on the meta device: a forward pass costs neither memory nor arithmetic.
+
+        A network from outside the zoo that cannot run there comes with weights, on the CPU.
+        """
         try:
-            return zoo.create(self.name, shape.num_classes, shape.in_channels, shape.image_size, **dict(self.knobs))
-        except zoo.ZooError as error:
-            raise ArchbenchError(str(error)) from None
+            with torch.device("meta"):
+                network, image = self.build(shape).eval(), shape.example(1, "meta")
+                if entries.is_external(self.name):
+                    network(image)
+        except (RuntimeError, NotImplementedError):
+            if not entries.is_external(self.name):
+                raise
+            network, image = self.build(shape).eval(), shape.example(1)
+        return network, image
 
     def snapshot(self, shape: Input) -> ModelSnapshot:
         """All that a Record keeps of the network."""
@@ -94,106 +150,13 @@ class Model:
         return ModelSnapshot(
             label=self.label,
             name=self.name,
-            knobs=dict(self.knobs),
-            source_sha256=source_hash(self.name),
+            knobs={**dict(self.knobs), **({"width": self.width} if self.width is not None else {})},
+            source_sha256=entries.entry(self.name).source_sha256,
             spec={**spec, "head_kind": self.head_kind},
             **dataclasses.asdict(shape),
         )
 
 
-def parse(names: Iterable[str]) -> list[Model]:
-    """Models behind names, globs and groups, each once, in the order asked for. Raises ArchbenchError for what is not there."""
-    try:
-        models = [model for name in names for model in _expand(name)]
-    except zoo.ZooError as error:
-        raise ArchbenchError(str(error)) from None
-    return list(dict.fromkeys(models))
-
-
-def _expand(text: str) -> Iterator[Model]:
-    name, *assignments = text.split("+")
-    matches = _matching(name)
-    for matched in matches:
-        yield _with_knobs(zoo.get(matched), assignments)
-
-
-def _matching(name: str) -> list[str]:
-    if name in GROUPS:
-        chosen = [known for known in zoo.names() if GROUPS[name](zoo.get(known))]
-    elif any(character in name for character in "*?["):
-        chosen = fnmatch.filter(zoo.names(), name)
-    else:
-        return [_resolve(name)]
-    if not chosen:
-        raise ArchbenchError(f"no model matches {name!r}; known are {', '.join(zoo.names())}")
-    return chosen
-
-
-def _resolve(name: str) -> str:
-    if not name:
-        raise ArchbenchError("--models has an empty name; write nin,resnet_bottleneck or a group (all, lineage)")
-    return zoo.resolve(name)
-
-
-def _with_knobs(spec: zoo.ModelSpec, assignments: list[str]) -> Model:
-    knobs: dict[str, registry.KnobValue] = {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise ArchbenchError(f"a knob is written KEY=VALUE, as in {spec.name}+KEY=VALUE (got {assignment!r})")
-        if key in knobs:
-            raise ArchbenchError(f"{spec.name}: the knob {key!r} is given twice")
-        value = next((valid for valid in spec.knobs.get(key, ()) if str(valid) == text), text)
-        registry.check_knob(spec, key, value)
-        knobs[key] = value
-    defaults = inspect.signature(registry.builder(spec.name)).parameters
-    changed = {key: value for key, value in knobs.items() if value != defaults[key].default}
-    return Model(spec.name, tuple(sorted(changed.items())))
-
-
-@functools.cache
-def source_hash(name: str) -> str:
-    """SHA-256 of the code that builds a model: its family's file and every file of the zoo that it draws on.
-
-    Comments, docstrings and what is said in terms of the registry (specs, papers, hints) are left out: they change no network.
-    """
-    build = registry.builder(name)
-    family = inspect.getsourcefile(getattr(build, "func", build))
-    assert family is not None
-    fixed = sorted(getattr(build, "keywords", {}).items())
-    code = [_code_only(ast.parse(file.read_text())) for file in _files_behind(Path(family))]
-    return hashlib.sha256("\n".join([build.__name__ if not fixed else repr(fixed), *code]).encode()).hexdigest()
-
-
-def _files_behind(family: Path) -> list[Path]:
-    """The family's file and the files of its package that it imports, directly or not; the registry apart."""
-    found, ahead = [], [family]
-    while ahead:
-        file = ahead.pop(0)
-        found.append(file)
-        imports = (node.module or "" for node in ast.parse(file.read_text()).body if isinstance(node, ast.ImportFrom))
-        names = (module.removeprefix("zoo.") for module in imports if module.startswith("zoo.") and module != "zoo.registry")
-        ahead += [path for path in (family.with_name(f"{name}.py") for name in names) if path not in (*found, *ahead)]
-    return found
-
-
-def _code_only(tree: ast.Module) -> str:
-    """A module without docstrings, decorators and statements that use the registry."""
-    from_registry = {
-        alias.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "zoo.registry" for alias in node.names
-    }
-    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) or not _names(node) & from_registry]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            node.decorator_list = []
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
-            node.body = [line for line in node.body if not _is_docstring(line)]
-    return ast.unparse(tree)
-
-
-def _names(node: ast.stmt) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-
-
-def _is_docstring(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+def _text(value: registry.KnobValue) -> str:
+    """A value as a user would type it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -47,7 +47,7 @@ def _plain(value: float, digits: Callable[[float], str] = _digits) -> str:
 # header -> how a row's cell reads; a column whose every cell is missing is left out
 COLUMNS: dict[str, Callable[[Row], str]] = {
     "model": lambda row: row["model"],
-    "year": lambda row: str(row["year"]),
+    "year": lambda row: _plain(row["year"], lambda value: f"{value:.0f}"),
     "test error, %": percent,
     "params": lambda row: scaled(row["params"]),
     "MACs": lambda row: scaled(row["macs"]),

@@ -34,7 +34,7 @@ class Table:
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs, trainings first; profiles that belong to no training get tables of their own."""
     records = list(records)
-    trainings, profiles = newest(records, "train"), newest(records, "profile")
+    trainings, profiles = [*newest(records, "train"), *newest(records, "imported")], newest(records, "profile")
     made, used = [], set()
     for _, rows in _by(trainings, condition).items():
         groups = _by(rows, lambda record: record.group)
@@ -64,10 +64,12 @@ def condition(record: Record) -> tuple[Any, ...]:
     """What must be equal for two rows to stand in one table."""
     config, execution = record.config, record.config["execution"]
     common = (record.kind, *_circumstances(record), execution["precision"], execution["compiled"], execution["deterministic"])
-    if record.kind != "train":
+    if record.kind == "profile":
         return (*common, record.environment["threads"])
     data, training = config["data"], config["training"]
     part = tuple(data[name] for name in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction"))
+    if record.kind == "imported":
+        return (*common, *part, config["protocol"])
     return (*common, *part, training["epochs"], config["protocol"], canonical(config["recipe"]))
 
 
@@ -110,7 +112,8 @@ def profile_row(profile: Record) -> dict[str, Any]:
 
 def _identity(record: Record) -> dict[str, Any]:
     spec = record.model.spec
-    return {"model": record.model.label, "title": spec["title"], "year": spec["year"]}
+    year = math.nan if spec["year"] is None else spec["year"]
+    return {"model": record.model.label, "title": spec["title"], "year": year}
 
 
 def _error_interval(rows: Sequence[Any]) -> stats.Interval:
@@ -170,6 +173,7 @@ def _device(record: Record) -> tuple[str, str]:
 
 
 def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
+    """By year; models from outside the zoo, whose year is not known, last."""
     return rows.sort_values(["year", "model"], ignore_index=True)
 
 
@@ -186,9 +190,12 @@ def _caption(record: Record) -> str:
     device = record.environment["device"]["name"]
     execution = config["execution"]
     mode = execution["precision"] + (", compiled" if execution["compiled"] else "")
-    if record.kind != "train":
+    if record.kind == "profile":
         return f"profile · {shape} · batch {config['batch']} · {mode} · {device}"
     data, training = config["data"], config["training"]
+    if record.kind == "imported":
+        images = f"{data['test_images']:,} test images"
+        return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
     part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
     images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"
     epochs = f"{training['epochs']} epoch{'s' if training['epochs'] != 1 else ''}"

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from archbench.data import Split
 from archbench.data.augment import Normaliser, translate_and_flip
 from archbench.device import Device
 from archbench.events import Epoch, Listener, Step
-from archbench.execution import LAYOUTS, ExecutionPlan
+from archbench.execution import LAYOUTS, ExecutionPlan, training_loss
 from archbench.training import seeds
 from archbench.training.checkpoint import Checkpoint
 from archbench.training.evaluate import predict
@@ -166,8 +165,8 @@ class Stepper:
             group["lr"] = learning_rate(step, task.steps, config)
         self.optimizer.zero_grad()
         with task.plan.autocast(task.device):
-            logits = self.forward(images)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=config.label_smoothing)
+            output = self.forward(images)
+        loss = training_loss(self.model, output, labels, config.label_smoothing)
         self.scaler.scale(loss).backward()
         if config.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)

@@ -1,0 +1,156 @@
+"""The models as people read about them: rows, the lineage as a tree, one model in full, and the zoo's README."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import zoo
+from archbench import budget
+from archbench.errors import ArchbenchError
+from archbench.measure import complexity
+from archbench.models import Input, Model, parse
+
+
+@dataclass(frozen=True)
+class Node:
+    """A model in the lineage: under the first of its parents, `others` being the rest of them."""
+
+    name: str
+    year: int | None
+    title: str
+    others: tuple[str, ...]
+    children: tuple[Node, ...]
+
+
+def rows(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Models with what their specs say and their counts at their own input, by year."""
+    return [_row(model) for model in sorted(parse(names), key=lambda model: model.spec.year or 9999)]
+
+
+def _row(model: Model) -> dict[str, Any]:
+    spec, shape = model.spec, model.native_input
+    counted = complexity.count(budget.settled(model, shape), shape)
+    return {
+        "name": model.label,
+        "title": spec.title,
+        "family": spec.family,
+        "year": spec.year,
+        "parents": list(spec.parents),
+        "head": model.head_kind,
+        "input": "x".join(map(str, spec.input_shape)),
+        "params": counted.params,
+        "macs": counted.macs,
+        "aliases": list(spec.aliases),
+        "knobs": {key: knob_values(values) for key, values in spec.knobs.items()},
+    }
+
+
+def knob_values(values: Sequence[Any] | zoo.Range) -> list[Any]:
+    """The valid values of a knob; the two ends of a range."""
+    return [values.low, values.high] if isinstance(values, zoo.Range) else list(values)
+
+
+def tree(names: Iterable[str]) -> tuple[Node, ...]:
+    """The lineage of the chosen models, oldest first: each under the first of its parents that is chosen too."""
+    specs = {model.name: model.spec for model in parse(names)}
+    above = {name: tuple(parent for parent in spec.parents if parent in specs) for name, spec in specs.items()}
+
+    def node(name: str) -> Node:
+        spec = specs[name]
+        below = sorted((other for other, parents in above.items() if parents[:1] == (name,)), key=lambda other: specs[other].year or 0)
+        return Node(name, spec.year, spec.title, above[name][1:], tuple(node(child) for child in below))
+
+    return tuple(node(name) for name in sorted(specs, key=lambda name: specs[name].year or 0) if not above[name])
+
+
+def describe(name: str, num_classes: int | None = None, in_channels: int | None = None, image_size: int | None = None) -> dict[str, Any]:
+    """One model in full: its spec, its counts for an input (its own unless given), and a line a layer."""
+    model, shape = shaped(name, num_classes, in_channels, image_size)
+    counted = complexity.count(model, shape)
+    spec = dataclasses.asdict(model.spec)
+    return {
+        **spec,
+        "name": model.label,
+        "head_kind": model.head_kind,
+        "knobs": {key: _of_values(values) for key, values in model.spec.knobs.items()},
+        "input": dataclasses.asdict(shape),
+        "width": model.width,
+        "params": counted.params,
+        "macs": counted.macs,
+        "activations": counted.activations,
+        "macs_by_class": counted.by_class("macs"),
+        "layers": [dataclasses.asdict(layer) for layer in counted.layers],
+        "uncounted": [row.model_dump() for row in counted.uncounted()],
+    }
+
+
+def shaped(name: str, num_classes: int | None, in_channels: int | None, image_size: int | None) -> tuple[Model, Input]:
+    """One model and the input it is asked for. Raises ArchbenchError for more than one, or where they do not fit."""
+    model = one(name)
+    given = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}
+    shape = dataclasses.replace(model.native_input, **{key: value for key, value in given.items() if value is not None})
+    model.check(shape)
+    return budget.settled(model, shape), shape
+
+
+def one(name: str) -> Model:
+    """The model behind a name that stands for one alone."""
+    found = parse([name])
+    if len(found) != 1:
+        raise ArchbenchError(f"{name} stands for {len(found)} models; name one")
+    return found[0]
+
+
+def markdown() -> str:
+    """zoo/README.md: the lineage as a table, then what each network takes from NIN and where it departs from its paper."""
+    listed = rows(["all"])
+    lines = [HEADING, *_table(listed)]
+    for row in listed:
+        lines += _section(zoo.get(row["name"]))
+    return "\n".join(lines) + "\n"
+
+
+HEADING = """# The zoo
+
+Made by `archbench list --out zoo/README.md` from the specs beside the networks; a test fails when it lags behind them.
+Parameters include frozen ones; one multiply-add is one MAC; both at the input that is named, with the classes of the paper.
+"""
+
+
+def _table(listed: Sequence[dict[str, Any]]) -> list[str]:
+    head = ["| name | network | year | from | input | params | MACs | head |", "| --- | --- | --- | --- | --- | ---: | ---: | --- |"]
+    return [
+        *head,
+        *(
+            f"| [`{row['name']}`](#{row['name']}) | {row['title']} | {row['year']} | {', '.join(row['parents'])} | {row['input']} "
+            f"| {row['params']:,} | {row['macs']:,} | {row['head']} |"
+            for row in listed
+        ),
+        "",
+    ]
+
+
+def _section(spec: zoo.ModelSpec) -> list[str]:
+    assert spec.paper is not None
+    where = f"[arXiv:{spec.paper.arxiv}](https://arxiv.org/abs/{spec.paper.arxiv})" if spec.paper.arxiv else f"doi:{spec.paper.doi}"
+    lines = [f"## {spec.name}", "", f"{spec.title}: *{spec.paper.title}*, {where}.", f"Takes: {spec.takes}", ""]
+    lines += [f"- counts{_of_knobs(each)}: {each.params:,} and {each.macs:,} ({each.source})" for each in spec.published]
+    lines += [f"- claim: {claim.error_pct:g} % on {claim.dataset}, {claim.augmentation} ({claim.where})" for claim in spec.claims]
+    lines += [f"- knob `{key}`: {_of_values(values)}" for key, values in spec.knobs.items()]
+    lines += [f"- departs: {deviation}" for deviation in spec.deviations]
+    if spec.aliases:
+        lines.append(f"- also called {', '.join(f'`{alias}`' for alias in spec.aliases)}")
+    return [*lines, ""]
+
+
+def _of_values(values: Sequence[Any] | zoo.Range) -> str:
+    return str(values) if isinstance(values, zoo.Range) else ", ".join(map(str, values))
+
+
+def _of_knobs(published: zoo.Published) -> str:
+    size = {"image size": published.image_size} if published.image_size else {}
+    named = ", ".join(f"{key}={value}" for key, value in {**published.knobs, **size}.items())
+    return f" with {named}" if named else ""

@@ -1,0 +1,44 @@
+"""A Job of kind imported: read the test split once with weights that somebody else published."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from archbench.data import Dataset
+from archbench.data.augment import Normaliser
+from archbench.events import Finished, Listener, Started
+from archbench.execution import numerics, preserved_random_state
+from archbench.job.base import Job
+from archbench.job.outcome import Outcome, record, summary
+from archbench.job.tested import error_row, folder_of, keep_predictions
+from archbench.models import pretrained
+from archbench.records.schema import Record
+from archbench.records.store import Store
+from archbench.training.evaluate import predict
+
+
+def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
+    """The test error of published weights; a failure becomes the Record."""
+    started, outcome = time.perf_counter(), Outcome()
+    emit(Started(job.label, 1))
+    try:
+        with numerics(job.plan), preserved_random_state(job.device):
+            _evaluate(job, dataset, store, outcome)
+    except Exception as error:  # one model's failure costs the others nothing
+        outcome.fail(error)
+    finished = record(job, outcome, started)
+    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
+    return finished
+
+
+def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None:
+    network = job.model.build(job.shape)
+    pretrained.load(job.model, network, download=False)  # the plan has fetched them
+    weights = pretrained.weights_of(job.model)
+    mean, deviation = (255 * torch.tensor(values) for values in (weights.mean, weights.deviation))
+    normalise = Normaliser(mean, deviation, job.device.torch)
+    test = predict(job.plan.place(network, job.device), dataset.test.to(job.device.torch), normalise, job.plan, job.device, job.batch)
+    outcome.measurements.append(error_row("test", test))
+    outcome.files.append(keep_predictions(store, folder_of(job), test))

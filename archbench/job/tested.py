@@ -1,0 +1,47 @@
+"""What a Record and the files beside it keep of a test."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from archbench.job.base import Job
+from archbench.records.schema import Doubt, Measurement, StoredFile
+from archbench.records.store import Store, plain_name
+from archbench.training.evaluate import Predictions
+
+
+def error_row(split: str, predictions: Predictions) -> Measurement:
+    """The top-1 error on a split with Wilson's interval."""
+    value, low, high, n = predictions.error_pct
+    return Measurement(
+        name=f"{split}_error_pct", value=value, low=low, high=high, n=n, method="top-1, Wilson interval", at={"split": split}
+    )
+
+
+def at_chance(test: Predictions) -> list[Doubt]:
+    """A network whose error cannot be told from that of always naming the commonest class has learned nothing."""
+    commonest = int(torch.bincount(test.labels).max())
+    chance = 100 * (1 - commonest / len(test.labels))
+    if test.error_pct.high < chance:
+        return []
+    return [Doubt(code="at_chance", message=f"its test error is not below the {chance:.1f} % of always naming the commonest class")]
+
+
+def folder_of(job: Job) -> Path:
+    """A folder of this run's own, relative to the store."""
+    return Path("files") / f"{plain_name(job.model.label)}-{job.key}-{uuid.uuid4().hex[:8]}"
+
+
+def keep_predictions(store: Store, folder: Path, test: Predictions) -> StoredFile:
+    """Per image of the test split: the predicted class, its label, and the negative log-likelihood of the label."""
+    arrays: dict[str, Any] = {
+        "predicted": test.predicted.numpy().astype(np.uint16),
+        "label": test.labels.numpy().astype(np.uint16),
+        "nll": test.nll.numpy().astype(np.float32),
+    }
+    return store.write_file(folder / "predictions.npz", lambda file: np.savez_compressed(file, **arrays))

@@ -1,0 +1,89 @@
+"""Groups, globs, aliases and knobs: what a user writes for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import zoo
+from archbench.errors import ArchbenchError
+from archbench.models import entries
+from archbench.models.model import ADDED_KNOBS, Model
+from zoo import registry
+
+GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
+    "all": lambda spec: True,
+    "lineage": lambda spec: not spec.name.endswith("_imagenet"),
+    "imagenet": lambda spec: spec.name.endswith("_imagenet"),
+}
+
+
+def parse(names: Iterable[str]) -> list[Model]:
+    """Models behind names, globs and groups, each once, in the order asked for. Raises ArchbenchError for what is not there."""
+    try:
+        models = [model for name in names for model in _expand(name)]
+    except zoo.ZooError as error:
+        raise ArchbenchError(str(error)) from None
+    return list(dict.fromkeys(models))
+
+
+def is_several(text: str) -> bool:
+    """Whether a name stands for whatever there is: a group or a glob."""
+    name = _split(text)[0]
+    return name in GROUPS or any(character in name for character in "*?[")
+
+
+def _expand(text: str) -> Iterator[Model]:
+    name, assignments = _split(text)
+    for matched in _matching(name) if is_several(text) else [_resolve(name)]:
+        yield _with_knobs(entries.entry(matched).spec, assignments)
+
+
+def _split(text: str) -> tuple[str, list[str]]:
+    """The name and its knobs; a plus sign in the path of a user's file begins no knob."""
+    file, mark, rest = text.rpartition(entries.FILE_MARK)
+    name, *assignments = rest.split("+")
+    return f"{file}{mark}{name}", assignments
+
+
+def _matching(name: str) -> list[str]:
+    if name in GROUPS:
+        return [known for known in zoo.names() if GROUPS[name](zoo.get(known))]
+    chosen = list(entries.matching(name))
+    if not chosen:
+        raise ArchbenchError(f"no model matches {name!r}; archbench list names those of the zoo")
+    return chosen
+
+
+def _resolve(name: str) -> str:
+    if not name:
+        raise ArchbenchError("--models has an empty name; write nin,resnet_bottleneck or a group (all, lineage)")
+    return name if entries.is_external(name) else zoo.resolve(name)
+
+
+def _with_knobs(spec: zoo.ModelSpec, assignments: list[str]) -> Model:
+    knobs: dict[str, registry.KnobValue] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ArchbenchError(f"a knob is written KEY=VALUE, as in {spec.name}+KEY=VALUE (got {assignment!r})")
+        if key in knobs:
+            raise ArchbenchError(f"{spec.name}: the knob {key!r} is given twice")
+        knobs[key] = text if key in ADDED_KNOBS else _typed(spec, key, text)
+    own = {key: value for key, value in knobs.items() if key not in ADDED_KNOBS}
+    registry.check_knobs(spec, own)
+    changed = {key: value for key, value in own.items() if value != registry.defaults(spec.name)[key]} if own else {}
+    added = {key: value for key, value in knobs.items() if key in ADDED_KNOBS}
+    model = Model(spec.name, tuple(sorted({**changed, **added}.items())))
+    model.check_added_knobs()
+    return model
+
+
+def _typed(spec: zoo.ModelSpec, key: str, text: str) -> registry.KnobValue:
+    """The valid value that is written so; a number where the knob takes a range; else the text, which is then refused."""
+    valid = spec.knobs.get(key, ())
+    if isinstance(valid, zoo.Range):
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    return next((value for value in valid if str(value) == text), text)

@@ -1,0 +1,80 @@
+"""Trained weights of one network as the frozen layers of another: DeCAF's features from an AlexNet that a Record tells of."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from archbench.errors import ArchbenchError
+from archbench.models import Input, Model
+from archbench.records.schema import Record, StoredFile
+from archbench.records.store import Store
+
+WEIGHTS = "weights.pt"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A finished training and the file of its final weights."""
+
+    record: Record
+    file: StoredFile
+
+
+def source_of(model: Model, shape: Input, store: Store) -> Source:
+    """The Record that a model's `source` knob names. Raises ArchbenchError unless it is a training whose weights fit."""
+    wanted = model.spec.frozen_from
+    how = f"archbench train --models {wanted} makes one, archbench tables --json gives its id"
+    if model.source is None:
+        raise ArchbenchError(f"{model.name} trains on the frozen features of a trained {wanted}: {model.name}+source=RECORD_ID; {how}")
+    source = weights_in(store, model.source)
+    record = source.record
+    if record.kind != "train" or record.model.name != wanted or record.model.knobs or record.status != "ok":
+        raise ArchbenchError(f"{model.label}: {model.source} is no finished training of {wanted} but {record.model.label} ({record.kind})")
+    if (record.model.in_channels, record.model.image_size) != (shape.in_channels, shape.image_size):
+        seen = f"{record.model.in_channels}x{record.model.image_size}x{record.model.image_size}"
+        asked = f"{shape.in_channels}x{shape.image_size}x{shape.image_size}"
+        raise ArchbenchError(f"{model.label}: its source was trained on images of {seen}, not {asked}")
+    return source
+
+
+def weights_in(store: Store, record_id: str) -> Source:
+    """A Record of the store and its final weights. Raises ArchbenchError where either is not there."""
+    record = next((record for record in store.load()[0] if record.id == record_id), None)
+    if record is None:
+        raise ArchbenchError(f"{store.root} holds no Record {record_id}; archbench tables --json lists the ids")
+    file = next((file for file in record.files if Path(file.path).name == WEIGHTS), None)
+    if file is None or not (store.root / file.path).is_file():
+        raise ArchbenchError(f"the final weights of {record_id} are not beside the Record in {store.root}")
+    return Source(record, file)
+
+
+def take(network: nn.Module, source: Source, store: Store) -> None:
+    """Load the source's weights into the frozen layers. Raises ArchbenchError when the file is not the one that the Record names."""
+    state = _state(source, store)
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    network.load_state_dict({**network.state_dict(), **{name: state[name] for name in frozen}})
+
+
+def load_whole(network: nn.Module, model: Model, source: Source, store: Store) -> None:
+    """Give a network the final weights of a training of the same model. Raises ArchbenchError where they are of another."""
+    if source.record.model.label != model.label:
+        raise ArchbenchError(f"the Record {source.record.id} is of {source.record.model.label}, not of {model.label}")
+    try:
+        network.load_state_dict(_state(source, store))
+    except RuntimeError as error:
+        raise ArchbenchError(f"the weights of {source.record.id} are of another version of {model.label}: {error}") from None
+
+
+def _state(source: Source, store: Store) -> dict[str, torch.Tensor]:
+    """The stored weights. Raises ArchbenchError when the file is not the one that the Record names."""
+    content = (store.root / source.file.path).read_bytes()
+    if hashlib.sha256(content).hexdigest() != source.file.sha256:
+        raise ArchbenchError(f"{source.file.path} is not the file that Record {source.record.id} names: its hash differs")
+    state: dict[str, torch.Tensor] = torch.load(io.BytesIO(content), weights_only=True)
+    return state
