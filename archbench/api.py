@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archbench.config import Settings, expanded
+from archbench.errors import ArchbenchError
 from archbench.events import Listener, ignore
 from archbench.publish import results
 from archbench.records.schema import Record
@@ -42,8 +43,14 @@ def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
 
 
 def load(results: str | Path = Settings.results) -> list[Record]:
-    """All Records of a results folder, oldest first; a UserWarning names each that cannot be read."""
-    records, problems = Store(expanded(Path(results))).load()
+    """All Records of a results folder, oldest first; a UserWarning names each that cannot be read.
+
+    Raises ArchbenchError when there is no such folder.
+    """
+    folder = expanded(Path(results))
+    if not folder.is_dir():
+        raise ArchbenchError(f"there is no results folder {folder}")
+    records, problems = Store(folder).load()
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return records

@@ -35,6 +35,14 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["run", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
         (["run", "--dataset", "imagefolder:nowhere"], "there is no folder nowhere"),
         (["tables", "--results", "nowhere"], "there is no results folder nowhere"),
+        (["show", "nim"], "unknown model 'nim'; did you mean 'nin'?"),
+        (["show", "nin", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
+        (["export", "nin", "--format", "onx", "--out", "x"], "unknown format 'onx'; did you mean 'onnx'?"),
+        (["export", "nin", "--out", "nowhere/x"], "there is no folder nowhere to write x in"),
+        (["export", "nin", "--out", "x", "--record", "0123"], "archbench-runs holds no Record 0123"),
+        (["train", "--models", "decaf"], "decaf trains on the frozen features of a trained alexnet: decaf+source=RECORD_ID"),
+        (["run", "--pretrained", "--models", "nin"], "there are no published weights for nin"),
+        (["run", "--pretrained", "--models", "resnet50"], "know 1000 classes, digits has 10"),
         (["rum"], "No such command 'rum'"),
         (["run", "--results", "/proc/nothing"], "cannot write /proc/nothing"),
     ],
@@ -66,6 +74,14 @@ def test_json_on_stdout_and_all_else_on_stderr(archbench: CommandLine) -> None:
     assert [(row["name"], row["params"], row["macs"]) for row in rows] == [("nin", 966_986, 222_486_528)]
     listed = {row["name"]: row for row in json.loads(archbench("list", "--json").stdout)}
     assert (listed["nin"]["params"], listed["nin"]["macs"]) == (966_986, 222_486_528)
+
+
+def test_the_lineage_as_a_tree_and_a_model_in_full_fit_eighty_columns(archbench: CommandLine) -> None:
+    tree, shown = archbench("list", "--tree").stdout, archbench("show", "nin").stdout
+    assert "── nin  2014 NIN (also from hog_linear, maxout)" in tree
+    assert "features.mlpconv1.1.0" in shown
+    assert "@inproceedings{lin2014nin," in shown
+    assert max(map(len, [*tree.splitlines(), *shown.splitlines()])) <= 80
 
 
 def test_quiet_says_nothing_but_the_table(archbench: CommandLine) -> None:

@@ -61,8 +61,16 @@ def test_failed_runs_are_not_in_a_table() -> None:
 def test_how_many_runs_left_chance_is_said() -> None:
     stuck = make_record(seed=1, error_pct=90.0, warnings=(Doubt(code="at_chance", message="not below 90.0 %"),))
     table = tables([make_record(), stuck])[0]
-    assert "(1 of 2 left chance)" in formats.cells(table)["test error, %"][0]
+    assert formats.cells(table)["left chance"].tolist() == ["1 of 2"]
     assert any("not below 90.0 %" in note for note in table.notes)
+    assert "left chance" not in formats.cells(tables([make_record()])[0])
+
+
+def test_a_name_whose_code_changed_between_runs_is_pointed_out() -> None:
+    now = make_record()
+    older = {**now.model.model_dump(), "source_sha256": "older"}
+    before = now.model_validate({**now.model_dump(), "group": "before", "key": "before", "model": older})
+    assert "nin stands here more than once: its code changed between the runs" in tables([before, now])[0].notes
 
 
 def test_a_diverged_run_says_so() -> None:

@@ -181,13 +181,22 @@ def _discover() -> None:
 
     for module in pkgutil.iter_modules(zoo.__path__):
         if not module.name.startswith("_") and module.name != "registry":
-            importlib.import_module(f"zoo.{module.name}")
+            _import_family(f"zoo.{module.name}")
     for plugin in importlib.metadata.entry_points(group=PLUGINS):
         try:
             plugin.load()
         except Exception as error:
             package = plugin.dist.name if plugin.dist else plugin.value
             raise ZooError(f"the package {package} cannot add its architectures ({plugin.value}): {error}") from error
+
+
+def _import_family(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ZooError:
+        raise
+    except Exception as error:
+        raise ZooError(f"{module.replace('.', '/')}.py cannot be read: {type(error).__name__}: {error}") from error
 
 
 def names() -> list[str]:

@@ -167,7 +167,7 @@ def print_models(models: Sequence[dict[str, Any]]) -> None:
     columns: dict[str, list[str]] = {
         "name": [row["name"] for row in models],
         "title": [row["title"] for row in models],
-        "year": [str(row["year"]) for row in models],
+        "year": [str(row["year"] or formats.MISSING) for row in models],
         "from": [", ".join(row["parents"]) for row in models],
         "input": [row["input"] for row in models],
         "params": [formats.scaled(row["params"]) for row in models],

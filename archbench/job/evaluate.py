@@ -28,7 +28,7 @@ def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record
             _evaluate(job, dataset, store, outcome)
     except Exception as error:  # one model's failure costs the others nothing
         outcome.fail(error)
-    finished = record(job, outcome, started)
+    finished = record(job, outcome, time.perf_counter() - started)
     emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
     return finished
 

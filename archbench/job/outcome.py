@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,8 +35,8 @@ class Outcome:
         self.failure = Failure(reason=type(error).__name__, message=message[:500])
 
 
-def record(job: Job, outcome: Outcome, started: float) -> Record:
-    """The Record of a job that began at `started` (time.perf_counter) and ends now."""
+def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
+    """The Record of a job that took `duration_s` and ends now."""
     return seal(
         key=job.key,
         group=job.group,
@@ -45,7 +44,7 @@ def record(job: Job, outcome: Outcome, started: float) -> Record:
         status=outcome.status,
         failure=outcome.failure,
         created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        duration_s=round(time.perf_counter() - started, 3),
+        duration_s=round(duration_s, 3),
         model=job.snapshot,
         config={**job.config(), **outcome.config},
         environment=environment.describe(job.device),

@@ -20,7 +20,6 @@ STEPS = 2 * latency.LEAST_ROUNDS + 1  # what a profile reports at least: rounds 
 
 def profile(jobs: Sequence[Job], emit: Listener) -> Iterator[Record]:
     """Profile models side by side, their rounds interleaved; a Record each, in order. One that fails costs the others nothing."""
-    started = time.perf_counter()
     for job in jobs:
         emit(Started(job.label, STEPS))
     benches = [Bench(job, emit) for job in jobs]
@@ -36,7 +35,7 @@ def profile(jobs: Sequence[Job], emit: Listener) -> Iterator[Record]:
         bench.job.device.release_memory()
         with numerics(bench.job.plan):
             _each([bench], Bench.measure_memory)
-        finished = record(bench.job, bench.outcome, started)
+        finished = record(bench.job, bench.outcome, bench.spent_s)
         emit(Finished(bench.job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
         yield finished
 
@@ -47,7 +46,7 @@ class Bench:
     def __init__(self, job: Job, emit: Listener) -> None:
         self.job, self.emit, self.outcome = job, emit, Outcome()
         self.network: torch.nn.Module | None = None
-        self.steps = 0
+        self.steps, self.spent_s = 0, 0.0
 
     def build(self) -> None:
         with preserved_random_state(self.job.device):
@@ -69,6 +68,7 @@ class Bench:
 
     def keep(self, subject: latency.Subject) -> None:
         """Rows and samples of what was timed."""
+        self.spent_s += sum(subject.samples)
         if subject.error is not None:
             self.outcome.fail(subject.error)
             return
@@ -105,10 +105,12 @@ def _each(benches: Sequence[Bench], step: Callable[[Bench], None]) -> None:
     for bench in benches:
         if bench.outcome.status != "ok":
             continue
+        started = time.perf_counter()
         try:
             step(bench)
         except Exception as error:  # as in train: it becomes this model's Record
             bench.outcome.fail(error)
+        bench.spent_s += time.perf_counter() - started
 
 
 def _time(benches: Sequence[Bench], batch: int, limit_s: float) -> None:

@@ -29,7 +29,7 @@ def at_chance(test: Predictions) -> list[Doubt]:
     chance = 100 * (1 - commonest / len(test.labels))
     if test.error_pct.high < chance:
         return []
-    return [Doubt(code="at_chance", message=f"its test error is not below the {chance:.1f} % of always naming the commonest class")]
+    return [Doubt(code="at_chance", message=f"its test error cannot be told from the {chance:.1f} % of always naming the commonest class")]
 
 
 def folder_of(job: Job) -> Path:

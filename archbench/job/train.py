@@ -35,7 +35,7 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     except Exception as error:  # one model's failure costs the others nothing: it becomes a Record
         outcome.fail(error)
     job.device.release_memory()
-    finished = record(job, outcome, started)
+    finished = record(job, outcome, time.perf_counter() - started)
     emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
     return finished
 

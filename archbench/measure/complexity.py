@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from archbench.errors import ArchbenchError
 from archbench.measure.operators import CLASSES, Operation, OperatorCounter
 from archbench.models import Input, Model
 from archbench.records.schema import Measurement, Scalar, Uncounted
@@ -69,9 +70,12 @@ class Complexity:
 
 
 def count(model: Model, shape: Input) -> Complexity:
-    """The complexity of a model for an input."""
-    network, image = model.weightless(shape)
-    return complexity_of(network, image, model.spec.head)
+    """The complexity of a model for an input. Raises ArchbenchError, which names the model, when the network cannot run."""
+    try:
+        network, image = model.weightless(shape)
+        return complexity_of(network, image, model.spec.head)
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:  # what a faulty network raises
+        raise ArchbenchError(f"{model.label} cannot run: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 
 def complexity_of(network: nn.Module, image: torch.Tensor, heads: Iterable[str] = ()) -> Complexity:

@@ -48,7 +48,7 @@ def _allocator_peaks(model: Model, shape: Input, batch: int, device: Device) -> 
 def _process_peaks(model: Model, shape: Input, batch: int) -> dict[str, int]:
     question = {"model": dataclasses.asdict(model), "shape": vars(shape), "batch": batch, "threads": torch.get_num_threads()}
     command = [sys.executable, "-P", "-m", "archbench.measure.memory"]
-    path = os.pathsep.join(filter(None, [str(_source_root()), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join([*filter(None, sys.path), str(_source_root())])  # it finds what this process finds
     answer = subprocess.run(
         command,
         input=json.dumps(question),

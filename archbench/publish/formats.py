@@ -15,15 +15,18 @@ MISSING = "–"
 
 
 def percent(row: Row) -> str:
-    """`3.61 [2.1–6.1]`, and how many of the runs left chance or diverged where not all went well."""
+    """`3.61 [2.1–6.1] n=5`."""
     if math.isnan(row["test_error_pct"]):
         return "diverged" if row["diverged"] else MISSING
     text = f"{row['test_error_pct']:.2f}"
     if not math.isnan(row["test_error_low_pct"]):
         text += f" [{row['test_error_low_pct']:.1f}–{row['test_error_high_pct']:.1f}]"
-    if row["n"] > 1:
-        text += f" n={row['n']}"
-    return text if row["left_chance"] == row["runs"] else f"{text} ({row['left_chance']} of {row['runs']} left chance)"
+    return f"{text} n={row['n']}" if row["n"] > 1 else text
+
+
+def left_chance(row: Row) -> str:
+    """`1 of 2`: how many runs learned something; nothing to say where all did."""
+    return MISSING if row["left_chance"] == row["runs"] else f"{row['left_chance']} of {row['runs']}"
 
 
 def scaled(value: float) -> str:
@@ -49,6 +52,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "model": lambda row: row["model"],
     "year": lambda row: _plain(row["year"], lambda value: f"{value:.0f}"),
     "test error, %": percent,
+    "left chance": left_chance,
     "params": lambda row: scaled(row["params"]),
     "MACs": lambda row: scaled(row["macs"]),
     "in 1×1, %": lambda row: _plain(row["pointwise_macs_pct"], lambda value: f"{value:.0f}"),
@@ -56,7 +60,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "images/s": lambda row: _plain(row["infer_images_per_s"], lambda value: f"{value:,.0f}"),
     "head": lambda row: row["head"],
 }
-ONLY_TRAINED = {"test error, %"}
+ONLY_TRAINED = {"test error, %", "left chance"}
 
 
 def cells(table: Table) -> pd.DataFrame:

@@ -214,10 +214,21 @@ def _notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: S
             notes["not counted: " + ", ".join(row.operator for row in record.uncounted)].append(record.model.label)
     lines = [*_interval_notes(runs), *_profile_notes(found)]
     lines += [f"{', '.join(dict.fromkeys(labels))}: {message}" for message, labels in notes.items()]
+    lines += _twice(runs or found)
+    skipped = max((record.config["data"].get("skipped", 0) for record in runs), default=0)
+    if skipped:
+        lines.append(f"{skipped} image files that could not be read are left out")
     older = sum(record.key in {row.key for row in shown} for record in records) - len(shown)
     if older > 0:
         lines.append(f"the newest Record of each run is shown; {older} more of the same runs are in the store")
     return tuple(lines)
+
+
+def _twice(shown: Sequence[Record]) -> list[str]:
+    """Names that stand for more than one network, since their code changed between the runs."""
+    sources = _by(shown, lambda record: record.model.label)
+    changed = [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
+    return [f"{label} stands here more than once: its code changed between the runs" for label in changed]
 
 
 def _interval_notes(runs: Sequence[Record]) -> list[str]:
