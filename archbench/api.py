@@ -100,24 +100,10 @@ def export(
 
     A Record gives the input too. Raises ArchbenchError for a format or Record that is not there, and for a file that cannot be written.
     """
-    import torch
+    from archbench import exporting
 
-    from archbench import catalogue
-    from archbench import export as exporting
-    from archbench.training import transfer
-
-    store = Store(expanded(Path(results)))
-    source = transfer.weights_in(store, record) if record is not None else None
-    if source is not None:
-        made = source.record.model
-        num_classes, in_channels, image_size = made.num_classes, made.in_channels, made.image_size
-    chosen, shape = catalogue.shaped(model, num_classes, in_channels, image_size)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = chosen.build(shape)
-    if source is not None:
-        transfer.load_whole(network, chosen, source, store)
-    exporting.export(network, shape, form, expanded(Path(out)))
+    asked = exporting.Asked(model, record, num_classes, in_channels, image_size)
+    exporting.export(asked, Store(expanded(Path(results))), form, expanded(Path(out)))
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,18 @@ import importlib.util
 import io
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from torch import nn
 
+from archbench import catalogue
 from archbench.errors import ArchbenchError, unknown
-from archbench.models import Input
-from archbench.records.store import write_atomically
+from archbench.models import Input, Model
+from archbench.records.store import Store, write_atomically
+from archbench.training import transfer
 
 ONNX_NEEDS = ("onnx", "onnxscript")
 EXAMPLE_BATCH = 2  # two, since the exporter takes a batch of one for a constant
@@ -49,7 +52,35 @@ def write_onnx(network: nn.Module, shape: Input, file: IO[bytes]) -> None:
 FORMATS: dict[str, Callable[[nn.Module, Input, IO[bytes]], None]] = {"onnx": write_onnx, "torch": write_torch}
 
 
-def export(network: nn.Module, shape: Input, form: str, out: Path) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """Which network: a model's name, the Record whose weights it takes, and an input where it is not the Record's or the paper's."""
+
+    model: str
+    record: str | None = None
+    num_classes: int | None = None
+    in_channels: int | None = None
+    image_size: int | None = None
+
+    def build(self, store: Store) -> tuple[nn.Module, Input]:
+        """The network, with the Record's weights or those that seed 0 draws. Raises ArchbenchError for what is not there."""
+        if self.record is None:
+            return _drawn(*catalogue.shaped(self.model, self.num_classes, self.in_channels, self.image_size))
+        source = transfer.weights_in(store, self.record)
+        made = source.record.model
+        model, shape = catalogue.shaped(self.model, made.num_classes, made.in_channels, made.image_size)
+        network, _ = _drawn(model, shape)
+        transfer.load_whole(network, model, source, store)
+        return network, shape
+
+
+def _drawn(model: Model, shape: Input) -> tuple[nn.Module, Input]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return model.build(shape), shape
+
+
+def export(asked: Asked, store: Store, form: str, out: Path) -> None:
     """Write a network to a file, whole or not at all. Raises ArchbenchError for an unknown format or a file that cannot be written."""
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
@@ -57,4 +88,5 @@ def export(network: nn.Module, shape: Input, form: str, out: Path) -> None:
         raise ArchbenchError(f"{out} is a folder; --out names the file to write")
     if not out.parent.is_dir():
         raise ArchbenchError(f"there is no folder {out.parent} to write {out.name} in")
+    network, shape = asked.build(store)
     write_atomically(out, lambda file: FORMATS[form](network, shape, file))

@@ -11,8 +11,9 @@ import torch
 
 import zoo
 from archbench.errors import ArchbenchError
-from archbench.export import export
+from archbench.exporting import Asked, export
 from archbench.models import Input, Model
+from archbench.records.store import Store
 
 TOLERANCE = 1e-4
 BATCH = 3  # not the batch it was traced with
@@ -30,8 +31,8 @@ def check(name: str, folder: Path) -> None:
     images = torch.randn(BATCH, shape.in_channels, shape.image_size, shape.image_size)
     with torch.inference_mode():
         expected = network(images).numpy()
-    export(network, shape, "torch", folder / "net.pt2")
-    export(network, shape, "onnx", folder / "net.onnx")
+    for form, file in (("torch", "net.pt2"), ("onnx", "net.onnx")):
+        export(Asked(name, None, shape.num_classes, shape.in_channels, shape.image_size), Store(folder), form, folder / file)
     with torch.inference_mode():
         assert np.allclose(torch.export.load(folder / "net.pt2").module()(images).numpy(), expected, atol=TOLERANCE)
     session = onnxruntime.InferenceSession(folder / "net.onnx", providers=["CPUExecutionProvider"])
@@ -58,5 +59,5 @@ def test_nin_as_onnx_and_as_a_torch_program(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_written_is_one_line_and_leaves_nothing(form: str, out: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ArchbenchError, match=message):
-        export(Model("nin_tiny").build(Input(10, 3, 8)), Input(10, 3, 8), form, tmp_path / out)
+        export(Asked("nin_tiny", image_size=8), Store(tmp_path), form, tmp_path / out)
     assert list(tmp_path.iterdir()) == []

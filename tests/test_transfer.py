@@ -1,0 +1,109 @@
+"""Weights from elsewhere: DeCAF's frozen features from a trained AlexNet, and a test of published weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import save_image
+from torchvision import models
+
+import archbench
+from archbench.errors import ArchbenchError
+from archbench.models import Input, parse
+from archbench.records.schema import Record
+from archbench.records.store import Store
+from archbench.training import transfer
+
+DIGITS = Input(10, 1, 32)
+QUICK = {"limit_train": 64, "epochs": 1, "precision": "fp32", "deterministic": True}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
+    """A store with a trained alexnet."""
+    folder = tmp_path_factory.mktemp("store")
+    (record,) = archbench.train(models="alexnet", results=folder, **QUICK)
+    return folder, record
+
+
+def weights(folder: Path, record: Record) -> dict[str, torch.Tensor]:
+    file = next(file for file in record.files if file.path.endswith("weights.pt"))
+    state: dict[str, torch.Tensor] = torch.load(folder / file.path, weights_only=True)
+    return state
+
+
+def test_decaf_learns_on_features_that_stay_as_they_were_trained(trained: tuple[Path, Record]) -> None:
+    folder, source = trained
+    (record,) = archbench.train(models=f"decaf+source={source.id}", results=folder, **QUICK)
+    assert record.status == "ok"
+    assert record.model.knobs == {"source": source.id}
+    before, after = weights(folder, source), weights(folder, record)
+    changed = {name for name in after if not torch.equal(before[name], after[name])}
+    assert changed == {"head.5.weight", "head.5.bias"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [(Input(10, 3, 32), "its source was trained on images of 1x32x32, not 3x32x32"), (Input(10, 1, 28), "not 1x28x28")],
+)
+def test_a_source_that_does_not_fit_is_refused(shape: Input, message: str, trained: tuple[Path, Record]) -> None:
+    folder, source = trained
+    with pytest.raises(ArchbenchError, match=message):
+        transfer.source_of(parse([f"decaf+source={source.id}"])[0], shape, Store(folder))
+
+
+def test_a_source_must_be_a_trained_alexnet(trained: tuple[Path, Record]) -> None:
+    folder, _ = trained
+    (other,) = archbench.train(models="lenet", results=folder, **QUICK)
+    with pytest.raises(ArchbenchError, match="is no finished training of alexnet but lenet"):
+        transfer.source_of(parse([f"decaf+source={other.id}"])[0], DIGITS, Store(folder))
+
+
+def test_weights_that_were_changed_on_disk_are_refused(trained: tuple[Path, Record], tmp_path: Path) -> None:
+    folder, source = trained
+    found = transfer.weights_in(Store(folder), source.id)
+    copy = tmp_path / found.file.path
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes((folder / found.file.path).read_bytes()[:-1])
+    with pytest.raises(ArchbenchError, match="its hash differs"):
+        transfer.take(parse(["decaf"])[0].build(DIGITS), found, Store(tmp_path))
+
+
+def test_a_group_leaves_out_what_needs_a_source(tmp_path: Path) -> None:
+    records = archbench.train(models="deca*,lenet", results=tmp_path, **QUICK)
+    assert [record.model.name for record in records] == ["lenet"]
+
+
+def test_a_trained_network_is_exported_with_its_weights(trained: tuple[Path, Record], tmp_path: Path) -> None:
+    folder, source = trained
+    archbench.export("alexnet", tmp_path / "net.pt2", form="torch", record=source.id, results=folder)
+    program = torch.export.load(tmp_path / "net.pt2")
+    assert torch.equal(program.state_dict["head.5.bias"], weights(folder, source)["head.5.bias"])
+    with pytest.raises(ArchbenchError, match="is of alexnet, not of lenet"):
+        archbench.export("lenet", tmp_path / "net.pt2", form="torch", record=source.id, results=folder)
+
+
+def test_published_weights_are_tested_and_nothing_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand classes with an image each; random weights stand for the published ones, and the Record says whose they are."""
+    for label in range(1000):
+        save_image(tmp_path / "imagenet" / "val" / f"n{label:08d}" / "0.JPEG", seed=label)
+    published = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(models.squeezenet1_1(weights=None).state_dict(), tmp_path / "checkpoints" / Path(published.url).name)
+    asked = {"models": "squeezenet1_1", "dataset": "imagenet", "image_size": 32, "data_dir": tmp_path, "results": tmp_path / "r"}
+    monkeypatch.setattr(
+        torch.hub, "load_state_dict_from_url", lambda *_, **__: torch.load(tmp_path / "checkpoints" / Path(published.url).name)
+    )
+    (record,) = archbench.train(pretrained=True, **asked)
+    assert (record.kind, record.status) == ("imported", "ok")
+    assert record.config["weights"] == "torchvision:squeezenet1_1 IMAGENET1K_V1"
+    error = record.measurement("test_error_pct")
+    assert error is not None
+    assert error.n == 1000
+    assert error.value is not None
+    assert error.value > 95
+    again = archbench.train(pretrained=True, **asked)
+    assert [row.id for row in again] == [record.id]
