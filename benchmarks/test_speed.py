@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import zoo
 from archbench.data.augment import Normaliser, translate_and_flip
 from archbench.measure.complexity import count
 from archbench.models import Input, Model
@@ -27,3 +28,8 @@ def test_augmentation_and_normalisation_of_a_batch(benchmark) -> None:
 @pytest.mark.parametrize("name", ["nin", "resnet_bottleneck", "mobilenet"])
 def test_counting(benchmark, name: str) -> None:
     benchmark.pedantic(count, (Model(name), Input(10, 3, 32)), rounds=5, warmup_rounds=1)
+
+
+def test_counting_the_whole_zoo(benchmark) -> None:
+    models = [Model(name) for name in zoo.names()]
+    benchmark.pedantic(lambda: [count(model, model.native_input) for model in models], rounds=3)
