@@ -149,12 +149,12 @@ def print_tables(made: Sequence[Table]) -> None:
             out.print(Text(f"· {note}", style="dim"))
 
 
-def _rich(columns: dict[str, list[str]]) -> RichTable:
-    """A table whose names and figures stay whole; text with spaces, and names that are very long, give way on a narrow terminal."""
+def _rich(columns: dict[str, list[str]], whole: str = "") -> RichTable:
+    """A table whose figures stay whole, and the column `whole`; text with spaces and very long names give way on a narrow terminal."""
     gap = 1 if out.width >= WIDE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
     for header, cells in columns.items():
-        wraps = header in WRAPPED or max(map(len, cells), default=0) > WIDEST_WHOLE
+        wraps = header != whole and (header in WRAPPED or max(map(len, cells), default=0) > WIDEST_WHOLE)
         justify: Literal["right", "left"] = "right" if header in NUMERIC else "left"
         drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold")
     for row in zip(*columns.values(), strict=True):
@@ -163,10 +163,11 @@ def _rich(columns: dict[str, list[str]]) -> RichTable:
 
 
 def print_models(models: Sequence[dict[str, Any]]) -> None:
-    """The list of models as a table."""
+    """The list of models as a table; a narrow terminal leaves out what the name nearly says."""
     columns: dict[str, list[str]] = {
         "name": [row["name"] for row in models],
         "title": [row["title"] for row in models],
+        "family": [row["family"] for row in models],
         "year": [str(row["year"] or formats.MISSING) for row in models],
         "from": [", ".join(row["parents"]) for row in models],
         "input": [row["input"] for row in models],
@@ -174,7 +175,9 @@ def print_models(models: Sequence[dict[str, Any]]) -> None:
         "MACs": [formats.scaled(row["macs"]) for row in models],
         "head": [row["head"] for row in models],
     }
-    out.print(_rich(columns))
+    if out.width < WIDE:
+        columns = {header: cells for header, cells in columns.items() if header not in ("title", "family", "input")}
+    out.print(_rich(columns, whole="name"))
 
 
 def print_tree(roots: Sequence[Node]) -> None:
