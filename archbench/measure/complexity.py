@@ -82,6 +82,7 @@ def complexity_of(network: nn.Module, image: torch.Tensor, heads: Iterable[str] 
     """The complexity of a network in evaluation mode for a batch `(N, C, H, W)`; `heads` names the modules of the classifier head."""
     head = [parameter for name in heads for parameter in network.get_submodule(name).parameters()]
     counter = OperatorCounter(head)
+    counter.begin(image)
     with torch.no_grad(), counter.named(network), counter:
         network(image)
     operations = tuple(counter.split_head())

@@ -1,7 +1,8 @@
 """Which class an operation belongs to, and how many multiply-adds it costs, seen at PyTorch's dispatcher.
 
-One multiply-add is 1 MAC. Counted are convolutions, linear layers and matrix products; bias, norm, activation, pooling and elementwise
-operations cost nothing. The shapes of a convolution and the owner of a weight decide here, which is enough for convolutional networks.
+One multiply-add is 1 MAC. Counted are convolutions, linear layers, matrix products and attention; bias, norm, activation, pooling and
+elementwise operations cost nothing. The class of a convolution follows from its shapes, that of a matrix product from the axis that it
+sums over (axes.py), and the owner of a weight decides what belongs to the classifier head.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-CLASSES = ("head", "depthwise", "grouped_conv", "pointwise", "dense_conv", "other")  # those that cost MACs
+from archbench.measure.axes import AxisTracker, Role
+
+CLASSES = ("head", "gate", "token_mixing", "depthwise", "grouped_conv", "pointwise", "dense_conv", "other")  # those that cost MACs
 aten = torch.ops.aten
 
 
@@ -37,17 +40,50 @@ def mm_macs(args: tuple[Any, ...], out: torch.Tensor) -> int:
     return out.numel() * int(args[0].shape[-1])
 
 
+def attention_macs(args: tuple[Any, ...], out: Any) -> int:
+    """Queries (..., L, E), keys (..., S, E), values (..., S, V): L S E for the scores and L S V for the sums, each head and image."""
+    query, key, value = args[:3]
+    return int(query.shape[:-1].numel() * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
+
+
+def recurrent_macs(args: tuple[Any, ...], out: Any) -> int:
+    """One layer and direction: each step multiplies its input and its state with the gates' weights."""
+    sequence, input_weights, state_weights = args[:3]
+    return int(sequence.shape[:-1].numel() * (input_weights.numel() + state_weights.numel()))
+
+
+PRODUCTS = (aten.mm, aten.addmm, aten.bmm, aten.baddbmm)
+ATTENTION = (
+    aten._scaled_dot_product_flash_attention_for_cpu,
+    aten._scaled_dot_product_flash_attention,
+    aten._scaled_dot_product_efficient_attention,
+    aten._scaled_dot_product_cudnn_attention,
+)
 COUNTED: dict[Any, Callable[[tuple[Any, ...], torch.Tensor], int]] = {
     aten.convolution: convolution_macs,
     aten.addmm: addmm_macs,
     aten.mm: mm_macs,
     aten.bmm: mm_macs,
     aten.baddbmm: addmm_macs,
+    **dict.fromkeys(ATTENTION, attention_macs),
+    aten.mkldnn_rnn_layer: recurrent_macs,
 }
 # what costs nothing by our convention, and its class
 NORMS = (aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm)
 ACTIVATIONS = (
-    *(aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.gelu, aten.hardtanh, aten.hardtanh_, aten.tanh, aten._softmax),
+    *(
+        aten.relu,
+        aten.relu_,
+        aten.threshold,
+        aten.sigmoid,
+        aten.silu,
+        aten.gelu,
+        aten.hardtanh,
+        aten.hardtanh_,
+        aten.tanh,
+        aten._softmax,
+        aten._safe_softmax,
+    ),
     *(aten.amax, aten.silu_, aten.hardswish, aten.hardswish_, aten.hardsigmoid, aten.leaky_relu, aten.elu, aten._log_softmax),
 )
 POOLS = (
@@ -97,6 +133,7 @@ class OperatorCounter(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
         self._modules: list[str] = [""]
+        self._axes = AxisTracker()
         self._head = {_storage(parameter) for parameter in head}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -104,7 +141,13 @@ class OperatorCounter(TorchDispatchMode):
         packet = func.overloadpacket
         if not _is_view(func):
             self.operations.append(self._operation(packet, args, out))
+        self._axes.follow(packet, args, out)
         return out
+
+    def begin(self, *inputs: torch.Tensor) -> None:
+        """Say what the network's inputs are, from which the axes of all else follow."""
+        for tensor in inputs:
+            self._axes.begin(tensor)
 
     @contextmanager
     def named(self, network: nn.Module) -> Iterator[None]:
@@ -141,7 +184,26 @@ class OperatorCounter(TorchDispatchMode):
     def _class(self, packet: Any, args: tuple[Any, ...]) -> str:
         if any(_storage(argument) in self._head for argument in args if isinstance(argument, torch.Tensor)):
             return "head"
-        return convolution_class(args[1], args[8]) if packet is aten.convolution else "other"
+        if packet is aten.convolution:
+            return self._convolution_class(args[0], args[1], args[8])
+        if packet in PRODUCTS:
+            return self._product_class(args[-2], args[-1])
+        return "token_mixing" if packet in ATTENTION else "other"
+
+    def _convolution_class(self, images: torch.Tensor, weight: torch.Tensor, groups: int) -> str:
+        """By its shapes; one place by one place on a pooled vector is a gate."""
+        axes, found = self._axes.of(images), convolution_class(weight, groups)
+        return "gate" if found == "pointwise" and axes is not None and axes.pooled else found
+
+    def _product_class(self, left: torch.Tensor, right: torch.Tensor) -> str:
+        """By what the axis that is summed over stands for; two activations multiplied with each other are attention."""
+        of_left, of_right = self._axes.of(left), self._axes.of(right)
+        if of_left is not None and of_right is not None:
+            return "token_mixing"
+        axes, summed = (of_left, -1) if of_left is not None else (of_right, -2)
+        if axes is None:
+            return "other"
+        return product_class(axes.roles(summed), axes.places, axes.pooled)
 
 
 def convolution_class(weight: torch.Tensor, groups: int) -> str:
@@ -150,6 +212,18 @@ def convolution_class(weight: torch.Tensor, groups: int) -> str:
     if groups == 1:
         return "pointwise" if one_place else "dense_conv"
     return "depthwise" if weight.shape[1] == 1 and not one_place else "grouped_conv"
+
+
+def product_class(summed: frozenset[Role], places: int, pooled: bool) -> str:
+    """The class of an activation times a weight, from the roles that are summed over; `places` counts those that the activation holds.
+
+    A sum over places and channels at once, with places left to go over, is a dense convolution in other words (a patch merging layer).
+    """
+    if summed == {Role.places}:
+        return "token_mixing"
+    if summed <= {Role.channels}:
+        return "pointwise" if places > 1 else "gate" if pooled else "other"
+    return "dense_conv" if summed == {Role.channels, Role.places} and places > 1 else "other"
 
 
 def _storage(tensor: torch.Tensor) -> int:

@@ -1,0 +1,183 @@
+"""The class of each operation: what the axis stands for that it sums over, whoever writes it and however it is written."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from archbench.measure.axes import Axes, Role, of_image, regrouped
+from archbench.measure.complexity import complexity_of
+from archbench.measure.operators import product_class
+
+N, C, H, W = 2, 6, 4, 8
+PLACES = H * W
+
+
+class Apply(nn.Module):
+    """A network in one function of the images and its layers."""
+
+    def __init__(self, function: object, **layers: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.function(self, images)
+
+
+def classes(function: object, **layers: nn.Module) -> dict[str, int]:
+    """MACs by class of `function`, followed by a depthwise layer so that nothing stands behind the last map."""
+    network = Apply(lambda self, images: self.last(function(self, images)), last=nn.Conv2d(C, C, 3, padding=1, groups=C), **layers)
+    counted = complexity_of(network.eval(), torch.randn(N, C, H, W))
+    return {kind: macs for kind, macs in counted.by_class("macs").items() if kind != "depthwise"}
+
+
+def tokens(images: torch.Tensor) -> torch.Tensor:
+    return images.flatten(2).transpose(1, 2)
+
+
+def maps(each: torch.Tensor) -> torch.Tensor:
+    return each.transpose(1, 2).reshape(N, C, H, W)
+
+
+def attention(self: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Two heads of three channels; queries, keys and values from one layer."""
+    query, key, value = self.qkv(tokens(images)).reshape(N, PLACES, 3, 2, 3).permute(2, 0, 3, 1, 4)
+    weights = (query @ key.transpose(-2, -1)).softmax(-1)
+    return maps((weights @ value).transpose(1, 2).reshape(N, PLACES, C))
+
+
+def fused_attention(self: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    query, key, value = self.qkv(tokens(images)).reshape(N, PLACES, 3, 2, 3).permute(2, 0, 3, 1, 4)
+    return maps(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(N, PLACES, C))
+
+
+def gate(self: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    return images * torch.sigmoid(self.inner(images.mean((2, 3))))[:, :, None, None]
+
+
+ATTENTION_MACS = 2 * N * PLACES * PLACES * C  # scores, then sums, over C channels in two heads of three
+CASES = {
+    # a linear layer over the last axis of tokens mixes channels, on their transpose places
+    "linear on channels": (lambda self, x: maps(self.inner(tokens(x))), nn.Linear(C, C), {"pointwise": N * PLACES * C * C}),
+    "linear on places": (
+        lambda self, x: self.inner(x.flatten(2)).reshape(N, C, H, W),
+        nn.Linear(PLACES, PLACES),
+        {"token_mixing": N * C * PLACES * PLACES},
+    ),
+    "linear on rows": (lambda self, x: self.inner(x), nn.Linear(W, W), {"token_mixing": N * C * H * W * W}),
+    "linear, channels last": (
+        lambda self, x: self.inner(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+        nn.Linear(C, C),
+        {"pointwise": N * PLACES * C * C},
+    ),
+    "einsum over channels": (
+        lambda self, x: torch.einsum("nchw,dc->ndhw", x, self.inner.weight),
+        nn.Linear(C, C),
+        {"pointwise": N * PLACES * C * C},
+    ),
+    "einsum over places": (
+        lambda self, x: torch.einsum("ncp,qp->ncq", x.flatten(2), self.inner.weight).reshape(N, C, H, W),
+        nn.Linear(PLACES, PLACES),
+        {"token_mixing": N * C * PLACES * PLACES},
+    ),
+    "weight on the left": (
+        lambda self, x: (self.inner.weight @ x.flatten(2)).reshape(N, C, H, W),
+        nn.Linear(C, C, bias=False),
+        {"pointwise": N * PLACES * C * C},
+    ),
+    "functional 1x1": (lambda self, x: F.conv2d(x, self.inner.weight), nn.Conv2d(C, C, 1), {"pointwise": N * PLACES * C * C}),
+    "gate of linear layers": (gate, nn.Linear(C, C), {"gate": N * C * C}),
+    "gate of 1x1 convolutions": (
+        lambda self, x: x * torch.sigmoid(self.inner(F.adaptive_avg_pool2d(x, 1))),
+        nn.Conv2d(C, C, 1),
+        {"gate": N * C * C},
+    ),
+    "patch merging": (  # 2x2 places of six channels to six channels, then spread again
+        lambda self, x: (
+            self.inner(x.reshape(N, C, H // 2, 2, W // 2, 2).permute(0, 2, 4, 3, 5, 1).flatten(3)).permute(0, 3, 1, 2).repeat(1, 1, 2, 2)
+        ),
+        nn.Linear(4 * C, C),
+        {"dense_conv": N * PLACES // 4 * 4 * C * C},
+    ),
+    "windows": (  # attention windows of 2x2: channels are still channels
+        lambda self, x: (
+            self.inner(x.reshape(N, C, H // 2, 2, W // 2, 2).permute(0, 2, 4, 3, 5, 1).reshape(-1, 4, C))
+            .reshape(N, H // 2, W // 2, 2, 2, C)
+            .permute(0, 5, 1, 3, 2, 4)
+            .reshape(N, C, H, W)
+        ),
+        nn.Linear(C, C),
+        {"pointwise": N * PLACES * C * C},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_product_is_what_it_sums_over(case: str) -> None:
+    function, inner, expected = CASES[case]
+    assert classes(function, inner=inner) == expected
+
+
+@pytest.mark.parametrize("function", [attention, fused_attention])
+def test_attention_mixes_tokens_and_its_projections_mix_channels(function: object) -> None:
+    assert classes(function, qkv=nn.Linear(C, 3 * C)) == {"token_mixing": ATTENTION_MACS, "pointwise": N * PLACES * C * 3 * C}
+
+
+def test_a_shared_layer_counts_each_time() -> None:
+    shared = nn.Conv2d(C, C, 1)
+    assert classes(lambda self, x: self.inner(self.inner(x)), inner=shared) == {"pointwise": 2 * N * PLACES * C * C}
+
+
+def test_a_direct_forward_is_seen() -> None:
+    assert classes(lambda self, x: self.inner.forward(x), inner=nn.Conv2d(C, C, 1)) == {"pointwise": N * PLACES * C * C}
+
+
+def test_an_lstm_cell_is_counted() -> None:
+    """Four gates, each C x C from the input and from the state, at each of the places."""
+    function = lambda self, x: maps(self.inner(tokens(x))[0])  # noqa: E731
+    assert sum(classes(function, inner=nn.LSTM(C, C, batch_first=True)).values()) == N * PLACES * 4 * 2 * C * C
+
+
+@pytest.mark.parametrize(
+    ("summed", "places", "pooled", "expected"),
+    [
+        ({Role.channels}, 64, False, "pointwise"),
+        ({Role.channels}, 1, True, "gate"),
+        ({Role.channels}, 1, False, "other"),
+        ({Role.places}, 1, False, "token_mixing"),
+        ({Role.places, Role.channels}, 16, False, "dense_conv"),
+        ({Role.places, Role.channels}, 1, False, "other"),
+        ({Role.unknown}, 64, False, "other"),
+        (set(), 1, True, "gate"),
+    ],
+)
+def test_the_rule_for_products(summed: set[Role], places: int, pooled: bool, expected: str) -> None:
+    assert product_class(frozenset(summed), places, pooled) == expected
+
+
+def test_a_view_splits_and_joins_factors_in_order() -> None:
+    axes = of_image((2, 6, 4, 8))
+    joined = regrouped(axes, (2, 6, 32))
+    assert joined.axes[2] == ((Role.places, 4), (Role.places, 8))
+    assert regrouped(joined, (2, 3, 2, 4, 8)).axes[1:3] == (((Role.channels, 3),), ((Role.channels, 2),))
+    assert regrouped(axes, (12, 32)).roles(0) == {Role.batch, Role.channels}
+
+
+def test_a_view_that_cuts_through_factors_is_unknown() -> None:
+    """3 x 4 places as 2 x 6: no axis of either is a product of whole factors of the other."""
+    axes = Axes((((Role.places, 3),), ((Role.channels, 4),)))
+    assert regrouped(axes, (2, 6)).roles(0) == {Role.unknown}
+
+
+def test_counting_leaves_the_network_as_it_was() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    random = torch.random.get_rng_state()
+    complexity_of(network.eval(), torch.zeros(2, 3, 8, 8))
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+    assert torch.random.get_rng_state().equal(random)
