@@ -18,8 +18,10 @@ from archbench.records.store import Store, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from archbench.catalogue import Node
+    from archbench.measure.complexity import Complexity
     from archbench.plan import Plan
 
 
@@ -61,6 +63,27 @@ def list_models(models: str | Iterable[str] = "all") -> list[dict[str, Any]]:
     from archbench import catalogue
 
     return catalogue.rows(Settings.of(models=models).models)
+
+
+def count_models(models: str | Iterable[str], *, explain: bool = False, **given: int | None) -> list[dict[str, Any]]:
+    """Counts of models by name, a dictionary each; with `explain` beside other counters, each difference split into its causes.
+
+    `given` holds `num_classes`, `in_channels` and `image_size` where they are not the paper's.
+    """
+    from archbench import counting
+
+    return counting.rows(Settings.of(models=models).models, explain, given)
+
+
+def count(module: nn.Module, example_input: Any, head: Iterable[str] = ()) -> Complexity:
+    """Parameters, MACs and activations of a live module by operator class, for an example input or a tuple of inputs.
+
+    `head` names the modules of the classifier head; without it, all behind the last map is head. The module stays as it was. Raises
+    ArchbenchError in one line when it cannot run.
+    """
+    from archbench import counting
+
+    return counting.of_module(module, example_input, head)
 
 
 def lineage(models: str | Iterable[str] = "lineage") -> tuple[Node, ...]:

@@ -25,6 +25,7 @@ ALLOWED = {
     "models": {"models", "errors", "records"},
     "budget": {"measure", "models", "errors"},
     "catalogue": {"budget", "measure", "models", "errors"},
+    "counting": {"catalogue", "measure", "models", "errors"},
     "exporting": {"catalogue", "training", "models", "records", "errors"},
     "execution": {"device", "errors", "records"},
     "publish": {"publish", "records", "stats"},
@@ -34,7 +35,7 @@ ALLOWED = {
     "job": {"job", "training", "measure", "data", "models", "execution", "environment", "device", "records", "events", "errors"},
     "engines": {"engines", "plan", "job", "records", "events"},
     "plan": {"budget", "job", "training", "data", "models", "execution", "environment", "device", "config", "records", "events", "errors"},
-    "api": {"plan", "engines", "catalogue", "exporting", "publish", "records", "config", "events", "errors"},
+    "api": {"plan", "engines", "catalogue", "counting", "measure", "exporting", "publish", "records", "config", "events", "errors"},
     "cli": {"cli", "api", "catalogue", "plan", "publish", "records", "config", "events", "errors"},
     "__init__": {"api", "errors"},
     "__main__": {"cli"},
@@ -87,7 +88,7 @@ def test_the_registry_works_without_torch() -> None:
     assert "torch" not in loaded_after("import zoo")
 
 
-@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "show", "export", "tables"])
+@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "show", "count", "export", "tables"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]
     loaded = loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\napp.app(standalone_mode=False)")

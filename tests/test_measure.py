@@ -19,7 +19,7 @@ from archbench.models import Input, Model
 
 
 def counted(module: nn.Module, *shape: int, heads: tuple[str, ...] = ()) -> Complexity:
-    return complexity_of(module.eval(), torch.randn(*shape), heads)
+    return complexity_of(module.eval(), (torch.randn(*shape),), heads)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class Apply(nn.Module):
 def classes(function: object, **layers: nn.Module) -> dict[str, int]:
     """MACs by class of `function`, followed by a depthwise layer so that nothing stands behind the last map."""
     network = Apply(lambda self, images: self.last(function(self, images)), last=nn.Conv2d(C, C, 3, padding=1, groups=C), **layers)
-    counted = complexity_of(network.eval(), torch.randn(N, C, H, W))
+    counted = complexity_of(network.eval(), (torch.randn(N, C, H, W),))
     return {kind: macs for kind, macs in counted.by_class("macs").items() if kind != "depthwise"}
 
 
@@ -177,7 +177,7 @@ def test_counting_leaves_the_network_as_it_was() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     random = torch.random.get_rng_state()
-    complexity_of(network.eval(), torch.zeros(2, 3, 8, 8))
+    complexity_of(network.eval(), (torch.zeros(2, 3, 8, 8),))
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
     assert torch.random.get_rng_state().equal(random)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from archbench.cli import export, profile, run, show, tables, train
+from archbench.cli import count, export, profile, run, show, tables, train
 from archbench.cli import list as list_command
 from archbench.errors import ArchbenchError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
 )
-for _module in (run, train, profile, list_command, show, export, tables):
+for _module in (run, train, profile, list_command, show, count, export, tables):
     app.command(name=_module.__name__.rpartition(".")[2])(_module.command)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import typer
@@ -155,7 +155,7 @@ def _rich(columns: dict[str, list[str]], whole: str = "") -> RichTable:
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
     for header, cells in columns.items():
         wraps = header != whole and (header in WRAPPED or max(map(len, cells), default=0) > WIDEST_WHOLE)
-        justify: Literal["right", "left"] = "right" if header in NUMERIC else "left"
+        justify: Literal["right", "left"] = "right" if header in NUMERIC or header.endswith("%") else "left"
         drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold")
     for row in zip(*columns.values(), strict=True):
         drawn.add_row(*(Text(cell) for cell in row))
@@ -228,6 +228,39 @@ def print_model(described: dict[str, Any]) -> None:
     out.print(_rich(_layer_columns(described["layers"])))
     if paper:
         out.print(Text(f"\n{paper['bibtex']}"))
+
+
+def print_counts(counted: Sequence[dict[str, Any]]) -> None:
+    """Counts by operator class, a line a model; then, where other counters were asked, what tells each of them from ours."""
+    kinds = dict.fromkeys(kind for row in counted for kind in row["operators"])
+    columns: dict[str, list[str]] = {
+        "model": [row["model"] for row in counted],
+        "params": [formats.scaled(row["params"]) for row in counted],
+        "MACs": [formats.scaled(row["macs"]) for row in counted],
+        **{f"{kind.replace('_', ', ')}, %": [_share(row, kind) for row in counted] for kind in kinds},
+    }
+    out.print(_rich(columns, whole="model"))
+    for row in counted:
+        for line in _count_lines(row):
+            out.print(Text(line))
+
+
+def _share(row: dict[str, Any], kind: str) -> str:
+    share = 100 * row["operators"].get(kind, 0) / max(row["macs"], 1)
+    return f"{share:.1f}" if share else formats.MISSING
+
+
+def _count_lines(row: dict[str, Any]) -> Iterator[str]:
+    """Exact figures, what is not counted, and each other counter with its causes."""
+    yield f"\n{row['model']}: {row['params']:,} parameters, {row['macs']:,} MACs, {row['activations']:,} activations"
+    if row["uncounted"]:
+        yield "  not counted: " + ", ".join(f"{each['operator']} ({each['calls']})" for each in row["uncounted"])
+    for other in row.get("counters", ()):
+        yield f"  {other['counter']}: {other['macs']:,}"
+        for cause in other["causes"]:
+            yield f"    {cause['macs']:+,}  {cause['name']}"
+        if other["unexplained"]:
+            yield f"    {other['unexplained']:+,}  unexplained"
 
 
 def _fact(name: str, text: str) -> None:

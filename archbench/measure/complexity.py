@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -73,18 +73,25 @@ def count(model: Model, shape: Input) -> Complexity:
     """The complexity of a model for an input. Raises ArchbenchError, which names the model, when the network cannot run."""
     try:
         network, image = model.weightless(shape)
-        return complexity_of(network, image, model.spec.head)
+        return complexity_of(network, (image,), model.spec.head)
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:  # what a faulty network raises
         raise ArchbenchError(f"{model.label} cannot run: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 
-def complexity_of(network: nn.Module, image: torch.Tensor, heads: Iterable[str] = ()) -> Complexity:
-    """The complexity of a network in evaluation mode for a batch `(N, C, H, W)`; `heads` names the modules of the classifier head."""
+def complexity_of(
+    network: nn.Module, inputs: tuple[torch.Tensor, ...], heads: Iterable[str] = (), weights: Mapping[str, torch.Tensor] | None = None
+) -> Complexity:
+    """The complexity of a network in evaluation mode for its inputs; `heads` names the modules of the classifier head.
+
+    `weights` stand for the network's own parameters and buffers, by name, where they are given.
+    """
+    tensors = dict(network.named_parameters(remove_duplicate=False)) if weights is None else weights
+    prefixes = tuple(f"{name}." for name in heads)
+    counter = OperatorCounter(tensor for name, tensor in tensors.items() if name.startswith(prefixes))
     head = [parameter for name in heads for parameter in network.get_submodule(name).parameters()]
-    counter = OperatorCounter(head)
-    counter.begin(image)
+    counter.begin(*inputs)
     with torch.no_grad(), counter.named(network), counter:
-        network(image)
+        torch.func.functional_call(network, dict(weights or {}), inputs)
     operations = tuple(counter.split_head())
     behind = {operation.module for operation in operations if operation.operator_class == "head"}
     head_params = _size(head) if head else sum(_own(network, name) for name in behind)

@@ -105,7 +105,10 @@ FREE = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: the module it ran in, its class, what it cost and what it wrote. `known` says that the counter knows the operator."""
+    """One call: the module it ran in, its class, what it cost and what it wrote.
+
+    `known` says that the counter knows the operator, `weighted` that a weight took part, `bias` that it adds one.
+    """
 
     module: str
     operator: str
@@ -114,6 +117,17 @@ class Operation:
     shape: tuple[int, ...]
     counted: bool
     known: bool = True
+    weighted: bool = True
+    bias: bool = False
+
+    @property
+    def kind(self) -> str:
+        """`convolution`, `linear` for other products with a weight, `attention` for those of two activations, `recurrent`."""
+        if self.operator == str(aten.convolution):
+            return "convolution"
+        if self.operator == str(aten.mkldnn_rnn_layer):
+            return "recurrent"
+        return "linear" if self.weighted else "attention"
 
     @property
     def activations(self) -> int:
@@ -129,7 +143,7 @@ class Operation:
 class OperatorCounter(TorchDispatchMode):
     """Notes what runs inside the context. `head` are the parameters of the classifier head, if it is known by them."""
 
-    def __init__(self, head: Iterable[nn.Parameter] = ()) -> None:
+    def __init__(self, head: Iterable[torch.Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
         self._modules: list[str] = [""]
@@ -178,7 +192,10 @@ class OperatorCounter(TorchDispatchMode):
         shape = tuple(first.shape) if isinstance(first, torch.Tensor) else ()
         module, operator = self._modules[-1], str(packet)
         if packet in COUNTED:
-            return Operation(module, operator, self._class(packet, args), COUNTED[packet](args, out), shape, counted=True)
+            bias = (packet is aten.convolution and args[2] is not None) or packet in (aten.addmm, aten.baddbmm)
+            weighted = packet not in ATTENTION and not (packet in PRODUCTS and all(map(self._axes.of, args[-2:])))
+            macs = COUNTED[packet](args, out)
+            return Operation(module, operator, self._class(packet, args), macs, shape, counted=True, weighted=weighted, bias=bias)
         return Operation(module, operator, FREE.get(packet, "other"), 0, shape, counted=False, known=packet in FREE)
 
     def _class(self, packet: Any, args: tuple[Any, ...]) -> str:

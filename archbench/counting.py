@@ -1,0 +1,63 @@
+"""Counts of models by name and of a user's live modules, and the reasons why other counters' numbers differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from archbench import catalogue
+from archbench.errors import ArchbenchError
+from archbench.measure import complexity, crosscheck
+from archbench.measure.complexity import Complexity
+from archbench.models import parse
+
+Tensors = torch.Tensor | tuple[torch.Tensor, ...]
+
+
+def rows(names: Iterable[str], explain: bool, given: Mapping[str, int | None]) -> list[dict[str, Any]]:
+    """Each model's counts for its own input, changed as `given` says; with `explain` other counters beside them."""
+    return [_row(model.label, explain, given) for model in parse(names)]
+
+
+def _row(label: str, explain: bool, given: Mapping[str, int | None]) -> dict[str, Any]:
+    model, shape = catalogue.shaped(label, **given)
+    counted = complexity.count(model, shape)
+    row: dict[str, Any] = {"model": label, "params": counted.params, "macs": counted.macs, "activations": counted.activations}
+    row["operators"] = counted.by_class("macs")
+    row["uncounted"] = [each.model_dump() for each in counted.uncounted()]
+    if explain:
+        compared = crosscheck.compare(*model.weightless(shape), counted.operations)
+        row["counters"] = [dataclasses.asdict(each) for each in compared]
+    return row
+
+
+def of_module(module: nn.Module, example: Tensors, head: Iterable[str] = ()) -> Complexity:
+    """The complexity of a live module for an example input (or several, as a tuple); `head` names the modules of its classifier head.
+
+    The module is run in evaluation mode on the meta device, and stays as it was: mode, weights, gradients, buffers, random state. A
+    module that cannot run there runs where it is. Raises ArchbenchError in one line when it cannot run at all.
+    """
+    inputs = example if isinstance(example, tuple) else (example,)
+    modes = {each: each.training for each in module.modules()}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return _on_meta(module.eval(), inputs, tuple(head))
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:  # what a module that does not fit raises
+        raise ArchbenchError(f"{type(module).__name__} cannot run on this input: {' '.join(str(error).split())[:300]}") from error
+    finally:
+        for each, training in modes.items():
+            each.training = training
+
+
+def _on_meta(module: nn.Module, inputs: tuple[torch.Tensor, ...], head: tuple[str, ...]) -> Complexity:
+    tensors = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
+    shadows = {id(tensor): torch.empty_like(tensor, device="meta") for tensor in tensors.values()}  # one for each, shared ones too
+    weightless = {name: shadows[id(tensor)] for name, tensor in tensors.items()}
+    try:
+        return complexity.complexity_of(module, tuple(each.to("meta") for each in inputs), head, weightless)
+    except (RuntimeError, NotImplementedError):  # it holds tensors of its own, or asks for their values
+        return complexity.complexity_of(module, inputs, head)
