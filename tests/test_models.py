@@ -12,6 +12,11 @@ from archbench.models import Input, Model, parse, source_hash
 
 CIFAR = Input(10, 3, 32)
 USER_FILE = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
 from torch import nn
 
 class Wrong:
@@ -27,8 +32,16 @@ def nothing(num_classes):
 def fails(num_classes):
     raise RuntimeError("no such layer")
 
-def five(num_classes):
-    return nn.Sequential(nn.Flatten(), nn.LazyLinear(5))
+def asks_for_values(num_classes):
+    depths = [x.item() for x in torch.linspace(0, 1, 3)]
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, num_classes))
+
+def any_options(**options):
+    return tiny(options["num_classes"])
+
+@dataclass
+class Settings:
+    width: "int" = 8
 
 def ends_wide(num_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 5))
@@ -153,8 +166,25 @@ def test_a_users_file_is_hashed_whole(user_file: Path) -> None:
     assert parse([name])[0].snapshot(CIFAR).source_sha256 != before
 
 
+@pytest.mark.parametrize("function", ["asks_for_values", "any_options"])
+def test_functions_of_many_kinds_are_models(user_file: Path, function: str) -> None:
+    """One that asks for values, as the meta device cannot give, and one that takes whatever there is."""
+    model = parse([f"{user_file}:{function}"])[0]
+    model.check(CIFAR)
+    assert count(model, CIFAR).params > 0
+
+
+def test_an_edit_during_a_run_changes_nothing(user_file: Path) -> None:
+    name = f"{user_file}:tiny"
+    model = parse([name])[0]
+    before = count(model, CIFAR).params
+    user_file.write_text(USER_FILE.replace("8, 3, padding=1", "9, 3, padding=1").replace("Linear(8", "Linear(9"))
+    assert count(model, CIFAR).params == before
+    assert count(parse([name])[0], CIFAR).params == 9 * 28 + 9 * 10 + 10
+
+
 def test_a_pattern_over_a_users_file_finds_its_functions(user_file: Path) -> None:
-    assert labels(f"{user_file}:t*") == [f"{user_file}:tiny"]
+    assert labels(f"{user_file}:[at]*s") == [f"{user_file}:asks_for_values", f"{user_file}:any_options"]
 
 
 @pytest.mark.parametrize(
@@ -162,8 +192,8 @@ def test_a_pattern_over_a_users_file_finds_its_functions(user_file: Path) -> Non
     [
         ("tinny", "has no function 'tinny'; did you mean 'tiny'"),
         ("nothing", "returned str, not a torch.nn.Module"),
-        ("Wrong", "failed: TypeError|returned Wrong, not a torch.nn.Module"),
-        ("fails", "failed: RuntimeError: no such layer"),
+        ("Wrong", "returned Wrong, not a torch.nn.Module"),
+        ("fails", "cannot take images of 3x32x32: RuntimeError: no such layer"),
         ("ends_wide", r"gives \(1, 5\) for one image, not logits of shape \(1, 10\)"),
     ],
 )

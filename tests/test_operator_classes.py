@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from archbench.measure.axes import Axes, Role, of_image, regrouped
-from archbench.measure.complexity import complexity_of
+from archbench.measure.complexity import complexity_of, count
 from archbench.measure.operators import product_class
+from archbench.models import Input, Model, parse
 
 N, C, H, W = 2, 6, 4, 8
 PLACES = H * W
@@ -171,6 +172,13 @@ def test_a_view_that_cuts_through_factors_is_unknown() -> None:
     """3 x 4 places as 2 x 6: no axis of either is a product of whole factors of the other."""
     axes = Axes((((Role.places, 3),), ((Role.channels, 4),)))
     assert regrouped(axes, (2, 6)).roles(0) == {Role.unknown}
+
+
+def test_maps_of_one_place_are_no_head() -> None:
+    """ResNet-18 at 32x32 ends in maps of 1x1; its head is the linear layer alone, with or without a name."""
+    (model,) = parse(["torchvision:resnet18"])
+    assert count(model, Input(10, 3, 32)).by_class("macs")["head"] == 5120
+    assert "head" not in count(Model("nin"), Input(10, 3, 4)).by_class("macs")
 
 
 def test_counting_leaves_the_network_as_it_was() -> None:

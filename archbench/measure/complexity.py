@@ -86,15 +86,16 @@ def complexity_of(
     `weights` stand for the network's own parameters and buffers, by name, where they are given.
     """
     tensors = dict(network.named_parameters(remove_duplicate=False)) if weights is None else weights
+    heads = tuple(heads)
     prefixes = tuple(f"{name}." for name in heads)
-    counter = OperatorCounter(tensor for name, tensor in tensors.items() if name.startswith(prefixes))
+    counter = OperatorCounter([tensor for name, tensor in tensors.items() if name.startswith(prefixes)] if heads else None)
     head = [parameter for name in heads for parameter in network.get_submodule(name).parameters()]
     counter.begin(*inputs)
     with torch.no_grad(), counter.named(network), counter:
         torch.func.functional_call(network, dict(weights or {}), inputs)
     operations = tuple(counter.split_head())
     behind = {operation.module for operation in operations if operation.operator_class == "head"}
-    head_params = _size(head) if head else sum(_own(network, name) for name in behind)
+    head_params = _size(head) if heads else sum(_own(network, name) for name in behind)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return Complexity(_size(network.parameters()), _size(trained), head_params, operations, _layers(network, operations))
 

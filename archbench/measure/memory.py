@@ -47,6 +47,7 @@ def _allocator_peaks(model: Model, shape: Input, batch: int, device: Device) -> 
 
 def _process_peaks(model: Model, shape: Input, batch: int) -> dict[str, int]:
     question = {"model": dataclasses.asdict(model), "shape": vars(shape), "batch": batch, "threads": torch.get_num_threads()}
+    question["source"] = model.snapshot(shape).source_sha256
     command = [sys.executable, "-P", "-m", "archbench.measure.memory"]
     path = os.pathsep.join([*filter(None, sys.path), str(_source_root())])  # it finds what this process finds
     answer = subprocess.run(
@@ -118,6 +119,8 @@ def _answer(question: dict[str, Any]) -> dict[str, int]:
     before = resident_bytes("VmRSS")
     asked = question["model"]
     shape, model = Input(**question["shape"]), Model(asked["name"], tuple(map(tuple, asked["knobs"])), asked["width"])
+    if model.snapshot(shape).source_sha256 != question["source"]:
+        raise ArchbenchError(f"the code of {model.label} was edited during the run")
     network, images = model.build(shape), shape.example(question["batch"])
     infer(network, images)
     inference = resident_bytes("VmHWM") - before

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from archbench.measure.axes import AxisTracker, Role
+from archbench.measure.axes import Axes, AxisTracker, Role
 
 CLASSES = ("head", "gate", "token_mixing", "depthwise", "grouped_conv", "pointwise", "dense_conv", "other")  # those that cost MACs
 aten = torch.ops.aten
@@ -91,6 +91,10 @@ POOLS = (
     *(aten.adaptive_max_pool2d, aten.sum),
 )
 ELEMENTWISE = (
+    *(aten.cos, aten.sin, aten.clamp_min, aten.linalg_vector_norm, aten.rsub, aten.max, aten.cumsum, aten.ne, aten.masked_fill),
+    *(aten.bitwise_not, aten.tanh_, aten.sigmoid_, aten.leaky_relu_, aten.log, aten.minimum, aten.maximum, aten.where, aten.select_scatter),
+    *(aten.roll, aten.flip, aten.repeat, aten.as_strided_, aten.im2col, aten.col2im, aten.reflection_pad2d, aten.unsafe_split),
+    *(aten.new_zeros, aten.new_empty, aten.scalar_tensor, aten.upsample_nearest2d, aten.upsample_bilinear2d, aten.upsample_bicubic2d),
     *(aten.add, aten.add_, aten.sub, aten.mul, aten.mul_, aten.div, aten.div_, aten.pow, aten.sqrt, aten.rsqrt, aten.exp, aten.clamp),
     *(aten.abs, aten.neg, aten.atan2, aten.rad2deg, aten.remainder, aten.eq, aten.argmax, aten.native_dropout, aten.bernoulli_),
     *(aten.cat, aten.stack, aten.gather, aten.clone, aten.copy_, aten._to_copy, aten.constant_pad_nd, aten.addcmul),
@@ -107,7 +111,8 @@ FREE = {
 class Operation:
     """One call: the module it ran in, its class, what it cost and what it wrote.
 
-    `known` says that the counter knows the operator, `weighted` that a weight took part, `bias` that it adds one.
+    `known` says that the counter knows the operator, `weighted` that a weight took part, `bias` that it adds one, `spatial` that it
+    wrote maps or tokens, even if of one place alone, and not a pooled vector.
     """
 
     module: str
@@ -119,6 +124,7 @@ class Operation:
     known: bool = True
     weighted: bool = True
     bias: bool = False
+    spatial: bool = False
 
     @property
     def kind(self) -> str:
@@ -134,21 +140,17 @@ class Operation:
         """Elements written, by operations that are counted."""
         return math.prod(self.shape) if self.counted else 0
 
-    @property
-    def spatial(self) -> bool:
-        """Whether it wrote a map of more than one place, or tokens."""
-        return math.prod(self.shape[2:] if len(self.shape) == 4 else self.shape[1:-1]) > 1
-
 
 class OperatorCounter(TorchDispatchMode):
-    """Notes what runs inside the context. `head` are the parameters of the classifier head, if it is known by them."""
+    """Notes what runs inside the context. `head` are the parameters of the classifier head; None when it is not known which they are."""
 
-    def __init__(self, head: Iterable[torch.Tensor] = ()) -> None:
+    def __init__(self, head: Iterable[torch.Tensor] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
         self._modules: list[str] = [""]
         self._axes = AxisTracker()
-        self._head = {_storage(parameter) for parameter in head}
+        self._head_is_named = head is not None
+        self._head = {_storage(parameter) for parameter in head or ()}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -177,8 +179,8 @@ class OperatorCounter(TorchDispatchMode):
                 handle.remove()
 
     def split_head(self) -> list[Operation]:
-        """The operations; where no head is named, those behind the last one that wrote a map of several places become the head's."""
-        if self._head:
+        """The operations; where no head is named, those behind the last one that wrote maps or tokens become the head's."""
+        if self._head_is_named:
             return self.operations
         last = max((place for place, operation in enumerate(self.operations) if operation.spatial), default=-1)
         behind = self.operations[last + 1 :]
@@ -194,9 +196,23 @@ class OperatorCounter(TorchDispatchMode):
         if packet in COUNTED:
             bias = (packet is aten.convolution and args[2] is not None) or packet in (aten.addmm, aten.baddbmm)
             weighted = packet not in ATTENTION and not (packet in PRODUCTS and all(map(self._axes.of, args[-2:])))
-            macs = COUNTED[packet](args, out)
-            return Operation(module, operator, self._class(packet, args), macs, shape, counted=True, weighted=weighted, bias=bias)
+            macs, found = COUNTED[packet](args, out), self._class(packet, args)
+            spatial = self._is_spatial(packet, args)
+            return Operation(module, operator, found, macs, shape, counted=True, weighted=weighted, bias=bias, spatial=spatial)
         return Operation(module, operator, FREE.get(packet, "other"), 0, shape, counted=False, known=packet in FREE)
+
+    def _is_spatial(self, packet: Any, args: tuple[Any, ...]) -> bool:
+        """Whether an operation works on maps or tokens: a convolution on what was not pooled, a product with places to go over."""
+        if packet is aten.convolution:
+            axes = self._axes.of(args[0])
+            return axes is None or not axes.pooled
+        inputs = [axes for axes in map(self._axes.of, args) if axes is not None]
+        return packet in ATTENTION or any(axes.places > 1 and not self._sums_all(axes) for axes in inputs)
+
+    @staticmethod
+    def _sums_all(axes: Axes) -> bool:
+        """Whether all places lie in the axis that a linear layer sums over, as behind a flattened map."""
+        return Role.places in axes.roles(-1) and math.prod(size for role, size in axes.axes[-1] if role is Role.places) == axes.places
 
     def _class(self, packet: Any, args: tuple[Any, ...]) -> str:
         if any(_storage(argument) in self._head for argument in args if isinstance(argument, torch.Tensor)):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import zoo
 from archbench.errors import ArchbenchError
-from archbench.models import entries
+from archbench.models import entries, user_file
 from archbench.models.model import ADDED_KNOBS, Model
 from zoo import registry
 
@@ -29,7 +29,8 @@ def parse(names: Iterable[str]) -> list[Model]:
 def is_several(text: str) -> bool:
     """Whether a name stands for whatever there is: a group or a glob."""
     name = _split(text)[0]
-    return name in GROUPS or any(character in name for character in "*?[")
+    pattern = name.rpartition(":")[2] if entries.is_external(name) else name
+    return name in GROUPS or any(character in pattern for character in "*?[")
 
 
 def _expand(text: str) -> Iterator[Model]:
@@ -40,7 +41,7 @@ def _expand(text: str) -> Iterator[Model]:
 
 def _split(text: str) -> tuple[str, list[str]]:
     """The name and its knobs; a plus sign in the path of a user's file begins no knob."""
-    file, mark, rest = text.rpartition(entries.FILE_MARK)
+    file, mark, rest = text.rpartition(user_file.MARK)
     name, *assignments = rest.split("+")
     return f"{file}{mark}{name}", assignments
 
@@ -57,6 +58,8 @@ def _matching(name: str) -> list[str]:
 def _resolve(name: str) -> str:
     if not name:
         raise ArchbenchError("--models has an empty name; write nin,resnet_bottleneck or a group (all, lineage)")
+    if user_file.is_user_file(name):
+        user_file.refresh(name)
     return name if entries.is_external(name) else zoo.resolve(name)
 
 
@@ -69,6 +72,8 @@ def _with_knobs(spec: zoo.ModelSpec, assignments: list[str]) -> Model:
         if key in knobs:
             raise ArchbenchError(f"{spec.name}: the knob {key!r} is given twice")
         knobs[key] = text if key in ADDED_KNOBS else _typed(spec, key, text)
+    if {"width", "equal"} <= set(knobs):
+        raise ArchbenchError(f"{spec.name}: equal={knobs['equal']} finds the width, so width cannot be given too")
     own = {key: value for key, value in knobs.items() if key not in ADDED_KNOBS}
     registry.check_knobs(spec, own)
     changed = {key: value for key, value in own.items() if value != registry.defaults(spec.name)[key]} if own else {}

@@ -11,7 +11,7 @@ from torch import nn
 
 import zoo
 from archbench.errors import ArchbenchError
-from archbench.models.entries import TIMM, TORCHVISION
+from archbench.models.foreign import TIMM, TORCHVISION
 from archbench.models.model import Model
 
 AUXILIARY = "auxiliary."  # heads for training alone: the one part of published weights that may find no place

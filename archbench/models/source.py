@@ -5,64 +5,126 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.util
 import inspect
+import io
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import zoo
 from zoo import registry
 
-ZOO = Path(registry.__file__).parent
+REGISTRY = "zoo.registry"  # what is said in its terms (specs, papers, hints) changes no network
+UNTOLD = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A function, class or assignment at the top of a module: its code, and the names it uses."""
+
+    module: str
+    name: str
+    code: str
+    uses: frozenset[str]
 
 
 @functools.cache
 def source_hash(name: str) -> str:
-    """SHA-256 of the code that builds a model of the zoo: its family's file and every file of the zoo that it draws on.
+    """SHA-256 of the code that builds a model: its builder and every definition of its package that the builder leads to.
 
-    Comments, docstrings and what is said in terms of the registry (specs, papers, hints) are left out: they change no network.
+    Comments, docstrings, layout and the registry are left out. Code outside the builder's own package and the zoo is not followed.
     """
     build = registry.builder(zoo.resolve(name))
-    family = inspect.getsourcefile(getattr(build, "func", build))
-    assert family is not None
-    fixed = sorted(getattr(build, "keywords", {}).items())
-    code = [_code_only(ast.parse(file.read_text())) for file in _files_behind(Path(family))]
-    called = f"{getattr(build, 'func', build).__name__} {fixed}"
-    return hashlib.sha256("\n".join([called, *code]).encode()).hexdigest()
+    function = getattr(build, "func", build)
+    fixed = (getattr(build, "args", ()), sorted(getattr(build, "keywords", {}).items()))
+    reached = sorted(_reached(function.__module__, function.__name__), key=lambda each: (each.module, each.name))
+    text = "\n".join(f"{each.module}.{each.name}: {each.code}" for each in reached)
+    return hashlib.sha256(f"{function.__module__}.{function.__name__} {fixed}\n{text}".encode()).hexdigest()
 
 
-def _files_behind(family: Path) -> list[Path]:
-    """The family's file and the files of the zoo that it imports, directly or not; the registry apart."""
-    found, ahead = [], [family]
+def _reached(module: str, name: str) -> list[Definition]:
+    """The definition of this name and all that it leads to, each once."""
+    found: dict[tuple[str, str], Definition] = {}
+    ahead = [(module, name)]
     while ahead:
-        file = ahead.pop(0)
-        found.append(file)
-        imports = (node.module or "" for node in ast.parse(file.read_text()).body if isinstance(node, ast.ImportFrom))
-        names = (module.removeprefix("zoo.") for module in imports if module.startswith("zoo.") and module != "zoo.registry")
-        ahead += [path for path in (ZOO / f"{name}.py" for name in names) if path not in (*found, *ahead)]
-    return found
+        place = ahead.pop()
+        definition = _definitions(place[0]).get(place[1])
+        if place in found or definition is None:
+            continue
+        found[place] = definition
+        imported = _imports(place[0])
+        ahead += [imported.get(used, (place[0], used)) for used in definition.uses]
+    return list(found.values())
 
 
-def _code_only(tree: ast.Module) -> str:
-    """A module without docstrings, decorators and what uses the registry."""
-    from_registry = {
-        alias.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "zoo.registry" for alias in node.names
-    } - {"ZooError"}
-    undecorated = [_undecorated(node) for node in tree.body]
-    tree.body = [node for node in undecorated if not _names(node) & from_registry]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
-            node.body = [line for line in node.body if not _is_docstring(line)]
-    return ast.unparse(tree)
+@functools.cache
+def _tree(module: str) -> tuple[str, ast.Module]:
+    spec = importlib.util.find_spec(module)
+    file = inspect.getsourcefile(importlib.import_module(module)) if spec is None or spec.origin is None else spec.origin
+    assert file is not None
+    text = Path(file).read_text()
+    return text, ast.parse(text)
 
 
-def _undecorated(node: ast.stmt) -> ast.stmt:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        node.decorator_list = []
-    return node
+@functools.cache
+def _definitions(module: str) -> dict[str, Definition]:
+    """What a module of the zoo or of a package that adds to it defines at its top; nothing for the registry and other libraries."""
+    text, tree = _tree(module)
+    return {name: Definition(module, name, _code(text, node), _uses(node)) for node in tree.body for name in _names_of(node)}
 
 
-def _names(node: ast.stmt) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+def _names_of(node: ast.stmt) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Assign(targets=targets):
+            yield from (inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name))
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
 
 
-def _is_docstring(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+def _uses(node: ast.stmt) -> frozenset[str]:
+    """Names that a definition uses, what its decorators say of the registry left out."""
+    parts = [node] if not isinstance(node, ast.FunctionDef | ast.ClassDef) else [*node.body, *_signature(node)]
+    return frozenset(inner.id for part in parts for inner in ast.walk(part) if isinstance(inner, ast.Name))
+
+
+def _signature(node: ast.FunctionDef | ast.ClassDef) -> list[ast.AST]:
+    return [node.args] if isinstance(node, ast.FunctionDef) else list(node.bases)
+
+
+@functools.cache
+def _imports(module: str) -> dict[str, tuple[str, str]]:
+    """Names that a module takes from the zoo or from its own package, anywhere in it, and where they are defined."""
+    package = module.partition(".")[0]
+    taken: dict[str, tuple[str, str]] = {}
+    for node in ast.walk(_tree(module)[1]):
+        if isinstance(node, ast.ImportFrom):
+            source = "." * node.level + (node.module or "")
+            origin = importlib.util.resolve_name(source, module.rpartition(".")[0]) if node.level else source
+            if origin.partition(".")[0] in (package, "zoo") and origin != REGISTRY:
+                taken |= {alias.asname or alias.name: (origin, alias.name) for alias in node.names}
+            elif origin == REGISTRY:
+                taken |= {alias.asname or alias.name: (REGISTRY, "") for alias in node.names}
+    return taken
+
+
+def _code(text: str, node: ast.stmt) -> str:
+    """The tokens of a definition, its comments, docstrings and decorators left out, so that layout does not count."""
+    lines = text.splitlines(keepends=True)[node.lineno - 1 : node.end_lineno]
+    hidden = {
+        line - node.lineno + 1
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.FunctionDef | ast.ClassDef) and _docstring(inner) is not None
+        for line in range(_docstring(inner).lineno, (_docstring(inner).end_lineno or 0) + 1)  # type: ignore[union-attr]
+    }
+    tokens = tokenize.generate_tokens(io.StringIO("".join(lines)).readline)
+    return " ".join(token.string for token in tokens if token.type not in UNTOLD and token.start[0] not in hidden)
+
+
+def _docstring(node: ast.FunctionDef | ast.ClassDef) -> ast.Expr | None:
+    first = node.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    return first if is_text else None  # type: ignore[return-value]

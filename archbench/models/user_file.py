@@ -1,0 +1,110 @@
+"""Models of a user's own: `FILE.py:FUNCTION`. Naming a file runs its code: name only files that you trust."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from archbench.errors import ArchbenchError
+from archbench.models.entry import Entry, external_spec
+
+MARK = ".py:"
+SIZE, CLASSES = 32, 10
+_read: dict[str, tuple[str, Entry]] = {}  # by name: the hash of the file that was read, and what it holds
+
+
+def is_user_file(name: str) -> bool:
+    """Whether a name is a function in a file."""
+    return MARK in name
+
+
+def refresh(name: str) -> None:
+    """Read the file again if it has changed. Raises ArchbenchError in one line when it has no such function."""
+    path, function = _split(name)
+    source = _hash_of(path)
+    if name not in _read or _read[name][0] != source:
+        _read[name] = source, _entry(name, path, function, source)
+
+
+def user_entry(name: str) -> Entry:
+    """What the function makes, as the file was when it was last read: an edit during a run changes nothing."""
+    if name not in _read:
+        refresh(name)
+    return _read[name][1]
+
+
+def functions(pattern: str) -> list[str]:
+    """Full names of the public functions that the pattern's file itself defines."""
+    path, _ = _split(pattern)
+    file = pattern.rpartition(":")[0]
+    return [f"{file}:{name}" for name in _functions(_module(path))]
+
+
+def _split(name: str) -> tuple[Path, str]:
+    file, _, function = name.rpartition(":")
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise ArchbenchError(f"{name}: there is no file {file}; a model of your own is named FILE.py:FUNCTION")
+    return path, function
+
+
+def _hash_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ArchbenchError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _entry(name: str, path: Path, function: str, source: str) -> Entry:
+    module = _module(path)
+    make = getattr(module, function, None)
+    if not callable(make):
+        own = _functions(module)
+        near = difflib.get_close_matches(function, own, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(own) or 'none'}"
+        raise ArchbenchError(f"{path} has no function {function!r}; {hint}")
+
+    def build(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
+        network = make(**_taken(make, {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}))
+        if not isinstance(network, nn.Module):
+            raise ArchbenchError(f"{name} returned {type(network).__name__}, not a torch.nn.Module")
+        return network
+
+    return Entry(external_spec(name, function, path.stem, SIZE, CLASSES), build, source)
+
+
+def _taken(make: Any, given: dict[str, int]) -> dict[str, int]:
+    """Those of the arguments that a function takes."""
+    parameters = inspect.signature(make).parameters.values()
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+        return given
+    names = {parameter.name for parameter in parameters}
+    return {key: value for key, value in given.items() if key in names}
+
+
+def _module(path: Path) -> ModuleType:
+    """The user's file, run as a module. Raises ArchbenchError that says where it is wrong."""
+    name = f"archbench_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ArchbenchError(f"{path}, line {error.lineno}: {error.msg}") from None
+    except (Exception, SystemExit) as error:
+        raise ArchbenchError(f"{path} cannot be run: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    return module
+
+
+def _functions(module: ModuleType) -> list[str]:
+    own = (name for name, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__)
+    return [name for name in own if not name.startswith("_")]
