@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,7 @@ def _row(model: Model) -> dict[str, Any]:
         "input": "x".join(map(str, spec.input_shape)),
         "params": counted.params,
         "macs": counted.macs,
+        "uncounted": [each.operator for each in counted.uncounted()],
         "aliases": list(spec.aliases),
         "knobs": {key: knob_values(values) for key, values in spec.knobs.items()},
     }
@@ -60,10 +61,22 @@ def tree(names: Iterable[str]) -> tuple[Node, ...]:
 
     def node(name: str) -> Node:
         spec = specs[name]
-        below = sorted((other for other, parents in above.items() if parents[:1] == (name,)), key=lambda other: specs[other].year or 0)
+        mine = (other for other, parents in above.items() if parents[:1] == (name,) and not _in_a_circle(other, above))
+        below = sorted(mine, key=lambda other: specs[other].year or 0)
         return Node(name, spec.year, spec.title, above[name][1:], tuple(node(child) for child in below))
 
-    return tuple(node(name) for name in sorted(specs, key=lambda name: specs[name].year or 0) if not above[name])
+    return tuple(
+        node(name) for name in sorted(specs, key=lambda name: specs[name].year or 0) if not above[name] or _in_a_circle(name, above)
+    )
+
+
+def _in_a_circle(name: str, above: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a model is its own ancestor by first parents, as a faulty package may have it; no branch would show it."""
+    seen: list[str] = []
+    while above[name] and name not in seen:
+        seen.append(name)
+        name = above[name][0]
+    return bool(seen) and name == seen[0]
 
 
 def describe(name: str, num_classes: int | None = None, in_channels: int | None = None, image_size: int | None = None) -> dict[str, Any]:
@@ -75,7 +88,8 @@ def describe(name: str, num_classes: int | None = None, in_channels: int | None 
         **spec,
         "name": model.label,
         "head_kind": model.head_kind,
-        "knobs": {key: _of_values(values) for key, values in model.spec.knobs.items()},
+        "knobs": {key: knob_values(values) for key, values in model.spec.knobs.items()},
+        "published": [{**dataclasses.asdict(each), "form": _of_knobs(each)} for each in model.spec.published],
         "input": dataclasses.asdict(shape),
         "width": model.width,
         "params": counted.params,
@@ -98,6 +112,8 @@ def shaped(name: str, num_classes: int | None, in_channels: int | None, image_si
 
 def one(name: str) -> Model:
     """The model behind a name that stands for one alone."""
+    if not isinstance(name, str):
+        raise ArchbenchError(f"a model is named by a text, as 'nin+head=fc' (got {name!r})")
     found = parse([name])
     if len(found) != 1:
         raise ArchbenchError(f"{name} stands for {len(found)} models; name one")
@@ -134,7 +150,8 @@ def _table(listed: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _section(spec: zoo.ModelSpec) -> list[str]:
-    assert spec.paper is not None
+    if spec.paper is None:
+        return [f"## {spec.name}", "", f"{spec.title}.", ""]
     where = f"[arXiv:{spec.paper.arxiv}](https://arxiv.org/abs/{spec.paper.arxiv})" if spec.paper.arxiv else f"doi:{spec.paper.doi}"
     lines = [f"## {spec.name}", "", f"{spec.title}: *{spec.paper.title}*, {where}.", f"Takes: {spec.takes}", ""]
     lines += [f"- counts{_of_knobs(each)}: {each.params:,} and {each.macs:,} ({each.source})" for each in spec.published]

@@ -86,10 +86,18 @@ def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(values.get("models"), str):
         lists["models"] = split_names(values["models"])
     elif "models" in values:
-        lists["models"] = tuple(values["models"])
+        lists["models"] = _texts(values["models"])
     if "seeds" in values:
         lists["seeds"] = parse_seeds(values["seeds"])
     return lists
+
+
+def _texts(models: Any) -> tuple[str, ...]:
+    """Names in a list. Raises ArchbenchError for anything else."""
+    names = tuple(models) if isinstance(models, Iterable) else (models,)
+    if not all(isinstance(name, str) for name in names):
+        raise ArchbenchError(f"models takes names, as 'nin,resnet*' or ['nin', 'resnet*'] (got {models!r})")
+    return names
 
 
 def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
@@ -122,6 +130,8 @@ def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
     """`"0,2"` to `(0, 2)`, `"0-4"` to `(0, 1, 2, 3, 4)`; a number or a sequence of numbers is taken as it is."""
     if isinstance(seeds, int):
         seeds = (seeds,)
+    if not isinstance(seeds, str | Iterable):
+        raise ArchbenchError(f"--seeds takes whole numbers from 0 to {LARGEST_SEED} (got {seeds!r})")
     if not isinstance(seeds, str):
         return _valid_seeds(tuple(dict.fromkeys(seeds)), seeds)
     parsed: list[int] = []

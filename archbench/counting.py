@@ -46,7 +46,7 @@ def of_module(module: nn.Module, example: Tensors, head: Iterable[str] = ()) -> 
     try:
         with torch.random.fork_rng(devices=[]):
             return _on_meta(module.eval(), inputs, tuple(head))
-    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:  # what a module that does not fit raises
+    except Exception as error:  # what a module that does not fit raises
         raise ArchbenchError(f"{type(module).__name__} cannot run on this input: {' '.join(str(error).split())[:300]}") from error
     finally:
         for each, training in modes.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMED = 60
+
 
 class ArchbenchError(Exception):
     """A mistake that the user can mend; its message is one line that says what is wrong and what would be right."""
@@ -17,6 +19,7 @@ class StorageError(ArchbenchError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> ArchbenchError:
     """The error for a name that is not in a list, with the nearest name that is."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known[:MOST_NAMED])}{more}"
     return ArchbenchError(f"unknown {kind} {name!r}; {hint}")

@@ -81,8 +81,14 @@ def choose_layout(model: nn.Module, images: torch.Tensor, device: Device, plan: 
 
 
 def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
-    """Cross-entropy of logits `(N, classes)`; auxiliary heads, which some networks have in training, add theirs at their weight."""
-    logits, auxiliary = output if isinstance(output, tuple) else (output, [])
+    """Cross-entropy of logits `(N, classes)`; auxiliary heads, which some networks have in training, add theirs at their weight.
+
+    Raises ArchbenchError for a network that gives something else in training.
+    """
+    has_heads = isinstance(output, tuple) and hasattr(network, "auxiliary")
+    logits, auxiliary = output if has_heads else (output, [])
+    if not isinstance(logits, torch.Tensor):
+        raise ArchbenchError(f"in training the network gives {type(output).__name__}, not logits of shape (N, classes)")
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
     for each in auxiliary:
         loss = loss + float(network.weight) * F.cross_entropy(each.float(), labels, label_smoothing=label_smoothing)  # type: ignore[arg-type]

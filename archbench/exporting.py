@@ -26,7 +26,11 @@ EXAMPLE_BATCH = 2  # two, since the exporter takes a batch of one for a constant
 def program(network: nn.Module, shape: Input) -> torch.export.ExportedProgram:
     """The network in evaluation mode as one graph that takes any batch size."""
     batch = {0: torch.export.Dim.DYNAMIC}
-    return torch.export.export(network.eval(), (shape.example(EXAMPLE_BATCH),), dynamic_shapes=(batch,))
+    try:
+        return torch.export.export(network.eval(), (shape.example(EXAMPLE_BATCH),), dynamic_shapes=(batch,))
+    except Exception as error:  # the exporter has many kinds of its own for a network that it cannot trace
+        said = " ".join(str(error).split())[:200]
+        raise ArchbenchError(f"torch.export cannot trace this network: {type(error).__name__}: {said}") from error
 
 
 def write_torch(network: nn.Module, shape: Input, file: IO[bytes]) -> None:
@@ -65,7 +69,12 @@ class Asked:
     def build(self, store: Store) -> tuple[nn.Module, Input]:
         """The network, with the Record's weights or those that seed 0 draws. Raises ArchbenchError for what is not there."""
         if self.record is None:
-            return _drawn(*catalogue.shaped(self.model, self.num_classes, self.in_channels, self.image_size))
+            model, shape = catalogue.shaped(self.model, self.num_classes, self.in_channels, self.image_size)
+            if model.spec.frozen_from:
+                raise ArchbenchError(f"{model.name} is exported with the weights of a training: --record ID")
+            return _drawn(model, shape)
+        if (self.num_classes, self.in_channels, self.image_size) != (None, None, None):
+            raise ArchbenchError(f"the Record {self.record} gives the input; leave --classes, --channels and --image-size out")
         source = transfer.weights_in(store, self.record)
         made = source.record.model
         model, shape = catalogue.shaped(self.model, made.num_classes, made.in_channels, made.image_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -33,18 +34,21 @@ from archbench.training import recipe as recipes
 from archbench.training.recipe import Recipe
 
 PROFILE_S = 15.0  # what a profile takes on two cores, seen; only for the estimate
+EVALUATION_S = 0.05  # an image through a network for ImageNet on two cores, seen; only for the estimate
 EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
 PROFILE_BATCH = 32
-PADDED_SIZE = 28
+PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
+WORDNET_ID = re.compile(r"n\d{8}")
+NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "compile")  # settings that mean nothing where nothing is trained
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs to do, in order; Records of those that are done already; data sets by image size; seconds that the jobs will take."""
+    """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that the jobs will take."""
 
     jobs: tuple[Job, ...]
     done: tuple[Record, ...]
-    datasets: dict[int, Dataset]
+    datasets: dict[str, Dataset]
     estimate_s: float
 
 
@@ -56,6 +60,9 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
         resolve_precision(settings.precision, device, training)
     if settings.precision == "fp16" and device.kind == "cpu":
         emit(Notice("fp16 on a CPU is emulated and takes many times as long as fp32; bf16 is the reduced precision for it"))
+    for name in NOT_TRAINED:
+        if settings.pretrained and getattr(settings, name):
+            raise ArchbenchError(f"--pretrained trains nothing, so --{name.replace('_', '-')} means nothing beside it")
     store.check_writable()
     environment.git_state()  # as it is now, however long the run takes
     planner = Planner(settings, device, store, emit)
@@ -67,7 +74,8 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     known = {} if settings.rerun else settled(store.load()[0])
     open_jobs = [planner.laid_out(job) for job in jobs if job.key not in known]
     done = tuple(known[job.key] for job in jobs if job.key in known)
-    return Plan(tuple(open_jobs), done, planner.datasets, sum(map(planner.seconds, open_jobs)))
+    datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
+    return Plan(tuple(open_jobs), done, datasets, sum(map(planner.seconds, open_jobs)))
 
 
 def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
@@ -80,6 +88,8 @@ def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
     for model in chosen:
         if model not in kept:
             emit(Notice(f"{model.label} is left out: it needs {model.label}+source=RECORD_ID of a trained {model.spec.frozen_from}"))
+    if not kept:
+        raise ArchbenchError(f"--models {','.join(settings.models)} leaves nothing to train")
     return kept
 
 
@@ -90,7 +100,7 @@ class Planner:
         self.settings, self.device, self.store, self.emit = settings, device, store, emit
         self.request: DataRequest = request(settings, test_only=settings.pretrained)
         self.recipe: Recipe = recipes.load(settings.recipe)
-        self.datasets: dict[int, Dataset] = {}
+        self.datasets: dict[int | DataRequest, Dataset] = {}
         self._loaded: Dataset | None = None
         self._chosen: dict[Model, ExecutionPlan] = {}
 
@@ -103,27 +113,40 @@ class Planner:
         return [self._training_job(model, shape, seed) for model, shape in shaped for seed in self.settings.seeds]
 
     def imported_jobs(self, chosen: list[Model]) -> list[Job]:
-        """A test of each model's published weights, which are fetched now where that is allowed."""
+        """A test of each model's published weights, which are fetched now where that is allowed; images as the weights want them."""
+        if self.request.source != "imagenet":
+            raise ArchbenchError(f"--pretrained: the weights know the classes of imagenet, not those of {self.request.name}")
         precision = resolve_precision(self.settings.precision, self.device, training=False)
         jobs = []
         for model in chosen:
-            pretrained.weights_of(model)
-            shape = self._shaped(model, shape_of(self.request))[1]
-            if shape.num_classes != model.spec.num_classes:
-                data = f"{self.request.name} has {shape.num_classes}"
-                raise ArchbenchError(f"the published weights of {model.name} know {model.spec.num_classes} classes, {data}")
+            weights, native = pretrained.weights_of(model), model.native_input.image_size
+            size = self.settings.image_size or native
+            wanted = dataclasses.replace(self.request, image_size=size, resize_ratio=weights.resize / native, bicubic=weights.bicubic)
+            shape = Input(model.spec.num_classes, 3, size)
+            model.check(shape)
             pretrained.load(model, model.build(shape), self.settings.download)
-            dataset = self._dataset(shape.image_size)
+            dataset = self._imported(wanted, shape)
             part = DataPart(dataset.name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
             plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
             jobs.append(Job("imported", model, shape, self.device, plan, self._batch(), data=part, rerun=self.settings.rerun))
         return jobs
+
+    def _imported(self, wanted: DataRequest, shape: Input) -> Dataset:
+        """The test images for one network's weights. Raises ArchbenchError where the folders are not ImageNet's classes."""
+        if wanted not in self.datasets:
+            self.datasets[wanted] = load(wanted, self.emit)
+        names = self.datasets[wanted].class_names
+        if len(names) != shape.num_classes or not all(WORDNET_ID.fullmatch(name) for name in names):
+            raise ArchbenchError(f"--pretrained: the folders of {wanted.name} must be the {shape.num_classes} classes, n01440764 and so on")
+        return self.datasets[wanted]
 
     def profile_jobs(self, chosen: list[Model], with_data: bool) -> list[Job]:
         """A profile for each model, on the input it is trained on, or on its own where no data set is asked for."""
         batch = self._batch() if with_data else self.settings.batch_size or PROFILE_BATCH
         jobs = []
         for model, shape in [self._shaped(model, shape_of(self.request) if with_data else None) for model in chosen]:
+            if model.source is not None:
+                transfer.source_of(model, shape, self.store)
             precision = resolve_precision(self.settings.precision, self.device, training=False)
             plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
             jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun))
@@ -152,8 +175,10 @@ class Planner:
 
     def seconds(self, job: Job) -> float:
         """About how long a job takes, from the steps that were timed."""
-        if job.kind != "train":
+        if job.kind == "profile":
             return PROFILE_S
+        if job.kind == "imported":
+            return EVALUATION_S * (job.data.test_images if job.data else 0)
         assert job.training is not None and job.data is not None
         step_s = job.plan.step_s.get(job.plan.memory_format, 0.0)
         steps = job.data.train_images // job.batch * job.training.epochs
@@ -206,7 +231,7 @@ class Planner:
         """The model, scaled where it is to equal a count, and its input: its own, or a data set's, whose 28 pixels are padded."""
         shape = model.native_input
         if data is not None:
-            padded = max(data.size, shape.image_size) if data.size == PADDED_SIZE else data.size
+            padded = min(max(data.size, shape.image_size), PADDED_TO) if data.size == PADDED_SIZE else data.size
             shape = Input(data.num_classes, data.channels, padded)
         if self.settings.image_size is not None:
             shape = dataclasses.replace(shape, image_size=self.settings.image_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from archbench.records.schema import Measurement, ModelSnapshot, Record, seal
 
@@ -27,6 +30,41 @@ def archbench(tmp_path: Path) -> CommandLine:
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
     return run
+
+
+def enlivened(network: nn.Module, images: torch.Tensor, seed: int = 0) -> nn.Module:
+    """The network in evaluation mode with weights that let every image be told from every other.
+
+    With a framework's initial weights many deep networks answer nearly the same to all images, so that a comparison of logits would not
+    see the body. Here each convolution and linear layer keeps the size of what passes it (He et al. 2015), biases and scales are drawn
+    too, and norms take the statistics of `images`. The logits are checked to differ between the images.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if parameter.ndim > 1 and parameter.numel() > len(parameter):
+                parameter.copy_(noise * math.sqrt(2 / parameter[0].numel()))
+            elif name.endswith("bias"):
+                parameter.copy_(0.05 * noise)
+            else:
+                parameter.copy_(1 + 0.1 * noise)  # scales of norms and of residual paths
+        _settle_norms(network, images)
+        logits = network.eval()(images)
+    assert logits.std(0).mean() > 1e-3 * logits.abs().max(), "the logits hardly differ between images: comparing them proves nothing"
+    return network
+
+
+def _settle_norms(network: nn.Module, images: torch.Tensor) -> None:
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in norms]
+    network.eval()
+    for layer in norms:
+        layer.momentum = 1.0
+        layer.train()
+    network(images)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def save_image(path: Path, seed: int = 0, size: tuple[int, int] = (40, 36), mode: str = "RGB") -> None:

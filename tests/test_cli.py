@@ -42,7 +42,7 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["export", "nin", "--out", "x", "--record", "0123"], "archbench-runs holds no Record 0123"),
         (["train", "--models", "decaf"], "decaf trains on the frozen features of a trained alexnet: decaf+source=RECORD_ID"),
         (["run", "--pretrained", "--models", "nin"], "there are no published weights for nin"),
-        (["run", "--pretrained", "--models", "resnet50"], "know 1000 classes, digits has 10"),
+        (["run", "--pretrained", "--models", "resnet50"], "the weights know the classes of imagenet, not those of digits"),
         (["rum"], "No such command 'rum'"),
         (["run", "--results", "/proc/nothing"], "cannot write /proc/nothing"),
     ],

@@ -8,10 +8,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from conftest import enlivened
 
 import zoo
 from archbench.errors import ArchbenchError
-from archbench.exporting import Asked, export
+from archbench.exporting import FORMATS, Asked, export
 from archbench.models import Input, Model
 from archbench.records.store import Store
 
@@ -25,18 +26,20 @@ def small(name: str) -> Input:
 
 
 def check(name: str, folder: Path) -> None:
+    """Both files give the logits of the network that a Record's weights would make: here one whose logits depend on the image."""
     shape = small(name)
-    torch.manual_seed(0)
-    network = Model(name).build(shape).eval()
-    images = torch.randn(BATCH, shape.in_channels, shape.image_size, shape.image_size)
+    images = torch.randn(BATCH, shape.in_channels, shape.image_size, shape.image_size, generator=torch.Generator().manual_seed(0))
+    network = enlivened(Model(name).build(shape), images)
     with torch.inference_mode():
         expected = network(images).numpy()
+    tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     for form, file in (("torch", "net.pt2"), ("onnx", "net.onnx")):
-        export(Asked(name, None, shape.num_classes, shape.in_channels, shape.image_size), Store(folder), form, folder / file)
+        with (folder / file).open("wb") as target:
+            FORMATS[form](network, shape, target)
     with torch.inference_mode():
-        assert np.allclose(torch.export.load(folder / "net.pt2").module()(images).numpy(), expected, atol=TOLERANCE)
+        assert np.allclose(torch.export.load(folder / "net.pt2").module()(images).numpy(), expected, atol=tolerance)
     session = onnxruntime.InferenceSession(folder / "net.onnx", providers=["CPUExecutionProvider"])
-    assert np.allclose(session.run(["logits"], {"images": images.numpy()})[0], expected, atol=TOLERANCE)
+    assert np.allclose(session.run(["logits"], {"images": images.numpy()})[0], expected, atol=tolerance)
 
 
 @pytest.mark.slow
@@ -61,3 +64,23 @@ def test_what_cannot_be_written_is_one_line_and_leaves_nothing(form: str, out: s
     with pytest.raises(ArchbenchError, match=message):
         export(Asked("nin_tiny", image_size=8), Store(tmp_path), form, tmp_path / out)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_stays_when_the_export_fails(tmp_path: Path) -> None:
+    """A network that asks for a value cannot be traced; one line says so."""
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n\n\n"
+        "class Asks(nn.Linear):\n    def forward(self, x):\n        return super().forward(x.flatten(1)) * float(x.sum().item() > 0)\n\n\n"
+        "def asks(num_classes):\n    return Asks(3 * 32 * 32, num_classes)\n"
+    )
+    out = tmp_path / "net.pt2"
+    out.write_text("before")
+    with pytest.raises(ArchbenchError, match=r"torch.export cannot trace this network") as caught:
+        export(Asked(f"{tmp_path / 'nets.py'}:asks"), Store(tmp_path), "torch", out)
+    assert "\n" not in str(caught.value)
+    assert out.read_text() == "before"
+
+
+def test_decaf_is_exported_with_trained_weights_only(tmp_path: Path) -> None:
+    with pytest.raises(ArchbenchError, match="is exported with the weights of a training: --record ID"):
+        export(Asked("decaf"), Store(tmp_path), "torch", tmp_path / "net.pt2")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 import zoo
 from archbench.errors import ArchbenchError
 from archbench.measure.complexity import count
-from archbench.models import Input, Model, parse, source_hash
+from archbench.models import Input, Model, parse, source, source_hash
 
 CIFAR = Input(10, 3, 32)
 USER_FILE = """
@@ -120,6 +122,63 @@ def test_an_image_too_small_names_the_smallest() -> None:
 
 def test_source_hash_tells_families_apart() -> None:
     assert len({source_hash(name) for name in zoo.names()}) == len(zoo.names())
+
+
+BLOCKS = """
+def used(width):
+    return width + 1
+
+def unused(width):
+    return width + 2
+"""
+FAMILY = '''
+from functools import partial
+from zoo.registry import Range
+from added import more
+from added.blocks import used
+
+DEPTH = 3
+LIMITS = Range(0, 1)
+
+def build(classes):
+    """A network."""
+    return more.twice(used(DEPTH))  # as deep as it goes
+'''
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "changes"),
+    [
+        ("family", "# as deep as it goes", "", False),
+        ("family", "A network.", "A network of ours.", False),
+        ("family", "Range(0, 1)", "Range(0, 2)", False),
+        ("family", "def build(classes):", "def build( classes ) :", False),
+        ("blocks", "width + 2", "width + 3", False),
+        ("more", "* 2", "* 3", True),
+        ("family", "DEPTH = 3", "DEPTH = 4", True),
+        ("family", "used(DEPTH)", "used(DEPTH + 1)", True),
+        ("blocks", "width + 1", "width + 5", True),
+    ],
+)
+def test_the_source_hash_follows_what_the_builder_reaches_and_nothing_else(
+    file: str, before: str, after: str, changes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "added"
+    package.mkdir()
+    texts = {"__init__": "", "blocks": BLOCKS, "family": FAMILY, "more": "def twice(width):\n    return width * 2\n"}
+    assert before in texts[file]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    codes = []
+    for changed in (texts, {**texts, file: texts[file].replace(before, after)}):
+        for name, text in changed.items():
+            (package / f"{name}.py").write_text(text)
+        for cached in (source._tree, source._definitions, source._imports):
+            cached.cache_clear()
+        for name in [name for name in sys.modules if name.partition(".")[0] == "added"]:
+            monkeypatch.delitem(sys.modules, name)
+        importlib.invalidate_caches()
+        codes.append(sorted(each.code for each in source._reached("added.family", "build")))
+    assert (codes[0] != codes[1]) == changes
 
 
 def test_a_snapshot_says_which_head_the_knob_made() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from conftest import save_image
+from conftest import enlivened, save_image
+from PIL import Image
 from torchvision import models
 
 import archbench
 from archbench.errors import ArchbenchError
-from archbench.models import Input, parse
+from archbench.models import Input, parse, pretrained
 from archbench.records.schema import Record
 from archbench.records.store import Store
 from archbench.training import transfer
@@ -85,25 +87,49 @@ def test_a_trained_network_is_exported_with_its_weights(trained: tuple[Path, Rec
         archbench.export("lenet", tmp_path / "net.pt2", form="torch", record=source.id, results=folder)
 
 
-def test_published_weights_are_tested_and_nothing_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand classes with an image each; random weights stand for the published ones, and the Record says whose they are."""
+@pytest.fixture
+def small_imagenet(tmp_path: Path) -> Path:
+    """ImageNet's layout with an image of odd size for each of a thousand classes, and none to train on."""
     for label in range(1000):
-        save_image(tmp_path / "imagenet" / "val" / f"n{label:08d}" / "0.JPEG", seed=label)
+        save_image(tmp_path / "imagenet" / "val" / f"n{label:08d}" / "0.JPEG", seed=label, size=(40 + label % 7, 60))
+    return tmp_path
+
+
+def test_published_weights_say_what_they_say_in_their_own_library(small_imagenet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn weights in the published file's place; torchvision's network, transforms and class order give the same predictions."""
+    folder, size = small_imagenet, 64
+    theirs = enlivened(models.squeezenet1_1(weights=None), torch.randn(4, 3, size, size))
     published = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    torch.save(models.squeezenet1_1(weights=None).state_dict(), tmp_path / "checkpoints" / Path(published.url).name)
-    asked = {"models": "squeezenet1_1", "dataset": "imagenet", "image_size": 32, "data_dir": tmp_path, "results": tmp_path / "r"}
-    monkeypatch.setattr(
-        torch.hub, "load_state_dict_from_url", lambda *_, **__: torch.load(tmp_path / "checkpoints" / Path(published.url).name)
-    )
-    (record,) = archbench.train(pretrained=True, **asked)
+    (folder / "checkpoints").mkdir()
+    torch.save(theirs.state_dict(), folder / "checkpoints" / Path(published.url).name)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder))
+    monkeypatch.setattr(pretrained, "verified", lambda file: file)
+    asked = {"models": "squeezenet1_1", "dataset": "imagenet", "image_size": size, "data_dir": folder, "results": folder / "r"}
+    (record,) = archbench.train(pretrained=True, precision="fp32", **asked)
     assert (record.kind, record.status) == ("imported", "ok")
-    assert record.config["weights"] == "torchvision:squeezenet1_1 IMAGENET1K_V1"
-    error = record.measurement("test_error_pct")
-    assert error is not None
-    assert error.n == 1000
-    assert error.value is not None
-    assert error.value > 95
-    again = archbench.train(pretrained=True, **asked)
-    assert [row.id for row in again] == [record.id]
+    assert record.config["weights"]["tag"] == "IMAGENET1K_V1"
+    transform = published.transforms(crop_size=size, resize_size=round(size * 256 / 224))
+    files = sorted((folder / "imagenet" / "val").glob("*/*.JPEG"))
+    with torch.inference_mode():
+        expected = theirs(torch.stack([transform(Image.open(file)) for file in files])).argmax(1)
+    predictions = np.load(folder / "r" / record.files[0].path)
+    assert predictions["label"].tolist() == list(range(1000))
+    assert (predictions["predicted"] == expected.numpy()).mean() > 0.99  # near ties may fall otherwise
+    assert [row.id for row in archbench.train(pretrained=True, precision="fp32", **asked)] == [record.id]
+
+
+def test_folders_that_are_not_imagenets_classes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named 0 to 999 they would sort as 0, 1, 10, and no label would be right."""
+    for label in range(1000):
+        save_image(tmp_path / "imagenet" / "val" / str(label) / "0.JPEG", size=(8, 8))
+    monkeypatch.setattr(pretrained, "load", lambda *_: None)
+    with pytest.raises(ArchbenchError, match="must be the 1000 classes, n01440764 and so on"):
+        archbench.train(
+            models="squeezenet1_1", pretrained=True, dataset="imagenet", image_size=32, data_dir=tmp_path, results=tmp_path / "r"
+        )
+
+
+@pytest.mark.parametrize("setting", [{"epochs": 3}, {"limit_train": 64}, {"compile": True}])
+def test_settings_of_a_training_mean_nothing_to_published_weights(setting: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(ArchbenchError, match="--pretrained trains nothing"):
+        archbench.train(models="resnet50", pretrained=True, dataset="imagenet", results=tmp_path, **setting)

@@ -18,12 +18,22 @@ ALEXNET_PAPER = Paper(
   year = {2012}
 }""",
 )
+ONE_TOWER_PAPER = Paper(
+    title="One weird trick for parallelizing convolutional neural networks",
+    arxiv="1404.5997",
+    bibtex="""@article{krizhevsky2014one,
+  title = {One weird trick for parallelizing convolutional neural networks},
+  author = {Krizhevsky, Alex},
+  journal = {arXiv preprint arXiv:1404.5997},
+  year = {2014}
+}""",
+)
 TAKES = "Nothing, it is the ancestor: large linear filters, and most parameters in the fully connected head."
 HINTS = TrainingHints(lr=0.03, warmup_fraction=0.25, clip_norm=1.0, init="he", reason="no batch norm")
 
 
 def local_response_norm() -> nn.LocalResponseNorm:
-    """Normalisation over nine neighbouring maps, with the constants of the small AlexNet's released code."""
+    """Normalisation over nine neighbouring maps, with the constants of TensorFlow's CIFAR-10 tutorial: 0.001 / 9 a map, not averaged."""
     return nn.LocalResponseNorm(9, alpha=1e-3, beta=0.75, k=1.0)
 
 
@@ -45,7 +55,10 @@ def local_response_norm() -> nn.LocalResponseNorm:
             Published(107_978, 31_130_240, "arithmetic: 64 means to 10 classes in the head's place", knobs={"head": "gap"}),
         ),
         knobs={"head": ("fc", "gap"), "width": WIDTH},
-        deviations=("The small AlexNet of arXiv:1611.03530 for 32x32 images; the original is for 224x224.",),
+        deviations=(
+            "The small AlexNet of arXiv:1611.03530 for 32x32 images; the original is for 224x224.",
+            "The paper does not give the constants of its local response norm; these are those of TensorFlow's CIFAR-10 tutorial.",
+        ),
         hints=HINTS,
     )
 )
@@ -93,8 +106,8 @@ def connected_head(w_in: int, num_classes: int) -> nn.Sequential:
         title="AlexNet (one tower)",
         aliases=("alexnet_owt",),
         family="alexnet",
-        year=2012,
-        paper=ALEXNET_PAPER,
+        year=2014,
+        paper=ONE_TOWER_PAPER,
         parents=("lenet",),
         takes=TAKES,
         input_shape=(3, 224, 224),
@@ -102,7 +115,7 @@ def connected_head(w_in: int, num_classes: int) -> nn.Sequential:
         min_size=63,
         head_kind="fc",
         published=(Published(61_100_840, 714_188_480, "torchvision"),),
-        deviations=("One tower without groups or local response norm, 64-192-384-256-256 maps (arXiv:1404.5997), as in torchvision.",),
+        deviations=("256 maps in the fourth layer for the paper's 384, as in torchvision, and no local response norm.",),
         hints=HINTS,
         weights=Weights(
             "torchvision:alexnet",
@@ -152,7 +165,10 @@ def build_alexnet_imagenet(num_classes: int, in_channels: int, image_size: int) 
         head_kind="fc",
         published=(Published(60_965_224, 724_406_816, "BVLC/caffe models/bvlc_alexnet"),),
         claims=(Claim("imagenet", "translation, flip and colour", 40.7, "table 2 (one CNN)"),),
-        deviations=("The two towers are groups of one, as in Caffe; the input is 227, for which the paper's 224 is a slip.",),
+        deviations=(
+            "The two towers are groups of one, as in Caffe; the input is 227, for which the paper's 224 is a slip.",
+            "Caffe's local response norm: k = 1 for the paper's 2, alpha divided by the five maps, and before the pool as in the paper.",
+        ),
         hints=HINTS,
     )
 )

@@ -119,6 +119,7 @@ def build_convnext(num_classes: int, in_channels: int, image_size: int) -> nn.Mo
                 (r"^classifier\.0\.", "head.2."),
                 (r"^classifier\.2\.", "head.3."),
             ),
+            resize=236,
         ),
     )
 )

@@ -93,7 +93,7 @@ def dense_network(
             Claim("svhn", "none", 1.76, "table 2"),
         ),
         knobs={"pointwise": ("on", "off"), "width": WIDTH},
-        deviations=(PLAIN,),
+        deviations=(PLAIN, "No dropout; the paper's figures without augmentation (and on SVHN) come with 0.2 behind each convolution."),
     )
 )
 def build_densenet(num_classes: int, in_channels: int, image_size: int, *, pointwise: str = "on", width: float = 1.0) -> nn.Module:

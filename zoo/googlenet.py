@@ -9,7 +9,7 @@ from torch import nn
 
 from zoo._blocks import Branches, WithAuxiliary, average_and_linear, conv_norm_relu, conv_relu
 from zoo.inception import INCEPTION_PAPER
-from zoo.registry import ModelSpec, Published, Weights, register
+from zoo.registry import HALF, ModelSpec, Published, Weights, register
 
 Unit = Callable[..., nn.Module]
 # maps of the branches 1x1, 3x3 (reduced, wide), 5x5 (reduced, wide) and pool; "pool" between them (table 1)
@@ -25,7 +25,6 @@ MODULES: dict[str, tuple[int, ...]] = {
     "inception5b": (384, 192, 384, 48, 128, 128),
 }
 AUXILIARY = {"inception4a": 512, "inception4d": 528}  # where the auxiliary heads read, and how many maps
-HALF = (0.5, 0.5, 0.5)
 RENAME = (
     (r"^(conv\d)\.conv\.", r"body.\1.0."),
     (r"^(conv\d)\.bn\.", r"body.\1.1."),
@@ -91,7 +90,7 @@ def auxiliary_head(w_in: int, num_classes: int, unit: Unit) -> nn.Sequential:
         knobs={"form": ("bn", "caffe"), "aux": ("off", "on")},
         deviations=(
             "As in torchvision batch norm follows each convolution and the 5x5 branch is 3x3; form=caffe is the paper's network.",
-            "Auxiliary heads are left out; aux=on adds them to the loss at 0.3 in training.",
+            "Auxiliary heads are left out; aux=on adds them to the loss at 0.3 in training, pooled to 4x4 as in torchvision.",
         ),
         weights=Weights("torchvision:googlenet", "IMAGENET1K_V1", RENAME, mean=HALF, deviation=HALF),
     )

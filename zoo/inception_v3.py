@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from zoo._blocks import Branches, Size, WithAuxiliary, average_and_linear, conv_norm_relu
-from zoo.registry import Claim, ModelSpec, Paper, Published, Weights, ZooError, register
+from zoo.registry import HALF, Claim, ModelSpec, Paper, Published, Weights, ZooError, register
 
 INCEPTION_V3_PAPER = Paper(
     title="Rethinking the Inception Architecture for Computer Vision",
@@ -83,7 +83,6 @@ def auxiliary_head(num_classes: int) -> nn.Sequential:
 
 
 AUXILIARY_SIZE = 299  # the auxiliary head's 5x5 needs the 17x17 maps that this gives
-HALF = (0.5, 0.5, 0.5)
 RENAME = (
     (r"^Conv2d_(.*?)_\dx\d\.", r"body.conv\1."),
     (r"^Mixed_", "body.mixed"),
@@ -151,7 +150,7 @@ RENAME = (
         claims=(Claim("imagenet", "one crop", 21.2, "abstract"),),
         knobs={"aux": ("off", "on")},
         deviations=("The auxiliary head is left out; aux=on adds it to the loss at 0.4 in training.",),
-        weights=Weights("torchvision:inception_v3", "IMAGENET1K_V1", RENAME, mean=HALF, deviation=HALF),
+        weights=Weights("torchvision:inception_v3", "IMAGENET1K_V1", RENAME, mean=HALF, deviation=HALF, resize=342),
     )
 )
 def build_inception_v3_imagenet(num_classes: int, in_channels: int, image_size: int, *, aux: str = "off") -> nn.Module:

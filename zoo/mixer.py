@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier, named
-from zoo.registry import ModelSpec, Paper, Published, TrainingHints, Weights, ZooError, register
+from zoo.registry import HALF, ModelSpec, Paper, Published, TrainingHints, Weights, ZooError, register
 
 MIXER_PAPER = Paper(
     title="MLP-Mixer: An all-MLP Architecture for Vision",
@@ -24,7 +24,6 @@ MIXER_PAPER = Paper(
 )
 TAKES = "NIN's MLP over the channels of each place; a second MLP, over places, takes the spatial filter's part."
 HINTS = TrainingHints(lr=0.05, warmup_fraction=0.25, clip_norm=1.0, reason="made for Adam")
-HALF = (0.5, 0.5, 0.5)
 RENAME = (
     (r"^stem\.proj\.", "features.stem.0."),
     (r"^blocks\.", "features.blocks."),
@@ -146,7 +145,7 @@ def build_mixer_imagenet(num_classes: int, in_channels: int, image_size: int) ->
         head_kind="gap+fc",
         published=(Published(59_880_472, 12_601_767_936, "timm"),),
         hints=HINTS,
-        weights=Weights("timm:mixer_b16_224", "goog_in21k_ft_in1k", RENAME, mean=HALF, deviation=HALF),
+        weights=Weights("timm:mixer_b16_224", "goog_in21k_ft_in1k", RENAME, mean=HALF, deviation=HALF, bicubic=True),
     )
 )
 def build_mixer_b16_imagenet(num_classes: int, in_channels: int, image_size: int) -> nn.Module:

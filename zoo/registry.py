@@ -12,6 +12,7 @@ import importlib
 import importlib.metadata
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 KnobValue = str | int | float
 Builder = Callable[..., "nn.Module"]
+NAME = re.compile(r"\w+")
 PLUGINS = "archbench.zoo"  # the entry point under which another package names a module of families
 
 
@@ -70,13 +72,17 @@ class Range:
 WIDTH = Range(0.01, 16)  # a factor on the number of maps of every layer but the last
 
 
+HALF = (0.5, 0.5, 0.5)  # mean and deviation of weights that came from TensorFlow
+
+
 @dataclass(frozen=True)
 class Weights:
     """Weights of the same network that somebody else published, and how their names become ours.
 
     `origin` is the builder (`torchvision:resnet50`, `timm:mixer_b16_224`), `tag` the weights' own name there, empty where there are
     none. Each `rename` is a regular expression and what takes its place, applied in order to every name of their state dict. `mean` and
-    `deviation` normalise their input, of values from 0 to 1.
+    `deviation` normalise their input, of values from 0 to 1; an image's shorter side is scaled to `resize` pixels, bicubic or bilinear,
+    before the centre is cropped.
     """
 
     origin: str
@@ -84,6 +90,8 @@ class Weights:
     rename: tuple[tuple[str, str], ...] = ()
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     deviation: tuple[float, ...] = (0.229, 0.224, 0.225)
+    resize: int = 256
+    bicubic: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,8 @@ def register(spec: ModelSpec) -> Callable[[Builder], Builder]:
     def enter(build: Builder) -> Builder:
         taken = {name for known in _specs.values() for name in (known.name, *known.aliases)}
         for name in (spec.name, *spec.aliases):
+            if not NAME.fullmatch(name):
+                raise ZooError(f"{name!r} is no name for an architecture: letters, digits and underscores")
             if name in taken:
                 raise ZooError(f"two architectures are called {name!r}")
         missing = set(spec.knobs) - set(inspect.signature(build).parameters)
@@ -185,7 +195,7 @@ def _discover() -> None:
     for plugin in importlib.metadata.entry_points(group=PLUGINS):
         try:
             plugin.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             package = plugin.dist.name if plugin.dist else plugin.value
             raise ZooError(f"the package {package} cannot add its architectures ({plugin.value}): {error}") from error
 
@@ -195,7 +205,7 @@ def _import_family(module: str) -> None:
         importlib.import_module(module)
     except ZooError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ZooError(f"{module.replace('.', '/')}.py cannot be read: {type(error).__name__}: {error}") from error
 
 
@@ -210,7 +220,7 @@ def resolve(name: str) -> str:
     _discover()
     by_alias = {alias: spec.name for spec in _specs.values() for alias in (spec.name, *spec.aliases)}
     if name not in by_alias:
-        near = difflib.get_close_matches(name, by_alias, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), by_alias, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names())}"
         raise ZooError(f"unknown model {name!r}; {hint}")
     return by_alias[name]
@@ -236,6 +246,7 @@ def create(name: str, num_classes: int = 10, in_channels: int = 3, image_size: i
     size = spec.input_shape[1] if image_size is None else image_size
     check_input(spec, num_classes, in_channels, size)
     check_knobs(spec, knobs)
+    knobs = {key: _as_listed(spec, key, value) for key, value in knobs.items()}
     return builder(name)(num_classes, in_channels, size, **knobs)
 
 
@@ -261,6 +272,12 @@ def check_knobs(spec: ModelSpec, knobs: Mapping[str, KnobValue]) -> None:
         if key in knobs and knobs[key] != defaults(spec.name)[key]:
             for other in set(void) & set(knobs):
                 raise ZooError(f"{spec.name}: {other}={knobs[other]} means nothing with {key}={knobs[key]}; leave one of the two out")
+
+
+def _as_listed(spec: ModelSpec, key: str, value: KnobValue) -> KnobValue:
+    """The valid value that equals this one: 1 for 1.0."""
+    valid = spec.knobs[key]
+    return value if isinstance(valid, Range) else next(each for each in valid if each == value)
 
 
 def _check_knob(spec: ModelSpec, key: str, value: KnobValue) -> None:

@@ -101,7 +101,7 @@ def build_senet_164(num_classes: int, in_channels: int, image_size: int) -> nn.M
         claims=(Claim("imagenet", "one crop", 23.29, "table 2"),),
         knobs={"stride": ("3x3", "1x1")},
         deviations=("The stride sits on the 3x3, as in later practice; stride=1x1 is the authors' placement.",),
-        weights=Weights("timm:seresnet50", "a1_in1k", RENAME),
+        weights=Weights("timm:seresnet50", "a1_in1k", RENAME, resize=235, bicubic=True),
     )
 )
 def build_senet_imagenet(num_classes: int, in_channels: int, image_size: int, *, stride: str = "3x3") -> nn.Module:

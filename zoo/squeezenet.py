@@ -47,11 +47,18 @@ class Fire(nn.Module):
 
 
 def squeezenet(
-    num_classes: int, stem: nn.Sequential, w_stem: int, pools_before: tuple[int, ...], *, pointwise: str = "on", width: float = 1.0
+    num_classes: int,
+    stem: nn.Sequential,
+    w_stem: int,
+    pools_before: tuple[int, ...],
+    *,
+    pointwise: str = "on",
+    width: float = 1.0,
+    padding: int | None = None,
 ) -> nn.Module:
     """The stem, eight Fire modules with a pool before those in `pools_before`, dropout, class maps, their average.
 
-    With `pointwise` off each Fire is one 3x3 layer of as many maps, and the class maps are 3x3 too.
+    With `pointwise` off each Fire is one 3x3 layer of as many maps, and the class maps are 3x3 too. `padding` is that of the class maps.
     """
     layers: list[nn.Module] = [*stem]
     w_in = w_stem
@@ -61,7 +68,7 @@ def squeezenet(
         layers.append(Fire(w_in, narrow, wide) if pointwise == "on" else conv_relu(w_in, 2 * wide, 3))
         w_in = 2 * wide
     features = nn.Sequential(*layers, nn.Dropout(0.5))
-    features.add_module("class_maps", conv_relu(w_in, num_classes, 1 if pointwise == "on" else 3))
+    features.add_module("class_maps", conv_relu(w_in, num_classes, 1 if pointwise == "on" else 3, padding=padding))
     return Classifier(features, global_average())
 
 
@@ -92,7 +99,7 @@ def build_squeezenet(num_classes: int, in_channels: int, image_size: int, *, poi
     return squeezenet(num_classes, conv_relu(in_channels, maps, 3), maps, (2, 4, 6), pointwise=pointwise, width=width)
 
 
-def imagenet_spec(name: str, version: str, published: Published) -> ModelSpec:
+def imagenet_spec(name: str, version: str, *published: Published) -> ModelSpec:
     """The spec of one of the two released versions."""
     rename = (
         (r"squeeze\.", "squeeze.0."),
@@ -112,18 +119,28 @@ def imagenet_spec(name: str, version: str, published: Published) -> ModelSpec:
         num_classes=1000,
         min_size=21 if version == "1.0" else 17,
         head_kind="gap",
-        published=(published,),
+        published=published,
         claims=(Claim("imagenet", "one crop", 42.5, "table 2"),) if version == "1.0" else (),
-        deviations=("conv10 is not padded, as in torchvision; Caffe's version 1.0 pads it by one.",) if version == "1.0" else (),
+        knobs={"form": ("torchvision", "caffe")} if version == "1.0" else {},
+        deviations=("The class maps are not padded, as in torchvision; form=caffe pads them by one.",) if version == "1.0" else (),
         hints=HINTS,
         weights=Weights(f"torchvision:squeezenet{version.replace('.', '_')}", "IMAGENET1K_V1", rename),
     )
 
 
-@register(imagenet_spec("squeezenet_imagenet", "1.0", Published(1_248_424, 818_924_576, "torchvision")))
-def build_squeezenet_imagenet(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
+@register(
+    imagenet_spec(
+        "squeezenet_imagenet",
+        "1.0",
+        Published(1_248_424, 818_924_576, "torchvision"),
+        Published(1_248_424, 832_667_936, "arithmetic at Caffe's size", image_size=227),
+        Published(1_248_424, 861_339_936, "Caffe's padding", knobs={"form": "caffe"}, image_size=227),
+    )
+)
+def build_squeezenet_imagenet(num_classes: int, in_channels: int, image_size: int, *, form: str = "torchvision") -> nn.Module:
     """A 7x7 stem of 96 maps; pools before Fire 2, 5 and 9 (table 1)."""
-    return squeezenet(num_classes, conv_relu(in_channels, 96, 7, 2, padding=0), 96, (2, 5, 9))
+    padding = 1 if form == "caffe" else 0
+    return squeezenet(num_classes, conv_relu(in_channels, 96, 7, 2, padding=0), 96, (2, 5, 9), padding=padding)
 
 
 @register(imagenet_spec("squeezenet_1_1_imagenet", "1.1", Published(1_235_496, 349_151_936, "torchvision")))

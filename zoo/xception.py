@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, conv_norm, conv_norm_relu, scaled
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, Weights, register
+from zoo.registry import HALF, WIDTH, Claim, ModelSpec, Paper, Published, Weights, register
 
 XCEPTION_PAPER = Paper(
     title="Xception: Deep Learning with Depthwise Separable Convolutions",
@@ -92,7 +92,6 @@ def build_xception(num_classes: int, in_channels: int, image_size: int, *, point
     return Classifier(features, average_and_linear(w1024, num_classes))
 
 
-HALF = (0.5, 0.5, 0.5)
 RENAME = (
     (r"^conv1\.", "features.conv1.0."),
     (r"^bn1\.", "features.conv1.1."),
@@ -138,7 +137,10 @@ RENAME = (
         head_kind="gap+fc",
         published=(Published(22_855_952, 8_357_403_496, "paper, table 3 (22,855,952 parameters); pytorchcv; timm"),),
         claims=(Claim("imagenet", "one crop", 21.0, "table 1"),),
-        weights=Weights("timm:legacy_xception", "tf_in1k", RENAME, mean=HALF, deviation=HALF),
+        deviations=(
+            "As in timm, batch norm adds 1e-5 where Keras' original adds 1e-3, and there is no dropout before the last layer (paper: 0.5).",
+        ),
+        weights=Weights("timm:legacy_xception", "tf_in1k", RENAME, mean=HALF, deviation=HALF, resize=333, bicubic=True),
     )
 )
 def build_xception_imagenet(num_classes: int, in_channels: int, image_size: int) -> nn.Module:

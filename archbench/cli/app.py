@@ -69,7 +69,8 @@ def _status() -> int:
 
 
 def _complain(message: str) -> int:
-    print(f"archbench: {' '.join(message.split())}", file=sys.stderr)
+    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(message.split()))
+    print(f"archbench: {line}", file=sys.stderr)
     return EXIT_MISTAKE
 
 

@@ -21,7 +21,8 @@ def command(
     from archbench.api import count_models
     from archbench.cli import view
 
-    rows = count_models(models, explain=explain, num_classes=classes, in_channels=channels, image_size=image_size)
+    with view.kept_clean():
+        rows = count_models(models, explain=explain, num_classes=classes, in_channels=channels, image_size=image_size)
     if json:
         view.print_json(rows)
     else:

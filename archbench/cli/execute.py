@@ -26,7 +26,7 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
         for line in view.announcement(plan, settings):
             view.say(line)
 
-    with view.Progress(request.quiet) as progress:
+    with view.kept_clean(), view.Progress(request.quiet) as progress:
         executed = api.execute(settings, kinds, progress.listen, announce if not request.quiet else None)
     if request.json:
         view.print_json(view.rows(executed.records))

@@ -25,5 +25,6 @@ def command(
     from archbench.api import export
     from archbench.cli import view
 
-    export(name, out, form=form, record=record, results=results, num_classes=classes, in_channels=channels, image_size=image_size)
+    with view.kept_clean():
+        export(name, out, form=form, record=record, results=results, num_classes=classes, in_channels=channels, image_size=image_size)
     view.say(f"written: {out} ({out.stat().st_size / 2**20:.1f} MiB)")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,12 +21,15 @@ def command(
     from archbench import api
     from archbench.cli import view
 
+    with view.kept_clean():
+        if out is not None:
+            api.write_zoo_page(out)
+        found: Any = None if out is not None else api.lineage(models or "lineage") if tree else api.list_models(models or "all")
     if out is not None:
-        api.write_zoo_page(out)
         view.say(f"written: {out}")
-    elif tree:
-        view.print_tree(api.lineage(models or "lineage"))
     elif json:
-        view.print_json(api.list_models(models or "all"))
+        view.print_json([dataclasses.asdict(root) for root in found] if tree else found)
+    elif tree:
+        view.print_tree(found)
     else:
-        view.print_models(api.list_models(models or "all"))
+        view.print_models(found)

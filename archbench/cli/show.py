@@ -20,7 +20,8 @@ def command(
     from archbench.api import describe
     from archbench.cli import view
 
-    described = describe(name, classes, channels, image_size)
+    with view.kept_clean():
+        described = describe(name, classes, channels, image_size)
     if json:
         view.print_json(described)
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import typer
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement as RichMeasurement
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table as RichTable
@@ -36,6 +37,13 @@ WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; lo
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def kept_clean() -> Iterator[None]:
+    """What a user's model prints goes to stderr, so that stdout holds the result alone."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def say(line: str) -> None:
@@ -112,8 +120,10 @@ class Progress:
 def announcement(plan: Plan, settings: Settings) -> list[str]:
     """What a run is about to do, and about how long it will take."""
     trainings = sum(job.kind == "train" for job in plan.jobs)
-    profiles = len(plan.jobs) - trainings
+    tests = sum(job.kind == "imported" for job in plan.jobs)
+    profiles = len(plan.jobs) - trainings - tests
     parts = [f"{trainings} training{'s' * (trainings != 1)}"] * bool(trainings)
+    parts += [f"{tests} test{'s' * (tests != 1)} of published weights"] * bool(tests)
     parts += [f"{profiles} profile{'s' * (profiles != 1)}"] * bool(profiles)
     lines = []
     if plan.done:
@@ -121,9 +131,10 @@ def announcement(plan: Plan, settings: Settings) -> list[str]:
         lines.append(f"already there and skipped (--rerun runs them again): {labels}")
     for job in plan.jobs[:1]:
         if job.training is not None and job.data is not None:
+            epochs = f"{job.training.epochs} epoch{'s' * (job.training.epochs != 1)}"
             lines.append(
                 f"{job.data.name}: {job.data.train_images:,} training and {job.data.test_images:,} test images · "
-                f"recipe {job.training.name}, {job.training.epochs} epochs, batch {job.batch}, {job.plan.precision} on {job.device.name}"
+                f"recipe {job.training.name}, {epochs}, batch {job.batch}, {job.plan.precision} on {job.device.name}"
             )
     if parts:
         compiling = ", compiling not counted" if settings.compile else ""
@@ -143,10 +154,16 @@ def print_tables(made: Sequence[Table]) -> None:
     """Each table with its caption above and its notes below."""
     for table in made:
         out.print(Text(f"\n{table.caption}", style="bold"))
-        out.print(_rich(formats.cells(table).to_dict("list")))  # type: ignore[arg-type]
+        print_table(_rich(formats.cells(table).to_dict("list")))  # type: ignore[arg-type]
         out.print()
         for note in table.notes:
             out.print(Text(f"· {note}", style="dim"))
+
+
+def print_table(drawn: RichTable) -> None:
+    """A table, wider than the terminal where its figures would else be cut."""
+    least = RichMeasurement.get(out, out.options, drawn).minimum
+    out.print(drawn, width=max(out.width, least), crop=False, no_wrap=least > out.width)
 
 
 def _rich(columns: dict[str, list[str]], whole: str = "") -> RichTable:
@@ -177,7 +194,10 @@ def print_models(models: Sequence[dict[str, Any]]) -> None:
     }
     if out.width < WIDE:
         columns = {header: cells for header, cells in columns.items() if header not in ("title", "family", "input")}
-    out.print(_rich(columns, whole="name"))
+    print_table(_rich(columns, whole="name"))
+    for row in models:
+        if row["uncounted"]:
+            out.print(Text(f"· {row['name']}: not counted: {', '.join(row['uncounted'])}", style="dim"))
 
 
 def print_tree(roots: Sequence[Node]) -> None:
@@ -211,7 +231,7 @@ def print_model(described: dict[str, Any]) -> None:
         "width": f"{described['width']:.4g}" if described["width"] else "",
         "MACs in": ", ".join(f"{kind} {100 * part / described['macs']:.0f} %" for kind, part in described["macs_by_class"].items()),
         "head": described["head_kind"],
-        "knobs": " · ".join(f"{key}={values}" for key, values in described["knobs"].items()),
+        "knobs": " · ".join(f"{key}={', '.join(map(str, values))}" for key, values in described["knobs"].items()),
         "not counted": ", ".join(row["operator"] for row in described["uncounted"]),
     }
     year = f", {described['year']}" if described["year"] else ""
@@ -219,13 +239,12 @@ def print_model(described: dict[str, Any]) -> None:
     for fact, text in facts.items():
         _fact(fact, text)
     for each in described["published"]:
-        form = ", ".join(f"{key}={value}" for key, value in each["knobs"].items())
-        _fact("published", f"{each['params']:,} and {each['macs']:,}{f' with {form}' if form else ''} ({each['source']})")
+        _fact("published", f"{each['params']:,} and {each['macs']:,}{each['form']} ({each['source']})")
     for each in described["claims"]:
         _fact("claim", f"{each['error_pct']:g} % on {each['dataset']}, {each['augmentation']} ({each['where']})")
     for deviation in described["deviations"]:
         _fact("departs", deviation)
-    out.print(_rich(_layer_columns(described["layers"])))
+    print_table(_rich(_layer_columns(described["layers"])))
     if paper:
         out.print(Text(f"\n{paper['bibtex']}"))
 
@@ -239,7 +258,7 @@ def print_counts(counted: Sequence[dict[str, Any]]) -> None:
         "MACs": [formats.scaled(row["macs"]) for row in counted],
         **{f"{kind.replace('_', ', ')}, %": [_share(row, kind) for row in counted] for kind in kinds},
     }
-    out.print(_rich(columns, whole="model"))
+    print_table(_rich(columns, whole="model"))
     for row in counted:
         for line in _count_lines(row):
             out.print(Text(line))

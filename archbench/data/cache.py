@@ -28,10 +28,10 @@ class Decoded:
     skipped: int
 
 
-def place(root: Path, source: str, listing: Listing, size: int, skip_broken: bool) -> Path:
-    """Where a decoded split is kept. Changes with any file's name, size or time of change, so a cache is never stale."""
+def place(root: Path, listing: Listing, how: list[str | int | float]) -> Path:
+    """Where a split is kept that was decoded as `how` says. Changes with any file's name, size or time of change: never stale."""
     facts = [(repr(str(path.relative_to(listing.folder))), *_size_and_time(path)) for path in listing.files]
-    key = hash_of([source, repr(str(listing.folder.resolve())), size, skip_broken, facts])[:16]
+    key = hash_of([*how, repr(str(listing.folder.resolve())), facts])[:16]
     return root / "decoded" / f"{key}.npz"
 
 

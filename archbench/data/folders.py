@@ -37,7 +37,7 @@ def load(
 def _read(wanted: DataRequest, split: str, listing: Listing, size: int, fit: Fit, emit: Listener) -> Decoded:
     """A split from the cache, or decoded and cached."""
     what = f"{wanted.name} {split}"
-    place = cache.place(wanted.root, wanted.source, listing, size, wanted.skip_broken)
+    place = cache.place(wanted.root, listing, [wanted.source, size, wanted.skip_broken, wanted.resize_ratio, wanted.bicubic])
     if (found := cache.find(place, listing)) is not None:
         return found
     images, broken = decode_all(what, listing.files, size, fit, emit)

@@ -5,6 +5,7 @@ As many images as memory bears: `--limit-train` picks the files before they are 
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import torch
@@ -19,7 +20,6 @@ from archbench.events import Listener
 
 NUM_CLASSES = 1000
 DEFAULT_SIZE = 224
-RESIZED_TO_CROP = 256 / 224  # Krizhevsky et al., "ImageNet classification with deep convolutional neural networks" (2012), section 2
 
 
 def shape_of(wanted: DataRequest) -> Shape:
@@ -40,14 +40,15 @@ def load(wanted: DataRequest, emit: Listener) -> Dataset:
     classes = class_folders(splits)
     listings = {"train": _training_files(wanted, classes), "test": list_files(splits["test"], classes)}
     remedy = "choose a smaller --image-size" if wanted.test_only else "use --limit-train N or a smaller --image-size"
-    return folders.load(wanted, classes, listings, wanted.image_size or DEFAULT_SIZE, resize_and_crop, remedy, emit)
+    fit = functools.partial(resize_and_crop, ratio=wanted.resize_ratio, bicubic=wanted.bicubic)
+    return folders.load(wanted, classes, listings, wanted.image_size or DEFAULT_SIZE, fit, remedy, emit)
 
 
-def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side scaled to `size` * 256 / 224 pixels (bilinear), then the centre of `size` x `size`."""
+def resize_and_crop(image: Image.Image, size: int, ratio: float, bicubic: bool) -> Image.Image:
+    """The shorter side scaled to `size * ratio` pixels, then the centre of `size` x `size`."""
     from torchvision.transforms.functional import InterpolationMode, center_crop, resize
 
-    resized = resize(image, [round(size * RESIZED_TO_CROP)], InterpolationMode.BILINEAR)
+    resized = resize(image, [round(size * ratio)], InterpolationMode.BICUBIC if bicubic else InterpolationMode.BILINEAR)
     cropped: Image.Image = center_crop(resized, [size])
     return cropped
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,11 +56,32 @@ class TorchvisionSet:
             train, test = (kind(str(wanted.root), split, download=wanted.download) for split in self.splits)
         except RuntimeError:
             raise ArchbenchError(_how_to_get(wanted)) from None
-        except (OSError, ValueError, EOFError) as error:
+        except DAMAGE as error:
             doing = "fetched to" if wanted.download else "read from"
-            raise ArchbenchError(f"{wanted.name} could not be {doing} {wanted.root}: {error}") from None
+            said = str(error) or "the files are damaged"
+            raise ArchbenchError(
+                f"{wanted.name} could not be {doing} {wanted.root}: {said}; delete the files and fetch them anew"
+            ) from None
         class_names = self.class_names or tuple(train.classes)
-        return Dataset.of(wanted.name, self.convert(train), self.convert(test), class_names, self.mirror_safe)
+        splits = {"training": self.convert(train), "test": self.convert(test)}
+        for name, split in splits.items():
+            _check(wanted, name, split, len(class_names))
+        return Dataset.of(wanted.name, splits["training"], splits["test"], class_names, self.mirror_safe)
+
+
+def _check(wanted: DataRequest, name: str, split: Split, num_classes: int) -> None:
+    """Raise ArchbenchError for files that can be read but do not hold this data set."""
+    images, labels = split.images, split.labels
+    if len(images) != len(labels):
+        raise ArchbenchError(f"{wanted.name}: there are {len(images)} {name} images but {len(labels)} labels; fetch the files anew")
+    if images.shape[2] != images.shape[3]:
+        raise ArchbenchError(f"{wanted.name}: the {name} images are {images.shape[2]}x{images.shape[3]}, not square; fetch the files anew")
+    if not set(labels.unique().tolist()) <= set(range(num_classes)):
+        raise ArchbenchError(f"{wanted.name}: the {name} labels are not those of its {num_classes} classes; fetch the files anew")
+
+
+# what torchvision's readers raise for files that are there but damaged
+DAMAGE = (OSError, ValueError, EOFError, AssertionError, IndexError, KeyError, TypeError, pickle.UnpicklingError)
 
 
 def _how_to_get(wanted: DataRequest) -> str:

@@ -19,7 +19,8 @@ def execute(plan: Plan, store: Store, emit: Listener) -> Iterator[Record]:
     for job in plan.jobs:
         if job.kind != "profile":
             work = train if job.kind == "train" else evaluate
-            yield _saved(work(job, plan.datasets[job.shape.image_size], store, emit), store)
+            assert job.data is not None
+            yield _saved(work(job, plan.datasets[job.data.fingerprint], store, emit), store)
     profiles = [job for job in plan.jobs if job.kind == "profile"]
     if profiles:
         for record in profile(profiles, emit):

@@ -76,10 +76,10 @@ class Job:
         return hash_of({**self._identity(), "seed": self.seed})[:KEY_LENGTH]
 
     @property
-    def weights(self) -> str | None:
-        """Whose weights an imported job reads."""
+    def weights(self) -> dict[str, Any] | None:
+        """Whose weights an imported job reads, and all that becomes of them and of their images."""
         published = self.model.spec.weights if self.kind == "imported" else None
-        return f"{published.origin} {published.tag}" if published else None
+        return dataclasses.asdict(published) if published else None
 
     def _identity(self) -> dict[str, Any]:
         snapshot = self.snapshot

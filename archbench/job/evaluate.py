@@ -8,11 +8,12 @@ import torch
 
 from archbench.data import Dataset
 from archbench.data.augment import Normaliser
+from archbench.errors import StorageError
 from archbench.events import Finished, Listener, Started
 from archbench.execution import numerics, preserved_random_state
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
-from archbench.job.tested import error_row, folder_of, keep_predictions
+from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions
 from archbench.models import pretrained
 from archbench.records.schema import Record
 from archbench.records.store import Store
@@ -26,8 +27,11 @@ def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record
     try:
         with numerics(job.plan), preserved_random_state(job.device):
             _evaluate(job, dataset, store, outcome)
-    except Exception as error:  # one model's failure costs the others nothing
+    except StorageError:
+        raise
+    except (Exception, SystemExit) as error:  # one model's failure costs the others nothing
         outcome.fail(error)
+    job.device.release_memory()
     finished = record(job, outcome, time.perf_counter() - started)
     emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
     return finished
@@ -41,4 +45,5 @@ def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> Non
     normalise = Normaliser(mean, deviation, job.device.torch)
     test = predict(job.plan.place(network, job.device), dataset.test.to(job.device.torch), normalise, job.plan, job.device, job.batch)
     outcome.measurements.append(error_row("test", test))
+    outcome.warnings.extend(at_chance(test))
     outcome.files.append(keep_predictions(store, folder_of(job), test))

@@ -27,11 +27,11 @@ class Outcome:
     uncounted: tuple[Uncounted, ...] = ()
     files: list[StoredFile] = dataclasses.field(default_factory=list)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Note what went wrong; what was measured before stays."""
         out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
         self.status = "out_of_memory" if out_of_memory else "failed"
-        message = (str(error).strip().splitlines() or [""])[0]
+        message = (str(error).strip().splitlines() or [f"{type(error).__name__} without a word"])[0]
         self.failure = Failure(reason=type(error).__name__, message=message[:500])
 
 

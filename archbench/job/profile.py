@@ -108,7 +108,7 @@ def _each(benches: Sequence[Bench], step: Callable[[Bench], None]) -> None:
         started = time.perf_counter()
         try:
             step(bench)
-        except Exception as error:  # as in train: it becomes this model's Record
+        except (Exception, SystemExit) as error:  # as in train: it becomes this model's Record
             bench.outcome.fail(error)
         bench.spent_s += time.perf_counter() - started
 

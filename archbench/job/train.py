@@ -32,7 +32,7 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
             _train(job, dataset, store, emit, outcome)
     except StorageError:
         raise
-    except Exception as error:  # one model's failure costs the others nothing: it becomes a Record
+    except (Exception, SystemExit) as error:  # one model's failure costs the others nothing: it becomes a Record
         outcome.fail(error)
     job.device.release_memory()
     finished = record(job, outcome, time.perf_counter() - started)

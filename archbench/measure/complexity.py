@@ -74,7 +74,9 @@ def count(model: Model, shape: Input) -> Complexity:
     try:
         network, image = model.weightless(shape)
         return complexity_of(network, (image,), model.spec.head)
-    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:  # what a faulty network raises
+    except ArchbenchError:
+        raise
+    except Exception as error:  # what a faulty network raises
         raise ArchbenchError(f"{model.label} cannot run: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 

@@ -60,7 +60,8 @@ def torchvision_entry(name: str) -> Entry:
     options = {"aux_logits": False, "init_weights": True} if short in WITHOUT_AUXILIARY else {}
 
     def build(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
-        network: nn.Module = models.get_model(short, weights=None, num_classes=num_classes, **options)
+        sized = {"image_size": image_size} if short.startswith("vit_") else {}
+        network: nn.Module = models.get_model(short, weights=None, num_classes=num_classes, **options, **sized)
         if in_channels != 3:
             _replace_first_convolution(network, in_channels)
         return network

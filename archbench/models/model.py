@@ -53,7 +53,8 @@ class Model:
     @property
     def head_kind(self) -> str:
         """The classifier head in a word, as the knobs make it."""
-        return str(dict(self.knobs).get("head", self.spec.head_kind))
+        kind = str(dict(self.knobs).get("head", self.spec.head_kind))
+        return "gap+fc" if kind == "gap" and self.spec.head_kind == "fc" else kind  # averages, which a linear layer then reads
 
     @property
     def hints(self) -> zoo.TrainingHints:
@@ -106,7 +107,7 @@ class Model:
             logits = network(images)
         except ArchbenchError:
             raise
-        except Exception as error:  # whatever a foreign network raises
+        except (Exception, SystemExit) as error:  # whatever a foreign network raises
             what = f"{shape.in_channels}x{shape.image_size}x{shape.image_size}"
             said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise ArchbenchError(f"{self.name} cannot take images of {what}: {said}") from error
@@ -121,11 +122,19 @@ class Model:
         if self.width is not None:
             knobs["width"] = self.width
         if entries.is_external(self.name):
-            return entries.entry(self.name).build(shape.num_classes, shape.in_channels, shape.image_size)
+            return self._with_parameters(entries.entry(self.name).build(shape.num_classes, shape.in_channels, shape.image_size), shape)
         try:
             return zoo.create(self.name, shape.num_classes, shape.in_channels, shape.image_size, **knobs)
         except zoo.ZooError as error:
             raise ArchbenchError(str(error)) from None
+
+    def _with_parameters(self, network: nn.Module, shape: Input) -> nn.Module:
+        """The network after one forward pass where it has lazy layers, whose parameters come to be only then."""
+        if any(isinstance(each, nn.parameter.UninitializedParameter) for each in network.parameters()):
+            with torch.no_grad():
+                network.eval()(shape.example(1))
+            network.train()
+        return network
 
     def weightless(self, shape: Input) -> tuple[nn.Module, torch.Tensor]:
         """The network in evaluation mode and one image for it, on the meta device: a forward pass costs neither memory nor arithmetic.
@@ -160,4 +169,4 @@ class Model:
 
 def _text(value: registry.KnobValue) -> str:
     """A value as a user would type it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 import zoo
@@ -10,6 +12,7 @@ from archbench.models import entries, user_file
 from archbench.models.model import ADDED_KNOBS, Model
 from zoo import registry
 
+NUMBER = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
     "all": lambda spec: True,
     "lineage": lambda spec: not spec.name.endswith("_imagenet"),
@@ -59,6 +62,8 @@ def _resolve(name: str) -> str:
     if not name:
         raise ArchbenchError("--models has an empty name; write nin,resnet_bottleneck or a group (all, lineage)")
     if user_file.is_user_file(name):
+        file, _, function = name.rpartition(":")
+        name = f"{os.path.normpath(file)}:{function}"  # one file, one name
         user_file.refresh(name)
     return name if entries.is_external(name) else zoo.resolve(name)
 
@@ -87,8 +92,5 @@ def _typed(spec: zoo.ModelSpec, key: str, text: str) -> registry.KnobValue:
     """The valid value that is written so; a number where the knob takes a range; else the text, which is then refused."""
     valid = spec.knobs.get(key, ())
     if isinstance(valid, zoo.Range):
-        try:
-            return float(text)
-        except ValueError:
-            return text
+        return float(text) if NUMBER.fullmatch(text) else text
     return next((value for value in valid if str(value) == text), text)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,6 +18,8 @@ from archbench.models.foreign import TIMM, TORCHVISION
 from archbench.models.model import Model
 
 AUXILIARY = "auxiliary."  # heads for training alone: the one part of published weights that may find no place
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.")
 
 State = Mapping[str, torch.Tensor]
 
@@ -62,34 +67,58 @@ def _from_torchvision(weights: zoo.Weights, download: bool) -> State:
 
     published = models.get_model_weights(weights.origin.removeprefix(TORCHVISION))[weights.tag]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(published.url).name
-    if not cached.exists() and not download:
+    if cached.exists():
+        return _read(cached, lambda: torch.load(verified(cached), weights_only=True, map_location="cpu"))
+    if not download:
         raise _not_here(weights, cached.parent)
-    try:
-        state: State = published.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        raise ArchbenchError(f"the weights of {weights.origin} cannot be had: {' '.join(str(error).split())}") from None
-    return state
+    return _read(cached, lambda: published.get_state_dict(progress=False, check_hash=True))
 
 
 def _from_timm(weights: zoo.Weights, download: bool) -> State:
     import timm
-    from huggingface_hub import constants, try_to_load_from_cache
 
     name = f"{weights.origin.removeprefix(TIMM)}.{weights.tag}"
-    config = timm.get_pretrained_cfg(name)
-    assert config is not None
+    config: Any = timm.get_pretrained_cfg(name)
+    cached = _timm_file(config)
+    if cached is not None:  # the file itself, so that nothing is asked of any server
+        overlay = {"file": str(cached)}
+        return _read(cached, lambda: timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay).state_dict())
     if not download:
-        hub_files = [
-            try_to_load_from_cache(config.hf_hub_id, file) for file in ("model.safetensors", "pytorch_model.bin") if config.hf_hub_id
-        ]
-        cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(str(config.url or "none")).name
-        if not cached.exists() and not any(isinstance(file, str) for file in hub_files):
-            raise _not_here(weights, Path(constants.HF_HUB_CACHE) if config.hf_hub_id else cached.parent)
+        raise _not_here(weights, Path(torch.hub.get_dir()).parent)
+    return _read(Path(name), lambda: timm.create_model(name, pretrained=True).state_dict())
+
+
+def _timm_file(config: Any) -> Path | None:
+    """The file that timm fetched earlier, from a hub or from an address."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = [try_to_load_from_cache(config.hf_hub_id, file) for file in HUB_FILES] if config.hf_hub_id else []
+    fetched = [Path(torch.hub.get_dir()) / "checkpoints" / Path(str(config.url)).name] if config.url else []
+    files = [*(Path(file) for file in found if isinstance(file, str)), *fetched]
+    return next((file for file in files if file.exists()), None)
+
+
+def _read(file: Path, read: Callable[[], State]) -> State:
+    """What a reader gives. Raises ArchbenchError that names the file when it is damaged or cannot be had."""
     try:
-        state: State = timm.create_model(name, pretrained=True).state_dict()
-    except (OSError, RuntimeError) as error:
-        raise ArchbenchError(f"the weights of {weights.origin} cannot be had: {' '.join(str(error).split())}") from None
+        state = read()
+    except ArchbenchError:
+        raise
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, KeyError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ArchbenchError(f"the weights in {file} cannot be had: {said[:200]}; delete the file and --download fetches it anew") from None
+    if not isinstance(state, Mapping):
+        raise ArchbenchError(f"the weights in {file} are no state dict but a {type(state).__name__}")
     return state
+
+
+def verified(file: Path) -> Path:
+    """A file whose name ends in the first digits of its SHA-256, as PyTorch's do. Raises ArchbenchError when they differ."""
+    stated = HASH_IN_NAME.search(file.name)
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    if stated is not None and not found.startswith(stated[1]):
+        raise ArchbenchError(f"{file} is damaged: its hash is {found[:8]}, not {stated[1]}; delete it and --download fetches it anew")
+    return file
 
 
 def _not_here(weights: zoo.Weights, folder: Path) -> ArchbenchError:

@@ -51,12 +51,25 @@ def _reached(module: str, name: str) -> list[Definition]:
     while ahead:
         place = ahead.pop()
         definition = _definitions(place[0]).get(place[1])
+        if definition is None and (whole := _submodule(*place)) is not None:  # a module used by its name: all that it defines
+            ahead += [(whole, inner) for inner in _definitions(whole) if (whole, inner) not in found]
         if place in found or definition is None:
             continue
         found[place] = definition
         imported = _imports(place[0])
         ahead += [imported.get(used, (place[0], used)) for used in definition.uses]
     return list(found.values())
+
+
+def _submodule(module: str, name: str) -> str | None:
+    """A module of this name inside a package, if there is one; the registry is none."""
+    whole = f"{module}.{name}"
+    if not name or whole == REGISTRY or importlib.util.find_spec(module) is None:
+        return None
+    try:
+        return whole if importlib.util.find_spec(whole) is not None else None
+    except ModuleNotFoundError:
+        return None
 
 
 @functools.cache

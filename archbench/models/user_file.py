@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import weakref
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,10 +73,17 @@ def _entry(name: str, path: Path, function: str, source: str) -> Entry:
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(own) or 'none'}"
         raise ArchbenchError(f"{path} has no function {function!r}; {hint}")
 
+    last: list[Any] = []  # a weak reference to the module that was returned last
+
     def build(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
         network = make(**_taken(make, {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}))
         if not isinstance(network, nn.Module):
             raise ArchbenchError(f"{name} returned {type(network).__name__}, not a torch.nn.Module")
+        if last and last[0]() is network:
+            raise ArchbenchError(
+                f"{name} returns the same module each time; make a new one in each call, so that runs do not share weights"
+            )
+        last[:] = [weakref.ref(network)]
         return network
 
     return Entry(external_spec(name, function, path.stem, SIZE, CLASSES), build, source)
@@ -96,12 +104,15 @@ def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up by name
+    sys.path.insert(0, str(path.resolve().parent))  # it may import what lies beside it
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ArchbenchError(f"{path}, line {error.lineno}: {error.msg}") from None
     except (Exception, SystemExit) as error:
-        raise ArchbenchError(f"{path} cannot be run: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise ArchbenchError(f"{path} cannot be run: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+    finally:
+        sys.path.pop(0)
     return module
 
 

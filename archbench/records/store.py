@@ -111,7 +111,13 @@ def read_record(path: Path) -> Record:
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write to a temporary name, flush to disk, rename. Raises ArchbenchError, and leaves nothing behind, when that fails."""
+    """Write to a temporary name, flush to disk, rename. Raises ArchbenchError, and leaves nothing behind, when that fails.
+
+    A link is written through, and what is neither a file nor absent (a folder, a device) is refused.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise StorageError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no regular file'}")
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

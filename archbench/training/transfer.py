@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from archbench.errors import ArchbenchError
-from archbench.models import Input, Model
+from archbench.models import Input, Model, entries
 from archbench.records.schema import Record, StoredFile
 from archbench.records.store import Store
 
@@ -58,6 +58,8 @@ def take(network: nn.Module, source: Source, store: Store) -> None:
     """Load the source's weights into the frozen layers. Raises ArchbenchError when the file is not the one that the Record names."""
     state = _state(source, store)
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    if missing := sorted(frozen - set(state)):
+        raise ArchbenchError(f"the weights of {source.record.id} are of another version: they have no {missing[0]}")
     network.load_state_dict({**network.state_dict(), **{name: state[name] for name in frozen}})
 
 
@@ -65,10 +67,14 @@ def load_whole(network: nn.Module, model: Model, source: Source, store: Store) -
     """Give a network the final weights of a training of the same model. Raises ArchbenchError where they are of another."""
     if source.record.model.label != model.label:
         raise ArchbenchError(f"the Record {source.record.id} is of {source.record.model.label}, not of {model.label}")
+    if source.record.model.source_sha256 != entries.entry(model.name).source_sha256:
+        raise ArchbenchError(f"the code of {model.label} was changed after the training of {source.record.id}, so its weights may not fit")
     try:
         network.load_state_dict(_state(source, store))
     except RuntimeError as error:
-        raise ArchbenchError(f"the weights of {source.record.id} are of another version of {model.label}: {error}") from None
+        raise ArchbenchError(
+            f"the weights of {source.record.id} are of another version of {model.label}: {' '.join(str(error).split())[:200]}"
+        ) from None
 
 
 def _state(source: Source, store: Store) -> dict[str, torch.Tensor]:
