@@ -101,7 +101,7 @@ def describe(name: str, num_classes: int | None = None, in_channels: int | None 
     }
 
 
-def shaped(name: str, num_classes: int | None, in_channels: int | None, image_size: int | None) -> tuple[Model, Input]:
+def shaped(name: str, num_classes: int | None = None, in_channels: int | None = None, image_size: int | None = None) -> tuple[Model, Input]:
     """One model and the input it is asked for. Raises ArchbenchError for more than one, or where they do not fit."""
     model = one(name)
     given = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}

@@ -129,4 +129,6 @@ def _answer(question: dict[str, Any]) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_answer(json.load(sys.stdin))))
+    with contextlib.redirect_stdout(sys.stderr):  # what the network itself may print is no answer
+        answered = _answer(json.load(sys.stdin))
+    print(json.dumps(answered))
