@@ -114,12 +114,13 @@ class Planner:
 
     def imported_jobs(self, chosen: list[Model]) -> list[Job]:
         """A test of each model's published weights, which are fetched now where that is allowed; images as the weights want them."""
+        published = {model: pretrained.weights_of(model) for model in chosen}
         if self.request.source != "imagenet":
             raise ArchbenchError(f"--pretrained: the weights know the classes of imagenet, not those of {self.request.name}")
         precision = resolve_precision(self.settings.precision, self.device, training=False)
         jobs = []
-        for model in chosen:
-            weights, native = pretrained.weights_of(model), model.native_input.image_size
+        for model, weights in published.items():
+            native = model.native_input.image_size
             size = self.settings.image_size or native
             wanted = dataclasses.replace(self.request, image_size=size, resize_ratio=weights.resize / native, bicubic=weights.bicubic)
             shape = Input(model.spec.num_classes, 3, size)

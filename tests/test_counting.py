@@ -25,7 +25,7 @@ def explained(network: nn.Module, *inputs: torch.Tensor) -> dict[str, crosscheck
 @pytest.mark.parametrize("name", LIGHT)
 def test_every_difference_to_another_counter_has_a_cause(name: str) -> None:
     (row,) = counting.rows([name], explain=True, given={})
-    assert {each["counter"] for each in row["counters"]} == {"torch ÷ 2", "fvcore", "ptflops"}
+    assert {each["counter"] for each in row["counters"]} == {"torch ÷ 2", "fvcore", "ptflops", "torchinfo"}
     assert [each["counter"] for each in row["counters"] if each["unexplained"]] == []
     assert row["counters"][0]["macs"] == row["macs"]
 

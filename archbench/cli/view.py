@@ -275,6 +275,9 @@ def _count_lines(row: dict[str, Any]) -> Iterator[str]:
     if row["uncounted"]:
         yield "  not counted: " + ", ".join(f"{each['operator']} ({each['calls']})" for each in row["uncounted"])
     for other in row.get("counters", ()):
+        if other["failure"]:
+            yield f"  {other['counter']}: could not count ({other['failure']})"
+            continue
         yield f"  {other['counter']}: {other['macs']:,}"
         for cause in other["causes"]:
             yield f"    {cause['macs']:+,}  {cause['name']}"

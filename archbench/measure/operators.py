@@ -111,8 +111,8 @@ FREE = {
 class Operation:
     """One call: the module it ran in, its class, what it cost and what it wrote.
 
-    `known` says that the counter knows the operator, `weighted` that a weight took part, `bias` that it adds one, `spatial` that it
-    wrote maps or tokens, even if of one place alone, and not a pooled vector.
+    `known` says that the counter knows the operator, `weighted` that a weight took part, `bias` that it adds one, `bias_behind` that the
+    next operation does, `spatial` that it wrote maps or tokens, even if of one place alone, and not a pooled vector.
     """
 
     module: str
@@ -124,6 +124,7 @@ class Operation:
     known: bool = True
     weighted: bool = True
     bias: bool = False
+    bias_behind: bool = False
     spatial: bool = False
 
     @property
@@ -199,7 +200,15 @@ class OperatorCounter(TorchDispatchMode):
             macs, found = COUNTED[packet](args, out), self._class(packet, args)
             spatial = self._is_spatial(packet, args)
             return Operation(module, operator, found, macs, shape, counted=True, weighted=weighted, bias=bias, spatial=spatial)
+        if packet in (aten.add, aten.add_):
+            self._note_bias(module, args)
         return Operation(module, operator, FREE.get(packet, "other"), 0, shape, counted=False, known=packet in FREE)
+
+    def _note_bias(self, module: str, args: tuple[Any, ...]) -> None:
+        """A vector of weights that is added right behind a product, in the same module, is its bias."""
+        vector = any(isinstance(each, torch.Tensor) and each.dim() == 1 and self._axes.of(each) is None for each in args)
+        if vector and self.operations and self.operations[-1].counted and self.operations[-1].module == module:
+            self.operations[-1] = replace(self.operations[-1], bias_behind=True)
 
     def _is_spatial(self, packet: Any, args: tuple[Any, ...]) -> bool:
         """Whether an operation works on maps or tokens: a convolution on what was not pooled, a product with places to go over."""
