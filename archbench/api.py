@@ -75,6 +75,14 @@ def count_models(models: str | Iterable[str], *, explain: bool = False, **given:
     return counting.rows(Settings.of(models=models).models, explain, given)
 
 
+def write_reconciliation(rows: list[dict[str, Any]], out: Path) -> None:
+    """Write counts, with the other counters where they were asked for, as Markdown."""
+    from archbench import counting
+
+    text = counting.markdown(rows)
+    write_atomically(expanded(out), lambda file: file.write(text.encode()))
+
+
 def count(module: nn.Module, example_input: Any, head: Iterable[str] = ()) -> Complexity:
     """Parameters, MACs and activations of a live module by operator class, for an example input or a tuple of inputs.
 

@@ -13,6 +13,7 @@ from archbench import catalogue
 from archbench.errors import ArchbenchError
 from archbench.measure import complexity, crosscheck
 from archbench.measure.complexity import Complexity
+from archbench.measure.operators import CLASSES
 from archbench.models import parse
 
 Tensors = torch.Tensor | tuple[torch.Tensor, ...]
@@ -33,6 +34,36 @@ def _row(label: str, explain: bool, given: Mapping[str, int | None]) -> dict[str
         compared = crosscheck.compare(*model.weightless(shape), counted.operations)
         row["counters"] = [dataclasses.asdict(each) for each in compared]
     return row
+
+
+def markdown(counted: Iterable[Mapping[str, Any]]) -> str:
+    """A table of counts by operator class, and one of what tells each other counter's number from ours."""
+    counted = list(counted)
+    kinds = [kind for kind in CLASSES if any(kind in row["operators"] for row in counted)]
+    lines = ["# MACs by operator class", "", *_table(["model", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted])]
+    if any(row.get("counters") for row in counted):
+        differing = [(row, each) for row in counted for each in row["counters"]]
+        lines += ["", "# Other counters, and what tells their numbers from ours", ""]
+        lines += _table(["model", "counter", "MACs", "causes"], [_compared(row, each) for row, each in differing])
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: list[str], body: list[list[str]]) -> list[str]:
+    rows = [head, ["---"] * len(head), *body]
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def _by_class(row: Mapping[str, Any], kinds: list[str]) -> list[str]:
+    shares = [f"{100 * row['operators'][kind] / row['macs']:.1f} %" if kind in row["operators"] else "–" for kind in kinds]
+    return [row["model"], f"{row['params']:,}", f"{row['macs']:,}", *shares]
+
+
+def _compared(row: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    if other["failure"]:
+        return [row["model"], other["counter"], "–", other["failure"].replace("|", "/")]
+    causes = [f"{cause['name']} {cause['macs']:+,}" for cause in other["causes"]]
+    rest = [f"unexplained {other['unexplained']:+,}"] if other["unexplained"] else []
+    return [row["model"], other["counter"], f"{other['macs']:,}", "; ".join([*causes, *rest]) or "none"]
 
 
 def of_module(module: nn.Module, example: Tensors, head: Iterable[str] = ()) -> Complexity:

@@ -43,6 +43,28 @@ def counted(module: nn.Module, *shape: int, heads: tuple[str, ...] = ()) -> Comp
         (nn.Conv2d(8, 8, 1, groups=8), (1, 8, 4, 4), "grouped_conv", 8 * 16, 8 * 16),
         # transposed: each of 3x4x4 inputs goes to 16 maps x 2x2 places
         (nn.ConvTranspose2d(3, 16, 2, stride=2), (1, 3, 4, 4), "dense_conv", 3 * 16 * 16 * 4, 16 * 64),
+        # kernels that are not square: 1x7 and 7x1, each 7 weights
+        (nn.Conv2d(3, 4, (1, 7), padding=(0, 3)), (1, 3, 8, 8), "dense_conv", 4 * 64 * 3 * 7, 4 * 64),
+        (nn.Conv2d(3, 4, (7, 1), padding=(3, 0), bias=False), (2, 3, 8, 8), "dense_conv", 2 * 4 * 64 * 3 * 7, 2 * 4 * 64),
+        # strides and images that are not square: ceil(9 / 2) x ceil(12 / 3) places
+        (nn.Conv2d(3, 4, 3, stride=(2, 3), padding=1), (1, 3, 9, 12), "dense_conv", 4 * 20 * 27, 4 * 20),
+        # a 1x1 with stride 2 looks at a quarter of the places
+        (nn.Conv2d(8, 4, 1, stride=2), (2, 8, 8, 8), "pointwise", 2 * 4 * 16 * 8, 2 * 4 * 16),
+        # patches: kernel and stride 4
+        (nn.Conv2d(3, 8, 4, stride=4), (1, 3, 16, 16), "dense_conv", 8 * 16 * 3 * 16, 8 * 16),
+        # depthwise 7x7, with stride 2, dilated, and with two filters a channel
+        (nn.Conv2d(4, 4, 7, padding=3, groups=4), (1, 4, 8, 8), "depthwise", 4 * 64 * 49, 4 * 64),
+        (nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4), (3, 4, 8, 8), "depthwise", 3 * 4 * 16 * 9, 3 * 4 * 16),
+        (nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4), (1, 4, 8, 8), "depthwise", 4 * 64 * 9, 4 * 64),
+        (nn.Conv2d(4, 8, 3, padding=1, groups=4), (1, 4, 8, 8), "depthwise", 8 * 64 * 9, 8 * 64),
+        # groups of 1x1: two halves that do not speak with each other
+        (nn.Conv2d(8, 8, 1, groups=2), (1, 8, 4, 4), "grouped_conv", 8 * 16 * 4, 8 * 16),
+        # one and three dimensions
+        (nn.Conv1d(3, 4, 5, padding=2), (2, 3, 10), "dense_conv", 2 * 4 * 10 * 15, 2 * 4 * 10),
+        (nn.Conv1d(3, 4, 1), (2, 3, 10), "pointwise", 2 * 4 * 10 * 3, 2 * 4 * 10),
+        (nn.Conv3d(2, 3, 3, padding=1), (1, 2, 4, 4, 4), "dense_conv", 3 * 64 * 2 * 27, 3 * 64),
+        # transposed, in two groups: each of the 16 input places feeds 2x2 outputs of 8 of the 16 maps
+        (nn.ConvTranspose2d(4, 16, 2, stride=2, groups=2), (1, 4, 4, 4), "grouped_conv", 4 * 16 * 8 * 4, 16 * 64),
         # with no map before it and no head named, a linear layer is the head
         (nn.Linear(20, 30), (4, 20), "head", 4 * 20 * 30, 4 * 30),
         (nn.Linear(20, 30, bias=False), (4, 20), "head", 4 * 20 * 30, 4 * 30),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,18 +13,22 @@ from archbench.cli.options import CHANNELS, CLASSES, JSON, SIZE
 def command(
     models: Annotated[str, typer.Argument(help="Models as in --models, with commas")],
     explain: Annotated[bool, typer.Option("--explain", help="Other counters beside ours, each difference split into its causes")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the counts as Markdown to this file")] = None,
     classes: CLASSES = None,
     channels: CHANNELS = None,
     image_size: SIZE = None,
     json: JSON = False,
 ) -> None:
     """Count parameters and MACs by operator class, on the meta device."""
-    from archbench.api import count_models
+    from archbench.api import count_models, write_reconciliation
     from archbench.cli import view
 
     with view.kept_clean():
         rows = count_models(models, explain=explain, num_classes=classes, in_channels=channels, image_size=image_size)
-    if json:
+    if out is not None:
+        write_reconciliation(rows, out)
+        view.say(f"written: {out}")
+    elif json:
         view.print_json(rows)
     else:
         view.print_counts(rows)

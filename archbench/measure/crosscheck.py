@@ -49,10 +49,13 @@ class Comparison:
     failure: str = ""
 
 
-def compare(network: nn.Module, image: torch.Tensor, operations: Iterable[Operation]) -> list[Comparison]:
-    """Ours, as `operations`, beside each counter that is installed. The network is in evaluation mode and stays as it is."""
+def compare(
+    network: nn.Module, image: torch.Tensor, operations: Iterable[Operation], only: Iterable[str] | None = None
+) -> list[Comparison]:
+    """Ours, as `operations`, beside each counter that is installed, or those of `only`. The network is in evaluation mode."""
+    asked = COUNTERS if only is None else {name: COUNTERS[name] for name in only}
     ours = [operation for operation in operations if operation.counted]
-    installed = {name: count for name, (package, count) in COUNTERS.items() if importlib.util.find_spec(package) is not None}
+    installed = {name: count for name, (package, count) in asked.items() if importlib.util.find_spec(package) is not None}
     return [_counted(name, count, network, image, ours) for name, count in installed.items()]
 
 
