@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -33,15 +34,15 @@ def program(network: nn.Module, shape: Input) -> torch.export.ExportedProgram:
         raise ArchbenchError(f"torch.export cannot trace this network: {type(error).__name__}: {said}") from error
 
 
-def write_torch(network: nn.Module, shape: Input, file: IO[bytes]) -> None:
-    """What `torch.export.load` reads."""
+def write_torch(network: nn.Module, shape: Input, notes: Mapping[str, str], file: IO[bytes]) -> None:
+    """What `torch.export.load` reads; the notes are extra files in it."""
     buffer = io.BytesIO()
-    torch.export.save(program(network, shape), buffer)
+    torch.export.save(program(network, shape), buffer, extra_files=dict(notes))
     file.write(buffer.getvalue())
 
 
-def write_onnx(network: nn.Module, shape: Input, file: IO[bytes]) -> None:
-    """An ONNX model with its weights inside; input `images` `(batch, C, H, W)`, output `logits`."""
+def write_onnx(network: nn.Module, shape: Input, notes: Mapping[str, str], file: IO[bytes]) -> None:
+    """An ONNX model with its weights inside; input `images` `(batch, C, H, W)`, output `logits`; the notes are its metadata."""
     missing = [name for name in ONNX_NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise ArchbenchError(f"--format onnx needs {missing[0]}: pip install 'archbench[onnx]'")
@@ -50,10 +51,13 @@ def write_onnx(network: nn.Module, shape: Input, file: IO[bytes]) -> None:
         made: Any = torch.onnx.export(
             program(network, shape), dynamo=True, optimize=True, verbose=False, input_names=["images"], output_names=["logits"]
         )
-    file.write(made.model_proto.SerializeToString())
+    proto = made.model_proto
+    for key, value in notes.items():
+        proto.metadata_props.add(key=key, value=value)
+    file.write(proto.SerializeToString())
 
 
-FORMATS: dict[str, Callable[[nn.Module, Input, IO[bytes]], None]] = {"onnx": write_onnx, "torch": write_torch}
+FORMATS: dict[str, Callable[[nn.Module, Input, Mapping[str, str], IO[bytes]], None]] = {"onnx": write_onnx, "torch": write_torch}
 
 
 @dataclass(frozen=True)
@@ -66,27 +70,30 @@ class Asked:
     in_channels: int | None = None
     image_size: int | None = None
 
-    def build(self, store: Store) -> tuple[nn.Module, Input]:
-        """The network, with the Record's weights or those that seed 0 draws. Raises ArchbenchError for what is not there."""
+    def build(self, store: Store) -> tuple[nn.Module, Input, dict[str, str]]:
+        """The network, with the Record's weights or those that seed 0 draws, its input, and notes for the file: of which Record, and
+        how its training normalised images. Raises ArchbenchError for what is not there.
+        """
         if self.record is None:
             model, shape = catalogue.shaped(self.model, self.num_classes, self.in_channels, self.image_size)
             if model.spec.frozen_from:
                 raise ArchbenchError(f"{model.name} is exported with the weights of a training: --record ID")
-            return _drawn(model, shape)
+            return _drawn(model, shape), shape, {}
         if (self.num_classes, self.in_channels, self.image_size) != (None, None, None):
             raise ArchbenchError(f"the Record {self.record} gives the input; leave --classes, --channels and --image-size out")
         source = transfer.weights_in(store, self.record)
         made = source.record.model
         model, shape = catalogue.shaped(self.model, made.num_classes, made.in_channels, made.image_size)
-        network, _ = _drawn(model, shape)
+        network = _drawn(model, shape)
         transfer.load_whole(network, model, source, store)
-        return network, shape
+        normalisation = source.record.config.get("normalisation")
+        return network, shape, {"archbench_record": self.record, "normalisation_of_bytes": json.dumps(normalisation)}
 
 
-def _drawn(model: Model, shape: Input) -> tuple[nn.Module, Input]:
+def _drawn(model: Model, shape: Input) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return model.build(shape), shape
+        return model.build(shape)
 
 
 def export(asked: Asked, store: Store, form: str, out: Path) -> None:
@@ -97,5 +104,5 @@ def export(asked: Asked, store: Store, form: str, out: Path) -> None:
         raise ArchbenchError(f"{out} is a folder; --out names the file to write")
     if not out.parent.is_dir():
         raise ArchbenchError(f"there is no folder {out.parent} to write {out.name} in")
-    network, shape = asked.build(store)
-    write_atomically(out, lambda file: FORMATS[form](network, shape, file))
+    network, shape, notes = asked.build(store)
+    write_atomically(out, lambda file: FORMATS[form](network, shape, notes, file))

@@ -37,7 +37,7 @@ def check(name: str, folder: Path) -> None:
     tolerance = TOLERANCES.get(name, TOLERANCE) * max(1.0, float(np.abs(expected).max()))
     for form, file in (("torch", "net.pt2"), ("onnx", "net.onnx")):
         with (folder / file).open("wb") as target:
-            FORMATS[form](network, shape, target)
+            FORMATS[form](network, shape, {}, target)
     with torch.inference_mode():
         assert np.allclose(torch.export.load(folder / "net.pt2").module()(images).numpy(), expected, atol=tolerance)
     session = onnxruntime.InferenceSession(folder / "net.onnx", providers=["CPUExecutionProvider"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,11 @@ from PIL import Image
 from torchvision import models
 
 import archbench
+from archbench.config import Settings
+from archbench.data import load, request
+from archbench.data.dataset import stratified
 from archbench.errors import ArchbenchError
+from archbench.events import ignore
 from archbench.models import Input, parse, pretrained
 from archbench.records.schema import Record
 from archbench.records.store import Store
@@ -81,7 +86,10 @@ def test_a_group_leaves_out_what_needs_a_source(tmp_path: Path) -> None:
 def test_a_trained_network_is_exported_with_its_weights(trained: tuple[Path, Record], tmp_path: Path) -> None:
     folder, source = trained
     archbench.export("alexnet", tmp_path / "net.pt2", form="torch", record=source.id, results=folder)
-    program = torch.export.load(tmp_path / "net.pt2")
+    notes = {"archbench_record": "", "normalisation_of_bytes": ""}
+    program = torch.export.load(tmp_path / "net.pt2", extra_files=notes)
+    assert notes["archbench_record"] == source.id
+    assert json.loads(notes["normalisation_of_bytes"]) == source.config["normalisation"]
     assert torch.equal(program.state_dict["head.5.bias"], weights(folder, source)["head.5.bias"])
     with pytest.raises(ArchbenchError, match="is of alexnet, not of lenet"):
         archbench.export("lenet", tmp_path / "net.pt2", form="torch", record=source.id, results=folder)
@@ -116,6 +124,16 @@ def test_published_weights_say_what_they_say_in_their_own_library(small_imagenet
     assert predictions["label"].tolist() == list(range(1000))
     assert (predictions["predicted"] == expected.numpy()).mean() > 0.99  # near ties may fall otherwise
     assert [row.id for row in archbench.train(pretrained=True, precision="fp32", **asked)] == [record.id]
+
+
+def test_a_record_says_how_bytes_were_normalised(trained: tuple[Path, Record]) -> None:
+    """The mean and deviation of the 64 training images, as bytes of one channel."""
+    _, record = trained
+    (mean,), (deviation,) = record.config["normalisation"]["mean"], record.config["normalisation"]["deviation"]
+    images = load(request(Settings.of()), ignore).train
+    seen = images.take(stratified(images.labels, 64, seed=0)).images.double()
+    assert mean == pytest.approx(seen.mean().item(), rel=1e-5)
+    assert deviation == pytest.approx(seen.std(correction=0).item(), rel=1e-5)
 
 
 def test_folders_that_are_not_imagenets_classes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

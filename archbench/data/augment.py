@@ -38,6 +38,10 @@ class Normaliser:
         """Such that these images have mean 0 and deviation 1 in each channel."""
         return cls(*channel_statistics(train_images), train_images.device)
 
+    def described(self) -> dict[str, list[float]]:
+        """What is taken away from each channel's bytes, and what the rest is divided by: all that a user of the network must know."""
+        return {"mean": self.mean.flatten().tolist(), "deviation": (1 / self.scale).flatten().tolist()}
+
     def __call__(self, images: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:
         """float32 `(N, C, H, W)` in the memory format asked for."""
         return images.to(memory_format=memory_format).float().sub_(self.mean).mul_(self.scale)
