@@ -51,6 +51,7 @@ class Settings:
     image_size: Annotated[int | None, Ge(1), Le(MOST_PIXELS), "Side of the square images, in pixels"] = None
     device: Annotated[str, "auto, cpu, cuda, cuda:N or mps"] = "auto"
     precision: Annotated[str, "auto, fp32, tf32, bf16 or fp16; auto is bf16 for training where the device computes it natively"] = "auto"
+    time: Annotated[bool, "Time forward and backward passes by operator class too"] = False
     compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")

@@ -150,7 +150,7 @@ class Planner:
                 transfer.source_of(model, shape, self.store)
             precision = resolve_precision(self.settings.precision, self.device, training=False)
             plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
-            jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun))
+            jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun, time=self.settings.time))
         return jobs
 
     def laid_out(self, job: Job) -> Job:

@@ -6,7 +6,7 @@ from archbench.cli.execute import execute
 from archbench.cli.options import MODEL, Request, takes
 
 
-@takes(MODEL)
+@takes([*MODEL, "time"])
 def command(request: Request) -> None:
     """Count parameters and MACs, and time and weigh models; on their own input unless --dataset is given."""
     execute(request, ("profile",))

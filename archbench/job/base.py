@@ -53,6 +53,7 @@ class Job:
     recipe: Recipe | None = None
     data: DataPart | None = None
     rerun: bool = False
+    time: bool = False  # a profile's: by operator class too
 
     @property
     def label(self) -> str:
@@ -104,6 +105,7 @@ class Job:
             "device_name": self.device.name,
             "threads": torch.get_num_threads(),
             "libraries": environment.library_versions(),
+            **({"time": True} if self.time else {}),
         }
 
     def config(self) -> dict[str, Any]:

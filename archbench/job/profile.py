@@ -11,7 +11,7 @@ from archbench.events import Finished, Listener, Notice, Started, Step
 from archbench.execution import numerics, preserved_random_state
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
-from archbench.measure import complexity, latency, memory
+from archbench.measure import complexity, latency, memory, operator_time
 from archbench.records.schema import Doubt, Measurement, Record, Scalar
 
 LATENCY_LIMIT_S, THROUGHPUT_LIMIT_S = 3.0, 4.0
@@ -29,6 +29,9 @@ def profile(jobs: Sequence[Job], emit: Listener) -> Iterator[Record]:
         _time(benches, 1, LATENCY_LIMIT_S)
         if jobs[0].batch > 1:
             _time(benches, jobs[0].batch, THROUGHPUT_LIMIT_S)
+        for bench in benches:
+            if bench.job.time:
+                _each([bench], Bench.measure_operators)
     for bench in benches:
         bench.network = None  # the memory of one is measured with none of the others on the device
     for bench in benches:
@@ -87,6 +90,14 @@ class Bench:
         if not subject.settled:
             message = f"the time at batch {batch} did not settle within {100 * latency.NARROW:.0f} % in the time allowed"
             self.outcome.warnings.append(Doubt(code="noisy", message=message))
+
+    def measure_operators(self) -> None:
+        assert self.network is not None
+        job = self.job
+        images = job.plan.lay_out(job.shape.example(job.batch, job.device.torch))
+        times = operator_time.measure(job.plan.place(self.network, job.device), images, job.model.spec.head, job.device, job.plan)
+        self.outcome.measurements.extend(times.rows(batch=job.batch, precision=job.plan.precision, threads=torch.get_num_threads()))
+        self.outcome.samples["time_s"] = {"by_class": times.by_class, "whole": times.whole}
 
     def measure_memory(self) -> None:
         batch = self.job.batch

@@ -154,12 +154,16 @@ class OperatorCounter(TorchDispatchMode):
         self._head = {_storage(parameter) for parameter in head or ()}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+        out = self.run(func, args, kwargs or {})
         packet = func.overloadpacket
         if not _is_view(func):
             self.operations.append(self._operation(packet, args, out))
         self._axes.follow(packet, args, out)
         return out
+
+    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Carry an operation out; the next entry of `operations` will speak of it."""
+        return func(*args, **kwargs)
 
     def begin(self, *inputs: torch.Tensor) -> None:
         """Say what the network's inputs are, from which the axes of all else follow."""

@@ -56,6 +56,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "params": lambda row: scaled(row["params"]),
     "MACs": lambda row: scaled(row["macs"]),
     "in 1×1, %": lambda row: _plain(row["pointwise_macs_pct"], lambda value: f"{value:.0f}"),
+    "time in 1×1, %": lambda row: _plain(row["pointwise_time_pct"], lambda value: f"{value:.0f}"),
     "latency, ms": lambda row: _plain(1e3 * row["latency_s"]),
     "images/s": lambda row: _plain(row["infer_images_per_s"], lambda value: f"{value:,.0f}"),
     "head": lambda row: row["head"],

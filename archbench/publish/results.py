@@ -127,18 +127,26 @@ def _error_interval(rows: Sequence[Any]) -> stats.Interval:
 
 
 def _profile_figures(profile: Record | None) -> dict[str, Any]:
-    names = ("params", "macs", "pointwise_macs_pct", *PROFILE_FIGURES, "latency_low_s", "latency_high_s")
+    names = ("params", "macs", "pointwise_macs_pct", "pointwise_time_pct", *PROFILE_FIGURES, "latency_low_s", "latency_high_s")
     figures: dict[str, Any] = dict.fromkeys(names, math.nan)
     if profile is None:
         return figures
     figures |= {name: value(profile, name) for name in ("params", "macs")}
     pointwise = profile.measurement("macs", operator_class="pointwise")
     figures["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / figures["macs"] if pointwise else 0.0
+    figures["pointwise_time_pct"] = _time_share(profile, "pointwise")
     figures |= {name: value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
     latency = profile.measurement("latency_s", batch=1)
     if latency is not None:
         figures |= {"latency_low_s": _number(latency.low), "latency_high_s": _number(latency.high)}
     return figures
+
+
+def _time_share(profile: Record, operator_class: str) -> float:
+    """Percent of the kernels' time of a training step, both passes; NaN where it was not measured."""
+    rows = [row for row in profile.measurements if row.name == "time_s" and "operator_class" in row.at]
+    whole = sum(_number(row.value) for row in rows)
+    return 100 * sum(_number(row.value) for row in rows if row.at["operator_class"] == operator_class) / whole if whole else math.nan
 
 
 def value(record: Record, name: str, **at: Any) -> float:
@@ -252,4 +260,6 @@ def _profile_notes(profiles: Sequence[Record]) -> list[str]:
         batch = members[0].config["batch"]
         on = f" on {threads} thread{'s' * (threads != 1)}" if members[0].environment["device"]["kind"] == "cpu" else ""
         notes.append(f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}")
-    return [*notes, "1×1: share of the MACs"] if notes else []
+    timed = any(profile.measurement("time_s") for profile in profiles)
+    share = "1×1: share of the MACs" + (", and of the time of the operations of a training step" if timed else "")
+    return [*notes, share] if notes else []

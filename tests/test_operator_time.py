@@ -1,0 +1,89 @@
+"""Time by operator class: what is attributed to whom, from a real profiler; no test depends on how long anything takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from archbench.device import Device
+from archbench.execution import ExecutionPlan
+from archbench.measure import operator_time
+from archbench.measure.complexity import count
+from archbench.measure.operators import Operation
+from archbench.models import Input, Model
+
+CPU, PLAIN = Device("cpu"), ExecutionPlan()
+
+
+@pytest.fixture
+def two_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator_time, "REPEATS", 2)
+
+
+@pytest.mark.parametrize("name", ["nin_tiny", "senet", "mixer"])
+def test_every_class_that_costs_macs_takes_time_forward_and_backward(name: str, two_repeats: None) -> None:
+    shape = Input(10, 3, 16)
+    network = Model(name).build(shape)
+    times = operator_time.measure(network, shape.example(2), Model(name).spec.head, CPU, PLAIN)
+    for phase in ("forward", "backward"):
+        found = {kind for kind, seconds in times.by_class[phase].items() if sum(seconds) > 0}
+        assert set(count(Model(name), shape).by_class("macs")) <= found
+        assert len(times.whole[phase]) == 2
+
+
+def test_rows_say_phase_class_and_whole(two_repeats: None) -> None:
+    shape = Input(10, 3, 8)
+    rows = operator_time.measure(Model("nin_tiny").build(shape), shape.example(2), ("head",), CPU, PLAIN).rows(batch=2)
+    assert {row.name for row in rows} == {"time_s"}
+    assert {row.at["phase"] for row in rows} == {"forward", "backward"}
+    assert sum("operator_class" not in row.at for row in rows) == 2
+    assert all(row.value >= 0 and row.n == 2 and row.at["batch"] == 2 for row in rows)
+
+
+@dataclass
+class Event:
+    """As the profiler gives them."""
+
+    name: str
+    cpu_time_total: float
+    sequence_nr: int = -1
+    cpu_parent: Event | None = None
+    device_time_total: float = 0.0
+
+
+def operation(operator_class: str) -> Operation:
+    return Operation("", "aten.convolution", operator_class, 1, (1,), counted=True)
+
+
+def test_a_backward_node_belongs_to_the_operation_of_the_same_number() -> None:
+    """Numbers as autograd gives them: the counter of batch norm's batches bears the number of the norm that follows it."""
+    conv, add, norm = Event("aten::conv2d", 9, 4), Event("aten::add_", 9, 5), Event("aten::batch_norm", 9, 5)
+    ranges = [
+        Event("archbench::0", 3, cpu_parent=conv),
+        Event("archbench::1", 1, cpu_parent=add),
+        Event("archbench::2", 2, cpu_parent=norm),
+    ]
+    nested = Event("archbench::2", 50, cpu_parent=ranges[2])  # what a range holds is not counted twice
+    nodes = [Event(operator_time.NODE + "ConvolutionBackward0", 8, 4), Event(operator_time.NODE + "NativeBatchNormBackward0", 6, 5)]
+    other = Event(operator_time.NODE + "torch::autograd::AccumulateGrad", 1)
+    classes = [operation("pointwise"), operation("other"), operation("norm")]
+    found = operator_time.attributed([*ranges, nested, *nodes, other], classes, on_device=False)
+    assert found["forward"] == pytest.approx({"pointwise": 3e-6, "other": 1e-6, "norm": 2e-6})
+    assert found["backward"] == pytest.approx({"pointwise": 8e-6, "norm": 6e-6, "other": 1e-6})
+
+
+def test_on_a_gpu_the_kernels_time_counts() -> None:
+    conv = Event("aten::conv2d", 9, 4)
+    inside = Event("archbench::0", 3, cpu_parent=conv, device_time_total=70)
+    assert operator_time.attributed([inside], [operation("pointwise")], on_device=True)["forward"] == pytest.approx({"pointwise": 70e-6})
+
+
+def test_the_networks_hooks_and_the_random_state_stay(two_repeats: None) -> None:
+    shape = Input(10, 3, 8)
+    network, images = Model("nin_tiny").build(shape), shape.example(2)
+    before = torch.random.get_rng_state()
+    operator_time.measure(network, images, ("head",), CPU, PLAIN)
+    assert torch.random.get_rng_state().equal(before)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
