@@ -88,7 +88,9 @@ def describe(name: str, num_classes: int | None = None, in_channels: int | None 
         **spec,
         "name": model.label,
         "head_kind": model.head_kind,
-        "knobs": {key: knob_values(values) for key, values in model.spec.knobs.items()},
+        "knobs": {key: knob_values(values) for key, values in model.spec.knobs.items()}
+        | ({"source": ["RECORD_ID"]} if model.spec.frozen_from else {}),
+        "claims": [{**dataclasses.asdict(each), "with": _augmentation(each)} for each in model.spec.claims],
         "published": [{**dataclasses.asdict(each), "form": _of_knobs(each)} for each in model.spec.published],
         "input": dataclasses.asdict(shape),
         "width": model.width,
@@ -155,12 +157,17 @@ def _section(spec: zoo.ModelSpec) -> list[str]:
     where = f"[arXiv:{spec.paper.arxiv}](https://arxiv.org/abs/{spec.paper.arxiv})" if spec.paper.arxiv else f"doi:{spec.paper.doi}"
     lines = [f"## {spec.name}", "", f"{spec.title}: *{spec.paper.title}*, {where}.", f"Takes: {spec.takes}", ""]
     lines += [f"- counts{_of_knobs(each)}: {each.params:,} and {each.macs:,} ({each.source})" for each in spec.published]
-    lines += [f"- claim: {claim.error_pct:g} % on {claim.dataset}, {claim.augmentation} ({claim.where})" for claim in spec.claims]
+    lines += [f"- claim: {claim.error_pct:g} % on {claim.dataset}, {_augmentation(claim)} ({claim.where})" for claim in spec.claims]
     lines += [f"- knob `{key}`: {_of_values(values)}" for key, values in spec.knobs.items()]
     lines += [f"- departs: {deviation}" for deviation in spec.deviations]
     if spec.aliases:
         lines.append(f"- also called {', '.join(f'`{alias}`' for alias in spec.aliases)}")
     return [*lines, ""]
+
+
+def _augmentation(claim: zoo.Claim) -> str:
+    """`no augmentation` for the papers' none; else as the paper says."""
+    return f"no augmentation{claim.augmentation.removeprefix('none')}" if claim.augmentation.startswith("none") else claim.augmentation
 
 
 def _of_values(values: Sequence[Any] | zoo.Range) -> str:

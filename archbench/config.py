@@ -27,7 +27,11 @@ MOST, MOST_PIXELS = 1_000_000, 8192
 class Settings:
     """Everything a run can be told. Built by `Settings.of`, which checks it."""
 
-    models: Annotated[tuple[str, ...], "Names, globs (resnet*) or groups (all, lineage), with commas; knobs as nin+head=fc"] = (
+    models: Annotated[
+        tuple[str, ...],
+        "Names, globs (resnet*) or groups (all, lineage, imagenet), with commas; knobs as nin+head=fc+equal=macs; "
+        "timm:NAME, torchvision:NAME or FILE.py:FUNCTION",
+    ] = (
         "nin",
         "resnet_bottleneck",
     )

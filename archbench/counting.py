@@ -28,6 +28,7 @@ def _row(label: str, explain: bool, given: Mapping[str, int | None]) -> dict[str
     model, shape = catalogue.shaped(label, **given)
     counted = complexity.count(model, shape)
     row: dict[str, Any] = {"model": label, "params": counted.params, "macs": counted.macs, "activations": counted.activations}
+    row["input"] = f"{shape.in_channels}x{shape.image_size}x{shape.image_size}"
     row["operators"] = counted.by_class("macs")
     row["uncounted"] = [each.model_dump() for each in counted.uncounted()]
     if explain:
@@ -40,7 +41,11 @@ def markdown(counted: Iterable[Mapping[str, Any]]) -> str:
     """A table of counts by operator class, and one of what tells each other counter's number from ours."""
     counted = list(counted)
     kinds = [kind for kind in CLASSES if any(kind in row["operators"] for row in counted)]
-    lines = ["# MACs by operator class", "", *_table(["model", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted])]
+    lines = [
+        "# MACs by operator class",
+        "",
+        *_table(["model", "input", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted]),
+    ]
     if any(row.get("counters") for row in counted):
         differing = [(row, each) for row in counted for each in row["counters"]]
         lines += ["", "# Other counters, and what tells their numbers from ours", ""]
@@ -55,7 +60,7 @@ def _table(head: list[str], body: list[list[str]]) -> list[str]:
 
 def _by_class(row: Mapping[str, Any], kinds: list[str]) -> list[str]:
     shares = [f"{100 * row['operators'][kind] / row['macs']:.1f} %" if kind in row["operators"] else "–" for kind in kinds]
-    return [row["model"], f"{row['params']:,}", f"{row['macs']:,}", *shares]
+    return [row["model"], row["input"], f"{row['params']:,}", f"{row['macs']:,}", *shares]
 
 
 def _compared(row: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

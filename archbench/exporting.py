@@ -86,8 +86,9 @@ class Asked:
         model, shape = catalogue.shaped(self.model, made.num_classes, made.in_channels, made.image_size)
         network = _drawn(model, shape)
         transfer.load_whole(network, model, source, store)
-        normalisation = source.record.config.get("normalisation")
-        return network, shape, {"archbench_record": self.record, "normalisation_of_bytes": json.dumps(normalisation)}
+        told = source.record.config
+        notes = {"normalisation_of_bytes": json.dumps(told.get("normalisation")), "classes": json.dumps(told.get("classes"))}
+        return network, shape, {"archbench_record": self.record, **notes}
 
 
 def _drawn(model: Model, shape: Input) -> nn.Module:

@@ -26,7 +26,7 @@ def test_the_width_meets_the_count_of_the_unmodified_network_within_one_percent(
 
 def test_the_record_says_which_width_came_out() -> None:
     model = budget.settled(parse(["nin+local=maxout+equal=macs"])[0], CIFAR)
-    assert model.label == "nin+equal=macs+local=maxout"
+    assert model.label == "nin+local=maxout+equal=macs"
     assert model.snapshot(CIFAR).knobs == {"equal": "macs", "local": "maxout", "width": model.width}
     assert model.width is not None
     assert 0.5 < model.width < 1  # two pieces a unit cost more than the two 1x1 layers that they replace

@@ -32,7 +32,7 @@ def test_every_difference_to_another_counter_has_a_cause(name: str) -> None:
 
 def test_the_page_of_counts_names_shares_and_causes() -> None:
     text = counting.markdown(counting.rows(["resnet50"], explain=True, given={}))
-    assert "| resnet_bottleneck_imagenet | 25,557,032 | 4,089,184,256 | 0.1 % | 51.8 % | 48.1 % |" in text
+    assert "| resnet_bottleneck_imagenet | 3x224x224 | 25,557,032 | 4,089,184,256 | 0.1 % | 51.8 % | 48.1 % |" in text
     assert "| fvcore | 4,111,512,576 | counts batch_norm +22,227,968; counts adaptive_avg_pool2d +100,352 |" in text
     assert "| torch ÷ 2 | 4,089,184,256 | none |" in text
 

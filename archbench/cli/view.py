@@ -92,9 +92,9 @@ class Progress:
                 self._advance(job, done, None, "" if loss is None else f"loss {loss:.3f} · {rate:,.0f} images/s")
             case Epoch():
                 self._epoch(event)
-            case Finished(job, _, _, duration, summary):
+            case Finished(job, _, record, duration, summary):
                 self._close(job)
-                self._line(f"{job}: {summary} ({duration_text(duration)})")
+                self._line(f"{job}: {summary} ({duration_text(duration)}) · Record {record}")
 
     def _advance(self, name: str, done: int, total: int | None, state: str) -> None:
         if name not in self.tasks:
@@ -241,7 +241,7 @@ def print_model(described: dict[str, Any]) -> None:
     for each in described["published"]:
         _fact("published", f"{each['params']:,} and {each['macs']:,}{each['form']} ({each['source']})")
     for each in described["claims"]:
-        _fact("claim", f"{each['error_pct']:g} % on {each['dataset']}, {each['augmentation']} ({each['where']})")
+        _fact("claim", f"{each['error_pct']:g} % on {each['dataset']}, {each['with']} ({each['where']})")
     for deviation in described["deviations"]:
         _fact("departs", deviation)
     print_table(_rich(_layer_columns(described["layers"])))
@@ -254,6 +254,7 @@ def print_counts(counted: Sequence[dict[str, Any]]) -> None:
     kinds = dict.fromkeys(kind for row in counted for kind in row["operators"])
     columns: dict[str, list[str]] = {
         "model": [row["model"] for row in counted],
+        "input": [row["input"] for row in counted],
         "params": [formats.scaled(row["params"]) for row in counted],
         "MACs": [formats.scaled(row["macs"]) for row in counted],
         **{f"{kind.replace('_', ', ')}, %": [_share(row, kind) for row in counted] for kind in kinds},
@@ -271,7 +272,7 @@ def _share(row: dict[str, Any], kind: str) -> str:
 
 def _count_lines(row: dict[str, Any]) -> Iterator[str]:
     """Exact figures, what is not counted, and each other counter with its causes."""
-    yield f"\n{row['model']}: {row['params']:,} parameters, {row['macs']:,} MACs, {row['activations']:,} activations"
+    yield f"\n{row['model']} ({row['input']}): {row['params']:,} parameters, {row['macs']:,} MACs, {row['activations']:,} activations"
     if row["uncounted"]:
         yield "  not counted: " + ", ".join(f"{each['operator']} ({each['calls']})" for each in row["uncounted"])
     for other in row.get("counters", ()):
@@ -281,8 +282,7 @@ def _count_lines(row: dict[str, Any]) -> Iterator[str]:
         yield f"  {other['counter']}: {other['macs']:,}"
         for cause in other["causes"]:
             yield f"    {cause['macs']:+,}  {cause['name']}"
-        if other["unexplained"]:
-            yield f"    {other['unexplained']:+,}  unexplained"
+        yield f"    {other['unexplained']:+,}  unexplained"
 
 
 def _fact(name: str, text: str) -> None:

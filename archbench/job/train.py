@@ -62,7 +62,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     result = fit(model, task, normalise, emit, start, lambda state: state.save(path))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
-    outcome.config["normalisation"] = normalise.described()
+    outcome.config |= {"normalisation": normalise.described(), "classes": list(dataset.class_names)}
     outcome.measurements.append(_training_speed(task, result))
     if result.diverged:
         outcome.status = "diverged"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -33,8 +33,8 @@ class Complexity:
     params: int
     trained_params: int
     head_params: int
-    operations: tuple[Operation, ...]
-    layers: tuple[Layer, ...]
+    operations: tuple[Operation, ...] = field(repr=False)
+    layers: tuple[Layer, ...] = field(repr=False)
 
     @property
     def macs(self) -> int:
@@ -99,10 +99,11 @@ def complexity_of(
     behind = {operation.module for operation in operations if operation.operator_class == "head"}
     head_params = _size(head) if heads else sum(_own(network, name) for name in behind)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return Complexity(_size(network.parameters()), _size(trained), head_params, operations, _layers(network, operations))
+    layers = _layers(network, operations, counter.outputs)
+    return Complexity(_size(network.parameters()), _size(trained), head_params, operations, layers)
 
 
-def _layers(network: nn.Module, operations: tuple[Operation, ...]) -> tuple[Layer, ...]:
+def _layers(network: nn.Module, operations: tuple[Operation, ...], outputs: Mapping[str, tuple[int, ...]]) -> tuple[Layer, ...]:
     """A line for each module in which operations ran, in the order of its first; the costliest of them gives the class."""
     ran: dict[str, list[Operation]] = {}
     for operation in operations:
@@ -110,7 +111,9 @@ def _layers(network: nn.Module, operations: tuple[Operation, ...]) -> tuple[Laye
     layers = []
     for name, inside in ran.items():
         main = max(inside, key=lambda operation: (operation.macs, operation.operator_class != "other"))
-        layers.append(Layer(name, main.operator_class, inside[-1].shape, _own(network, name), sum(op.macs for op in inside)))
+        layers.append(
+            Layer(name, main.operator_class, outputs.get(name, inside[-1].shape), _own(network, name), sum(op.macs for op in inside))
+        )
     return tuple(layers)
 
 

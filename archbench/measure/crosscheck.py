@@ -114,8 +114,6 @@ def _torch(network: nn.Module, image: torch.Tensor) -> Found:
 
 def _fvcore(network: nn.Module, image: torch.Tensor) -> Found:
     """fvcore.nn.FlopCountAnalysis, on the network as TorchScript traces it; the tracer needs memory behind the weights."""
-    from fvcore.nn import FlopCountAnalysis
-
     if image.is_meta:
         network, image = copy.deepcopy(network).to_empty(device="cpu"), torch.zeros(image.shape)
         for tensor in (*network.parameters(), *network.buffers()):
@@ -123,7 +121,9 @@ def _fvcore(network: nn.Module, image: torch.Tensor) -> Found:
 
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer's remarks
+        warnings.simplefilter("ignore")  # the tracer's remarks, on import too
+        from fvcore.nn import FlopCountAnalysis
+
         found = FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False).by_operator()
     return {operator: int(macs) for operator, macs in found.items()}
 

@@ -148,6 +148,7 @@ class OperatorCounter(TorchDispatchMode):
     def __init__(self, head: Iterable[torch.Tensor] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
+        self.outputs: dict[str, tuple[int, ...]] = {}  # of each module that ran, by its name
         self._modules: list[str] = [""]
         self._axes = AxisTracker()
         self._head_is_named = head is not None
@@ -176,7 +177,7 @@ class OperatorCounter(TorchDispatchMode):
         handles = []
         for name, module in network.named_modules():
             handles.append(module.register_forward_pre_hook(lambda _, __, name=name: self._modules.append(name)))
-            handles.append(module.register_forward_hook(lambda *_: self._leave()))
+            handles.append(module.register_forward_hook(lambda _, __, out: self._leave(out)))
         try:
             yield
         finally:
@@ -191,8 +192,10 @@ class OperatorCounter(TorchDispatchMode):
         behind = self.operations[last + 1 :]
         return [*self.operations[: last + 1], *(replace(each, operator_class="head") if each.counted else each for each in behind)]
 
-    def _leave(self) -> None:
-        self._modules.pop()
+    def _leave(self, out: Any) -> None:
+        name = self._modules.pop()
+        if isinstance(out, torch.Tensor):
+            self.outputs[name] = tuple(out.shape)
 
     def _operation(self, packet: Any, args: tuple[Any, ...], out: Any) -> Operation:
         first = out[0] if isinstance(out, tuple | list) and out else out

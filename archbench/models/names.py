@@ -83,7 +83,7 @@ def _with_knobs(spec: zoo.ModelSpec, assignments: list[str]) -> Model:
     registry.check_knobs(spec, own)
     changed = {key: value for key, value in own.items() if value != registry.defaults(spec.name)[key]} if own else {}
     added = {key: value for key, value in knobs.items() if key in ADDED_KNOBS}
-    model = Model(spec.name, tuple(sorted({**changed, **added}.items())))
+    model = Model(spec.name, (*sorted(changed.items()), *sorted(added.items())))
     model.check_added_knobs()
     return model
 

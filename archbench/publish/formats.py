@@ -92,5 +92,6 @@ def _escaped(cell: str) -> str:
 
 def csv(frame: pd.DataFrame) -> str:
     """Raw numbers, a line a row, the condition in a column."""
-    text: str = frame.to_csv(index=False, lineterminator="\n")
+    whole = frame.astype({"year": "Int64"}) if "year" in frame else frame
+    text: str = whole.to_csv(index=False, lineterminator="\n")
     return text

@@ -205,6 +205,7 @@ def _caption(record: Record) -> str:
         images = f"{data['test_images']:,} test images"
         return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
     part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
+    part += f", {100 * data['val_fraction']:g} % of it held out" if data["val_fraction"] else ""
     images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"
     epochs = f"{training['epochs']} epoch{'s' if training['epochs'] != 1 else ''}"
     return f"{data['name']} ({shape}; {images}) · recipe {training['name']}, {epochs}, batch {config['batch']}, {mode} · {device}"
@@ -222,7 +223,7 @@ def _notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: S
             notes["not counted: " + ", ".join(row.operator for row in record.uncounted)].append(record.model.label)
     lines = [*_interval_notes(runs), *_profile_notes(found)]
     lines += [f"{', '.join(dict.fromkeys(labels))}: {message}" for message, labels in notes.items()]
-    lines += _twice(runs or found)
+    lines += _twice(runs or found) + _widths(runs or found)
     skipped = max((record.config["data"].get("skipped", 0) for record in runs), default=0)
     if skipped:
         lines.append(f"{skipped} image files that could not be read are left out")
@@ -237,6 +238,12 @@ def _twice(shown: Sequence[Record]) -> list[str]:
     sources = _by(shown, lambda record: record.model.label)
     changed = [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
     return [f"{label} stands here more than once: its code changed between the runs" for label in changed]
+
+
+def _widths(shown: Sequence[Record]) -> list[str]:
+    """The width that an equal count came to."""
+    found = {record.model.label: record.model.knobs["width"] for record in shown if "equal" in record.model.knobs}
+    return [f"{label}: width {width:.4g}" for label, width in found.items()]
 
 
 def _interval_notes(runs: Sequence[Record]) -> list[str]:
