@@ -91,7 +91,7 @@ def test_the_registry_works_without_torch() -> None:
 @pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "show", "count", "export", "tables"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]
-    loaded = loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\napp.app(standalone_mode=False)")
+    loaded = loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\napp.build(sys.argv[1:])(standalone_mode=False)")
     assert not loaded & {"torch", "pandas", "scipy", "numpy"}
     if not command:  # typer itself loads pydantic to read the options of a command
         assert not loaded & {"pydantic", "rich"}

@@ -105,11 +105,12 @@ def build_mixer(num_classes: int, in_channels: int, image_size: int) -> nn.Modul
     return mixer(num_classes, in_channels, image_size, patch=4, depth=8, channels=256)
 
 
-@register(
-    ModelSpec(
-        name="mixer_imagenet",
-        title="MLP-Mixer S/16",
-        aliases=("mixer_s16",),
+def imagenet_spec(name: str, form: str, published: Published, weights: Weights) -> ModelSpec:
+    """The spec of one of the paper's networks with patches of 16x16 pixels."""
+    return ModelSpec(
+        name=name,
+        title=f"MLP-Mixer {form}/16",
+        aliases=(f"mixer_{form.lower()}16",),
         family="mixer",
         year=2021,
         paper=MIXER_PAPER,
@@ -119,33 +120,24 @@ def build_mixer(num_classes: int, in_channels: int, image_size: int) -> nn.Modul
         num_classes=1000,
         min_size=16,
         head_kind="gap+fc",
-        published=(Published(18_528_264, 3_776_958_464, "timm"),),
+        published=(published,),
         hints=HINTS,
-        weights=Weights("timm:mixer_s16_224", "", RENAME),
+        weights=weights,
     )
-)
+
+
+@register(imagenet_spec("mixer_imagenet", "S", Published(18_528_264, 3_776_958_464, "timm"), Weights("timm:mixer_s16_224", "", RENAME)))
 def build_mixer_imagenet(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
     """196 places of 512 channels, eight blocks (table 1, S/16)."""
     return mixer(num_classes, in_channels, image_size, patch=16, depth=8, channels=512)
 
 
 @register(
-    ModelSpec(
-        name="mixer_b16_imagenet",
-        title="MLP-Mixer B/16",
-        aliases=("mixer_b16",),
-        family="mixer",
-        year=2021,
-        paper=MIXER_PAPER,
-        parents=("nin_imagenet",),
-        takes=TAKES,
-        input_shape=(3, 224, 224),
-        num_classes=1000,
-        min_size=16,
-        head_kind="gap+fc",
-        published=(Published(59_880_472, 12_601_767_936, "timm"),),
-        hints=HINTS,
-        weights=Weights("timm:mixer_b16_224", "goog_in21k_ft_in1k", RENAME, mean=HALF, deviation=HALF, bicubic=True),
+    imagenet_spec(
+        "mixer_b16_imagenet",
+        "B",
+        Published(59_880_472, 12_601_767_936, "timm"),
+        Weights("timm:mixer_b16_224", "goog_in21k_ft_in1k", RENAME, mean=HALF, deviation=HALF, bicubic=True),
     )
 )
 def build_mixer_b16_imagenet(num_classes: int, in_channels: int, image_size: int) -> nn.Module:

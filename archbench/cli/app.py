@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from archbench.cli import count, export, profile, run, show, tables, train
-from archbench.cli import list as list_command
 from archbench.errors import ArchbenchError
 
 EXIT_FAILED, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
 USAGE_ERROR: Any = typer.BadParameter.__base__  # click's, or typer's own copy of it, by typer's version
 
-app = typer.Typer(
-    name="archbench",
-    help="Train and profile Network In Network, its ancestors and its descendants under one protocol.",
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
-)
-for _module in (run, train, profile, list_command, show, count, export, tables):
-    app.command(name=_module.__name__.rpartition(".")[2])(_module.command)
+ABOUT = "Train and profile Network In Network, its ancestors and its descendants under one protocol."
+# a module of this package for each; its parameters are read only when it is asked for, which keeps --help quick
+COMMANDS = {
+    "run": "Train and profile models on one data set, and compare them in a table.",
+    "train": "Train models on one data set.",
+    "profile": "Count parameters and MACs, time and weigh models; on their own input unless --dataset is given.",
+    "list": "List models with their counts at their own input, by year.",
+    "show": "Show what is known of a model, and its layers with their shapes and counts.",
+    "count": "Count parameters and MACs by operator class, on the meta device.",
+    "export": "Write a network as ONNX or as a torch.export program, with fresh weights or those of a Record.",
+    "tables": "Make the results table from Records, without torch.",
+}
 
 
-@app.callback(invoke_without_command=True)
+def build(arguments: Iterable[str]) -> typer.Typer:
+    """The application for a command line: the commands that it names in full, of the others the name and a line about it."""
+    application = typer.Typer(
+        name="archbench",
+        help=ABOUT,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
+    )
+    application.callback(invoke_without_command=True)(_without_command)
+    asked = set(arguments)
+    for name, text in COMMANDS.items():
+        command = importlib.import_module(f"archbench.cli.{name}").command if name in asked else _not_asked_for
+        application.command(name=name, help=text, short_help=text)(command)
+    return application
+
+
+def _not_asked_for() -> None:
+    """Stands for a command that the command line does not name."""
+
+
 def _without_command(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version and stop")] = False
 ) -> None:
-    """Train and profile Network In Network, its ancestors and its descendants under one protocol."""
     if version:
         from archbench import __version__
 
@@ -51,7 +73,7 @@ def main() -> NoReturn:
 
 def _status() -> int:
     try:
-        status = app(standalone_mode=False) or 0
+        status = build(sys.argv[1:])(standalone_mode=False) or 0
     except ArchbenchError as error:
         return _complain(str(error))
     except USAGE_ERROR as error:
