@@ -12,6 +12,7 @@ from archbench import budget
 from archbench.errors import ArchbenchError
 from archbench.measure import complexity
 from archbench.models import Input, Model, parse
+from archbench.publish.formats import markdown_table
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def _row(model: Model) -> dict[str, Any]:
         "year": spec.year,
         "parents": list(spec.parents),
         "head": model.head_kind,
-        "input": "x".join(map(str, spec.input_shape)),
+        "input": shape.size,
         "params": counted.params,
         "macs": counted.macs,
         "uncounted": [each.operator for each in counted.uncounted()],
@@ -93,6 +94,7 @@ def describe(name: str, num_classes: int | None = None, in_channels: int | None 
         "claims": [{**dataclasses.asdict(each), "with": _augmentation(each)} for each in model.spec.claims],
         "published": [{**dataclasses.asdict(each), "form": _of_knobs(each)} for each in model.spec.published],
         "input": dataclasses.asdict(shape),
+        "size": shape.size,
         "width": model.width,
         "params": counted.params,
         "macs": counted.macs,
@@ -125,7 +127,7 @@ def one(name: str) -> Model:
 def markdown() -> str:
     """zoo/README.md: the lineage as a table, then what each network takes from NIN and where it departs from its paper."""
     listed = rows(["all"])
-    lines = [HEADING, *_table(listed)]
+    lines = [HEADING, *markdown_table(COLUMNS, map(_in_brief, listed)), ""]
     for row in listed:
         lines += _section(zoo.get(row["name"]))
     return "\n".join(lines) + "\n"
@@ -134,21 +136,15 @@ def markdown() -> str:
 HEADING = """# The zoo
 
 Made by `archbench list --out zoo/README.md` from the specs beside the networks; a test fails when it lags behind them.
-Parameters include frozen ones; one multiply-add is one MAC; both at the input that is named, with the classes of the paper.
+Parameters include frozen ones; one multiply-add is one MAC; both at the input that is named, with the classes of the paper. Weights start
+as PyTorch draws them, or as a recipe or a network's hints say: no paper's own initial weights are built in.
 """
+COLUMNS = ("name", "network", "year", "from", "input", "params", "MACs", "head")
 
 
-def _table(listed: Sequence[dict[str, Any]]) -> list[str]:
-    head = ["| name | network | year | from | input | params | MACs | head |", "| --- | --- | --- | --- | --- | ---: | ---: | --- |"]
-    return [
-        *head,
-        *(
-            f"| [`{row['name']}`](#{row['name']}) | {row['title']} | {row['year']} | {', '.join(row['parents'])} | {row['input']} "
-            f"| {row['params']:,} | {row['macs']:,} | {row['head']} |"
-            for row in listed
-        ),
-        "",
-    ]
+def _in_brief(row: dict[str, Any]) -> list[str]:
+    parents, counts = ", ".join(row["parents"]), [f"{row['params']:,}", f"{row['macs']:,}"]
+    return [f"[`{row['name']}`](#{row['name']})", row["title"], str(row["year"]), parents, row["input"], *counts, row["head"]]
 
 
 def _section(spec: zoo.ModelSpec) -> list[str]:

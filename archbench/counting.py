@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from archbench import catalogue
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.measure import complexity, crosscheck
 from archbench.measure.complexity import Complexity
 from archbench.measure.operators import CLASSES
 from archbench.models import parse
+from archbench.publish.formats import markdown_table
 
 Tensors = torch.Tensor | tuple[torch.Tensor, ...]
 
@@ -28,7 +29,7 @@ def _row(label: str, explain: bool, given: Mapping[str, int | None]) -> dict[str
     model, shape = catalogue.shaped(label, **given)
     counted = complexity.count(model, shape)
     row: dict[str, Any] = {"model": label, "params": counted.params, "macs": counted.macs, "activations": counted.activations}
-    row["input"] = f"{shape.in_channels}x{shape.image_size}x{shape.image_size}"
+    row["input"] = shape.size
     row["operators"] = counted.by_class("macs")
     row["uncounted"] = [each.model_dump() for each in counted.uncounted()]
     if explain:
@@ -44,18 +45,13 @@ def markdown(counted: Iterable[Mapping[str, Any]]) -> str:
     lines = [
         "# MACs by operator class",
         "",
-        *_table(["model", "input", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted]),
+        *markdown_table(["model", "input", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted]),
     ]
     if any(row.get("counters") for row in counted):
         differing = [(row, each) for row in counted for each in row["counters"]]
         lines += ["", "# Other counters, and what tells their numbers from ours", ""]
-        lines += _table(["model", "counter", "MACs", "causes"], [_compared(row, each) for row, each in differing])
+        lines += markdown_table(["model", "counter", "MACs", "causes"], [_compared(row, each) for row, each in differing])
     return "\n".join(lines) + "\n"
-
-
-def _table(head: list[str], body: list[list[str]]) -> list[str]:
-    rows = [head, ["---"] * len(head), *body]
-    return ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def _by_class(row: Mapping[str, Any], kinds: list[str]) -> list[str]:
@@ -65,7 +61,7 @@ def _by_class(row: Mapping[str, Any], kinds: list[str]) -> list[str]:
 
 def _compared(row: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     if other["failure"]:
-        return [row["model"], other["counter"], "–", other["failure"].replace("|", "/")]
+        return [row["model"], other["counter"], "–", other["failure"]]
     causes = [f"{cause['name']} {cause['macs']:+,}" for cause in other["causes"]]
     rest = [f"unexplained {other['unexplained']:+,}"] if other["unexplained"] else []
     return [row["model"], other["counter"], f"{other['macs']:,}", "; ".join([*causes, *rest]) or "none"]
@@ -83,7 +79,7 @@ def of_module(module: nn.Module, example: Tensors, head: Iterable[str] = ()) -> 
         with torch.random.fork_rng(devices=[]):
             return _on_meta(module.eval(), inputs, tuple(head))
     except Exception as error:  # what a module that does not fit raises
-        raise ArchbenchError(f"{type(module).__name__} cannot run on this input: {' '.join(str(error).split())[:300]}") from error
+        raise ArchbenchError(f"{type(module).__name__} cannot run on this input: {brief(error)}") from error
     finally:
         for each, training in modes.items():
             each.training = training

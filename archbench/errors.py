@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 MOST_NAMED = 60
+LONGEST_BRIEF = 200
 
 
 class ArchbenchError(Exception):
@@ -14,6 +15,11 @@ class ArchbenchError(Exception):
 
 class StorageError(ArchbenchError):
     """A results folder that cannot be written, or a full disk: no run can leave a Record, so none goes on."""
+
+
+def brief(error: BaseException) -> str:
+    """What an error says, on one line and not too long; its kind where it says nothing."""
+    return " ".join(str(error).split())[:LONGEST_BRIEF] or type(error).__name__
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ArchbenchError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
 import json
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 
 from archbench import catalogue
-from archbench.errors import ArchbenchError, unknown
+from archbench.errors import ArchbenchError, brief, unknown
 from archbench.models import Input, Model
 from archbench.records.store import Store, write_atomically
 from archbench.training import transfer
@@ -30,8 +31,7 @@ def program(network: nn.Module, shape: Input) -> torch.export.ExportedProgram:
     try:
         return torch.export.export(network.eval(), (shape.example(EXAMPLE_BATCH),), dynamic_shapes=(batch,))
     except Exception as error:  # the exporter has many kinds of its own for a network that it cannot trace
-        said = " ".join(str(error).split())[:200]
-        raise ArchbenchError(f"torch.export cannot trace this network: {type(error).__name__}: {said}") from error
+        raise ArchbenchError(f"torch.export cannot trace this network: {type(error).__name__}: {brief(error)}") from error
 
 
 def write_torch(network: nn.Module, shape: Input, notes: Mapping[str, str], file: IO[bytes]) -> None:
@@ -82,8 +82,7 @@ class Asked:
         if (self.num_classes, self.in_channels, self.image_size) != (None, None, None):
             raise ArchbenchError(f"the Record {self.record} gives the input; leave --classes, --channels and --image-size out")
         source = transfer.weights_in(store, self.record)
-        made = source.record.model
-        model, shape = catalogue.shaped(self.model, made.num_classes, made.in_channels, made.image_size)
+        model, shape = catalogue.shaped(self.model, **dataclasses.asdict(source.shape))
         network = _drawn(model, shape)
         transfer.load_whole(network, model, source, store)
         told = source.record.config

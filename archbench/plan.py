@@ -13,7 +13,7 @@ from archbench.config import Settings
 from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of, suggested
 from archbench.data.dataset import parts
 from archbench.device import Device
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.events import Listener, Notice
 from archbench.execution import (
     ExecutionPlan,
@@ -169,7 +169,7 @@ class Planner:
                     network = job.model.build(job.shape)
                     self._chosen[job.model] = choose_layout(network, job.shape.example(job.batch), self.device, job.plan)
             except Exception as error:  # it becomes a Record when the job meets it again
-                self.emit(Notice(f"{job.model.label} cannot take a training step: {' '.join(str(error).split())[:200]}"))
+                self.emit(Notice(f"{job.model.label} cannot take a training step: {brief(error)}"))
                 self._chosen[job.model] = job.plan
             self.device.release_memory()
         return self._chosen[job.model]

@@ -92,30 +92,18 @@ def conv_norm(
     bias: bool = False,
     padding: Size | None = None,
     eps: float = 1e-5,
+    relu: bool = False,
 ) -> nn.Sequential:
-    """A convolution and batch norm, padded to keep the map's size at stride 1 unless `padding` is given."""
+    """A convolution, batch norm and perhaps ReLU, padded to keep the map's size at stride 1 unless `padding` is given."""
     padding = same_padding(kernel) if padding is None else padding
-    return nn.Sequential(nn.Conv2d(w_in, w_out, kernel, stride, padding, groups=groups, bias=bias), nn.BatchNorm2d(w_out, eps))
+    convolution = nn.Conv2d(w_in, w_out, kernel, stride, padding, groups=groups, bias=bias)
+    return nn.Sequential(convolution, nn.BatchNorm2d(w_out, eps), *([nn.ReLU(inplace=True)] if relu else []))
 
 
 def conv_relu(w_in: int, w_out: int, kernel: int, stride: int = 1, padding: int | None = None, groups: int = 1) -> nn.Sequential:
     """A convolution with bias and ReLU, padded as `conv_norm` is."""
     padding = kernel // 2 if padding is None else padding
     return nn.Sequential(nn.Conv2d(w_in, w_out, kernel, stride, padding, groups=groups), nn.ReLU(inplace=True))
-
-
-def conv_norm_relu(
-    w_in: int,
-    w_out: int,
-    kernel: Size,
-    stride: int = 1,
-    groups: int = 1,
-    bias: bool = False,
-    padding: Size | None = None,
-    eps: float = 1e-5,
-) -> nn.Sequential:
-    """`conv_norm` and ReLU."""
-    return nn.Sequential(*conv_norm(w_in, w_out, kernel, stride, groups, bias, padding, eps), nn.ReLU(inplace=True))
 
 
 def max_pool_ceil() -> nn.MaxPool2d:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from zoo._blocks import SqueezeExcite, conv_norm, conv_norm_relu, named, scaled
+from zoo._blocks import SqueezeExcite, conv_norm, named, scaled
 
 Block = Callable[[int, int, int], nn.Module]  # (maps in, maps out, stride) -> block
 
@@ -98,12 +98,12 @@ def imagenet_stages(expansion: int = 4, width: float = 1.0) -> tuple[Stage, ...]
 
 def cifar_stem(in_channels: int, w_out: int) -> nn.Sequential:
     """One 3x3 convolution."""
-    return conv_norm_relu(in_channels, w_out, 3)
+    return conv_norm(in_channels, w_out, 3, relu=True)
 
 
 def imagenet_stem(in_channels: int, w_out: int) -> nn.Sequential:
     """7x7 with stride 2, then max pooling 3x3 with stride 2."""
-    return nn.Sequential(*conv_norm_relu(in_channels, w_out, 7, 2), nn.MaxPool2d(3, 2, 1))
+    return nn.Sequential(*conv_norm(in_channels, w_out, 7, 2, relu=True), nn.MaxPool2d(3, 2, 1))
 
 
 def trunk(stem: nn.Module, w_stem: int, stages: tuple[Stage, ...], block: Block) -> nn.Sequential:

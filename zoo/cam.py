@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from zoo._blocks import Classifier, average_and_linear, conv_norm_relu, conv_relu
+from zoo._blocks import Classifier, average_and_linear, conv_norm, conv_relu
 from zoo.registry import Claim, ModelSpec, Paper, Published, TrainingHints, register
 from zoo.vgg import VGG_11, VGG_16, vgg_features
 
@@ -43,7 +43,7 @@ MAPS = 1024
 def build_cam(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
     """VGG-11's layers with three pools, a 3x3 layer of 1024 maps, their averages, one linear layer."""
     features = vgg_features(in_channels, VGG_11, norm=True, pools=3)
-    features.add_module("cam", conv_norm_relu(512, MAPS, 3, bias=True))
+    features.add_module("cam", conv_norm(512, MAPS, 3, bias=True, relu=True))
     return Classifier(features, average_and_linear(MAPS, num_classes))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from zoo._blocks import Classifier, average_and_linear, conv_norm_relu, named, scaled
+from zoo._blocks import Classifier, average_and_linear, named, scaled
+from zoo._residual import imagenet_stem
 from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, Weights, register
 
 DENSENET_PAPER = Paper(
@@ -133,5 +134,4 @@ def build_densenet(num_classes: int, in_channels: int, image_size: int, *, point
 )
 def build_densenet_imagenet(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
     """A 7x7 stem, pooling, blocks of 6, 12, 24 and 16 layers, growth rate 32 (table 1)."""
-    stem = nn.Sequential(*conv_norm_relu(in_channels, 64, 7, 2), nn.MaxPool2d(3, 2, 1))
-    return dense_network(num_classes, stem, 64, (6, 12, 24, 16), 32)
+    return dense_network(num_classes, imagenet_stem(in_channels, 64), 64, (6, 12, 24, 16), 32)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from zoo._blocks import Branches, WithAuxiliary, average_and_linear, conv_norm_relu, conv_relu
+from zoo._blocks import Branches, WithAuxiliary, average_and_linear, conv_norm, conv_relu
 from zoo.inception import INCEPTION_PAPER
 from zoo.registry import HALF, ModelSpec, Published, Weights, register
 
@@ -98,7 +98,7 @@ def auxiliary_head(w_in: int, num_classes: int, unit: Unit) -> nn.Sequential:
 def build_inception_imagenet(num_classes: int, in_channels: int, image_size: int, *, form: str = "bn", aux: str = "off") -> nn.Module:
     """A 7x7 stem, nine modules with pools between, dropout before the last layer (table 1)."""
     caffe = form == "caffe"
-    unit: Unit = conv_relu if caffe else functools.partial(conv_norm_relu, eps=1e-3)
+    unit: Unit = conv_relu if caffe else functools.partial(conv_norm, eps=1e-3, relu=True)
     response_norm = [nn.LocalResponseNorm(5)] if caffe else []
     body = nn.ModuleDict(
         {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from zoo._blocks import Branches, Classifier, average_and_linear, conv_norm_relu, scaled
+from zoo._blocks import Branches, Classifier, average_and_linear, conv_norm, scaled
 from zoo.registry import WIDTH, ModelSpec, Paper, Published, register
 
 INCEPTION_PAPER = Paper(
@@ -25,7 +25,7 @@ MODULES_16 = ((112, 48), (96, 64), (80, 80), (48, 96))  # maps of the 1x1 and th
 
 def unit(w_in: int, w_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Convolution with bias, batch norm, ReLU."""
-    return conv_norm_relu(w_in, w_out, kernel, stride, bias=True)
+    return conv_norm(w_in, w_out, kernel, stride, bias=True, relu=True)
 
 
 def downsample_module(w_in: int, w_3x3: int) -> Branches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from zoo._blocks import Branches, Size, WithAuxiliary, average_and_linear, conv_norm_relu
+from zoo._blocks import Branches, Size, WithAuxiliary, average_and_linear, conv_norm
 from zoo.registry import HALF, Claim, ModelSpec, Paper, Published, Weights, ZooError, register
 
 INCEPTION_V3_PAPER = Paper(
@@ -24,7 +24,7 @@ Chain = tuple[tuple[int, Size], ...]  # (maps, kernel) of layers one after the o
 
 def unit(w_in: int, w_out: int, kernel: Size, stride: int = 1, padding: Size | None = None) -> nn.Sequential:
     """Convolution, batch norm, ReLU."""
-    return conv_norm_relu(w_in, w_out, kernel, stride, padding=padding, eps=1e-3)
+    return conv_norm(w_in, w_out, kernel, stride, padding=padding, eps=1e-3, relu=True)
 
 
 def chain(w_in: int, layers: Chain) -> nn.Sequential:

@@ -6,7 +6,7 @@ import functools
 
 from torch import nn
 
-from zoo._blocks import Classifier, average_and_linear, conv_norm_relu, scaled
+from zoo._blocks import Classifier, average_and_linear, conv_norm, scaled
 from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, register
 
 MOBILENET_PAPER = Paper(
@@ -29,8 +29,8 @@ BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),
 def separable(w_in: int, w_out: int, stride: int, pointwise: str) -> nn.Sequential:
     """Depthwise 3x3, then pointwise 1x1, each with batch norm and ReLU (figure 3, right); without pointwise one dense 3x3."""
     if pointwise == "off":
-        return conv_norm_relu(w_in, w_out, 3, stride)
-    return nn.Sequential(*conv_norm_relu(w_in, w_in, 3, stride, groups=w_in), *conv_norm_relu(w_in, w_out, 1))
+        return conv_norm(w_in, w_out, 3, stride, relu=True)
+    return nn.Sequential(*conv_norm(w_in, w_in, 3, stride, groups=w_in, relu=True), *conv_norm(w_in, w_out, 1, relu=True))
 
 
 def build_mobilenet(
@@ -40,7 +40,7 @@ def build_mobilenet(
     widths = [scaled(w, width) for w in (32, *(w_out for w_out, _ in BLOCKS))]
     zipped = zip(widths, widths[1:], BLOCKS, strict=False)
     blocks = [separable(w_in, w_out, stride, pointwise) for w_in, w_out, (_, stride) in zipped]
-    features = nn.Sequential(conv_norm_relu(in_channels, widths[0], 3, stem_stride), *blocks)
+    features = nn.Sequential(conv_norm(in_channels, widths[0], 3, stem_stride, relu=True), *blocks)
     return Classifier(features, average_and_linear(widths[-1], num_classes))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from zoo._blocks import Classifier, MaxPieces, conv_norm_relu, conv_relu, global_average, max_pool_ceil, named, pooled_ceil, scaled
+from zoo._blocks import Classifier, MaxPieces, conv_norm, conv_relu, global_average, max_pool_ceil, named, pooled_ceil, scaled
 from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, TrainingHints, register
 
 NIN_PAPER = Paper(
@@ -52,7 +52,7 @@ class Local:
             pieces = nn.Conv2d(w_in, PIECES * w_out, kernel, stride, kernel // 2 if padding is None else padding, bias=not self.norm)
             return nn.Sequential(pieces, *([nn.BatchNorm2d(PIECES * w_out)] if self.norm else []), MaxPieces(PIECES))
         if self.norm:
-            return conv_norm_relu(w_in, w_out, kernel, stride, padding=padding)
+            return conv_norm(w_in, w_out, kernel, stride, padding=padding, relu=True)
         return conv_relu(w_in, w_out, kernel, stride, padding)
 
     def mlpconv(self, w_in: int, widths: tuple[int, int, int], kernel: int) -> list[nn.Module]:

@@ -6,7 +6,7 @@ import functools
 
 from torch import nn
 
-from zoo._blocks import Classifier, average_and_linear, conv_norm_relu, conv_relu, scaled
+from zoo._blocks import Classifier, average_and_linear, conv_norm, conv_relu, scaled
 from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, TrainingHints, Weights, register
 
 VGG_PAPER = Paper(
@@ -36,7 +36,7 @@ def vgg_features(in_channels: int, groups: Groups, *, norm: bool = False, pools:
     for number, group in enumerate(groups, start=1):
         for maps in group:
             w_out = scaled(maps, width)
-            layers += conv_norm_relu(w_in, w_out, 3, bias=True) if norm else conv_relu(w_in, w_out, 3)
+            layers += conv_norm(w_in, w_out, 3, bias=True, relu=True) if norm else conv_relu(w_in, w_out, 3)
             w_in = w_out
         layers += [nn.MaxPool2d(2)] if number <= pools else []
     return nn.Sequential(*layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from zoo._blocks import Classifier, average_and_linear, conv_norm, conv_norm_relu, scaled
+from zoo._blocks import Classifier, average_and_linear, conv_norm, scaled
 from zoo.registry import HALF, WIDTH, Claim, ModelSpec, Paper, Published, Weights, register
 
 XCEPTION_PAPER = Paper(
@@ -79,8 +79,8 @@ def build_xception(num_classes: int, in_channels: int, image_size: int, *, point
     """The flows of figure 5 at maps of 32, 16, 8 and 4."""
     w32, w64, w128, w256, w364, w512, w768, w1024 = (scaled(w, width) for w in (32, 64, 128, 256, 364, 512, 768, 1024))
     features = nn.Sequential(
-        conv_norm_relu(in_channels, w32, 3),
-        conv_norm_relu(w32, w64, 3),
+        conv_norm(in_channels, w32, 3, relu=True),
+        conv_norm(w32, w64, 3, relu=True),
         Block(w64, (w128, w128), relu_first=False, pointwise=pointwise),
         Block(w128, (w256, w256), 2, pointwise=pointwise),
         Block(w256, (w364, w364), 2, pointwise=pointwise),
@@ -146,8 +146,8 @@ RENAME = (
 def build_xception_imagenet(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
     """Entry, middle and exit flow (figure 5)."""
     features = nn.Sequential()
-    features.add_module("conv1", conv_norm_relu(in_channels, 32, 3, 2, padding=0))
-    features.add_module("conv2", conv_norm_relu(32, 64, 3, padding=0))
+    features.add_module("conv1", conv_norm(in_channels, 32, 3, 2, padding=0, relu=True))
+    features.add_module("conv2", conv_norm(32, 64, 3, padding=0, relu=True))
     features.add_module("block1", Block(64, (128, 128), 2, relu_first=False))
     features.add_module("block2", Block(128, (256, 256), 2))
     features.add_module("block3", Block(256, (728, 728), 2))

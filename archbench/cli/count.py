@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Count parameters and MACs by operator class, on the meta device."""
     from archbench.api import count_models, write_reconciliation
-    from archbench.cli import view
+    from archbench.cli import models_view, view
 
     with view.kept_clean():
         rows = count_models(models, explain=explain, num_classes=classes, in_channels=channels, image_size=image_size)
@@ -31,4 +31,4 @@ def command(
     elif json:
         view.print_json(rows)
     else:
-        view.print_counts(rows)
+        models_view.print_counts(rows)

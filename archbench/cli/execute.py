@@ -18,15 +18,16 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
     settings = Settings.of(**request.settings)
 
     from archbench import api
+    from archbench.cli import progress as shown
     from archbench.cli import view
     from archbench.publish.results import tables
     from archbench.records.store import Store
 
     def announce(plan: Plan) -> None:
-        for line in view.announcement(plan, settings):
+        for line in shown.announcement(plan, settings):
             view.say(line)
 
-    with view.kept_clean(), view.Progress(request.quiet) as progress:
+    with view.kept_clean(), shown.Progress(request.quiet) as progress:
         executed = api.execute(settings, kinds, progress.listen, announce if not request.quiet else None)
     if request.json:
         view.print_json(view.rows(executed.records))

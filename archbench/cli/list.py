@@ -19,7 +19,7 @@ def command(
 ) -> None:
     """List models with their counts at their own input, by year."""
     from archbench import api
-    from archbench.cli import view
+    from archbench.cli import models_view, view
 
     with view.kept_clean():
         if out is not None:
@@ -30,6 +30,6 @@ def command(
     elif json:
         view.print_json([dataclasses.asdict(root) for root in found] if tree else found)
     elif tree:
-        view.print_tree(found)
+        models_view.print_tree(found)
     else:
-        view.print_models(found)
+        models_view.print_models(found)

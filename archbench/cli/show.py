@@ -18,11 +18,11 @@ def command(
 ) -> None:
     """Show what is known of a model, and its layers with their shapes and counts."""
     from archbench.api import describe
-    from archbench.cli import view
+    from archbench.cli import models_view, view
 
     with view.kept_clean():
         described = describe(name, classes, channels, image_size)
     if json:
         view.print_json(described)
     else:
-        view.print_model(described)
+        models_view.print_model(described)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.measure.operators import CLASSES, Operation, OperatorCounter
 from archbench.models import Input, Model
 from archbench.records.schema import Measurement, Scalar, Uncounted
@@ -77,7 +77,7 @@ def count(model: Model, shape: Input) -> Complexity:
     except ArchbenchError:
         raise
     except Exception as error:  # what a faulty network raises
-        raise ArchbenchError(f"{model.label} cannot run: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+        raise ArchbenchError(f"{model.label} cannot run: {type(error).__name__}: {brief(error)}") from error
 
 
 def complexity_of(

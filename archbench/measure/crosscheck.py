@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archbench.errors import brief
 from archbench.measure.operators import Operation
 
 # what others call the operations that we count; a product of two activations goes by the same names as one with a weight
@@ -64,7 +65,7 @@ def _counted(name: str, count: Counting, network: nn.Module, image: torch.Tensor
         with torch.no_grad():
             found = count(network, image)
     except Exception as error:  # another tool's failure is a part of the comparison
-        return Comparison(name, failure=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        return Comparison(name, failure=f"{type(error).__name__}: {brief(error)}")
     return _comparison(name, found, ours, len(image))
 
 

@@ -71,20 +71,9 @@ COUNTED: dict[Any, Callable[[tuple[Any, ...], torch.Tensor], int]] = {
 # what costs nothing by our convention, and its class
 NORMS = (aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm)
 ACTIVATIONS = (
-    *(
-        aten.relu,
-        aten.relu_,
-        aten.threshold,
-        aten.sigmoid,
-        aten.silu,
-        aten.gelu,
-        aten.hardtanh,
-        aten.hardtanh_,
-        aten.tanh,
-        aten._softmax,
-        aten._safe_softmax,
-    ),
-    *(aten.amax, aten.silu_, aten.hardswish, aten.hardswish_, aten.hardsigmoid, aten.leaky_relu, aten.elu, aten._log_softmax),
+    *(aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.silu_, aten.gelu, aten.hardtanh, aten.hardtanh_, aten.tanh),
+    *(aten.amax, aten.hardswish, aten.hardswish_, aten.hardsigmoid, aten.leaky_relu, aten.elu),
+    *(aten._softmax, aten._safe_softmax, aten._log_softmax),
 )
 POOLS = (
     *(aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.avg_pool3d),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import zoo
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.models import entries
 from archbench.records.schema import ModelSnapshot
 from zoo import registry
@@ -26,6 +26,11 @@ class Input:
     num_classes: int
     in_channels: int
     image_size: int
+
+    @property
+    def size(self) -> str:
+        """`3x32x32`."""
+        return f"{self.in_channels}x{self.image_size}x{self.image_size}"
 
     def example(self, batch: int, device: str | torch.device = "cpu") -> torch.Tensor:
         """A batch of noise of this shape."""
@@ -108,9 +113,8 @@ class Model:
         except ArchbenchError:
             raise
         except (Exception, SystemExit) as error:  # whatever a foreign network raises
-            what = f"{shape.in_channels}x{shape.image_size}x{shape.image_size}"
-            said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            raise ArchbenchError(f"{self.name} cannot take images of {what}: {said}") from error
+            said = f"{type(error).__name__}: {brief(error)}"
+            raise ArchbenchError(f"{self.name} cannot take images of {shape.size}: {said}") from error
         if not isinstance(logits, torch.Tensor) or logits.shape != (1, shape.num_classes):
             found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ArchbenchError(f"{self.name} gives {found} for one image, not logits of shape (1, {shape.num_classes})")

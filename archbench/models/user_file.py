@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.models.entry import Entry, external_spec
 
 MARK = ".py:"
@@ -110,7 +110,7 @@ def _module(path: Path) -> ModuleType:
     except SyntaxError as error:
         raise ArchbenchError(f"{path}, line {error.lineno}: {error.msg}") from None
     except (Exception, SystemExit) as error:
-        raise ArchbenchError(f"{path} cannot be run: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+        raise ArchbenchError(f"{path} cannot be run: {type(error).__name__}: {brief(error)}") from error
     finally:
         sys.path.pop(0)
     return module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -80,10 +80,14 @@ def markdown(tables: Sequence[Table]) -> str:
 
 def _markdown(table: Table) -> str:
     text = cells(table)
-    rows = [list(text.columns), ["---"] * len(text.columns), *text.values.tolist()]
-    lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
+    lines = markdown_table(list(text.columns), text.values.tolist())
     notes = "".join(f"- {note}\n" for note in table.notes)
     return f"**{table.caption}**\n\n" + "\n".join(lines) + f"\n\n{notes}"
+
+
+def markdown_table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in GitHub's Markdown."""
+    return ["| " + " | ".join(map(_escaped, row)) + " |" for row in (head, ["---"] * len(head), *body)]
 
 
 def _escaped(cell: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.models import Input, Model, entries
 from archbench.records.schema import Record, StoredFile
 from archbench.records.store import Store
@@ -25,6 +25,12 @@ class Source:
     record: Record
     file: StoredFile
 
+    @property
+    def shape(self) -> Input:
+        """What its network was built for."""
+        made = self.record.model
+        return Input(made.num_classes, made.in_channels, made.image_size)
+
 
 def source_of(model: Model, shape: Input, store: Store) -> Source:
     """The Record that a model's `source` knob names. Raises ArchbenchError unless it is a training whose weights fit."""
@@ -36,10 +42,8 @@ def source_of(model: Model, shape: Input, store: Store) -> Source:
     record = source.record
     if record.kind != "train" or record.model.name != wanted or record.model.knobs or record.status != "ok":
         raise ArchbenchError(f"{model.label}: {model.source} is no finished training of {wanted} but {record.model.label} ({record.kind})")
-    if (record.model.in_channels, record.model.image_size) != (shape.in_channels, shape.image_size):
-        seen = f"{record.model.in_channels}x{record.model.image_size}x{record.model.image_size}"
-        asked = f"{shape.in_channels}x{shape.image_size}x{shape.image_size}"
-        raise ArchbenchError(f"{model.label}: its source was trained on images of {seen}, not {asked}")
+    if source.shape.size != shape.size:
+        raise ArchbenchError(f"{model.label}: its source was trained on images of {source.shape.size}, not {shape.size}")
     return source
 
 
@@ -72,9 +76,7 @@ def load_whole(network: nn.Module, model: Model, source: Source, store: Store) -
     try:
         network.load_state_dict(_state(source, store))
     except RuntimeError as error:
-        raise ArchbenchError(
-            f"the weights of {source.record.id} are of another version of {model.label}: {' '.join(str(error).split())[:200]}"
-        ) from None
+        raise ArchbenchError(f"the weights of {source.record.id} are of another version of {model.label}: {brief(error)}") from None
 
 
 def _state(source: Source, store: Store) -> dict[str, torch.Tensor]:

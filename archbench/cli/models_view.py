@@ -1,0 +1,141 @@
+"""What the terminal shows of models: the list, the lineage, one in full, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table as RichTable
+from rich.text import Text
+from rich.tree import Tree
+
+from archbench.cli.view import WIDE, columns_table, out, print_table
+from archbench.publish import formats
+
+if TYPE_CHECKING:
+    from archbench.catalogue import Node
+
+
+def print_models(models: Sequence[dict[str, Any]]) -> None:
+    """The list of models as a table; a narrow terminal leaves out what the name nearly says."""
+    columns: dict[str, list[str]] = {
+        "name": [row["name"] for row in models],
+        "title": [row["title"] for row in models],
+        "family": [row["family"] for row in models],
+        "year": [str(row["year"] or formats.MISSING) for row in models],
+        "from": [", ".join(row["parents"]) for row in models],
+        "input": [row["input"] for row in models],
+        "params": [formats.scaled(row["params"]) for row in models],
+        "MACs": [formats.scaled(row["macs"]) for row in models],
+        "head": [row["head"] for row in models],
+    }
+    if out.width < WIDE:
+        columns = {header: cells for header, cells in columns.items() if header not in ("title", "family", "input")}
+    print_table(columns_table(columns, whole="name"))
+    for row in models:
+        if row["uncounted"]:
+            out.print(Text(f"· {row['name']}: not counted: {', '.join(row['uncounted'])}", style="dim"))
+
+
+def print_tree(roots: Sequence[Node]) -> None:
+    """The lineage: each model under the first of its parents."""
+    for root in roots:
+        drawn = Tree(_leaf(root), guide_style="dim")
+        _grow(drawn, root)
+        out.print(drawn)
+
+
+def _grow(branch: Tree, node: Node) -> None:
+    for child in node.children:
+        _grow(branch.add(_leaf(child)), child)
+
+
+def _leaf(node: Node) -> Text:
+    also = f" (also from {', '.join(node.others)})" if node.others else ""
+    return Text.assemble((node.name, "bold"), f"  {node.year or ''} {node.title}", (also, "dim"))
+
+
+def print_model(described: dict[str, Any]) -> None:
+    """What is known of a model, line by line, then its layers, then the BibTeX entry."""
+    paper = described["paper"]
+    where = {"arXiv": paper["arxiv"], "doi": paper["doi"]} if paper else {}
+    facts = {
+        "paper": f"{paper['title']} ({', '.join(f'{key}:{value}' for key, value in where.items() if value)})" if paper else "",
+        "from": ", ".join(described["parents"]),
+        "takes": described["takes"],
+        "input": f"{described['size']}, {described['input']['num_classes']} classes",
+        "params, MACs": f"{described['params']:,} and {described['macs']:,}",
+        "width": f"{described['width']:.4g}" if described["width"] else "",
+        "MACs in": ", ".join(f"{kind} {100 * part / described['macs']:.0f} %" for kind, part in described["macs_by_class"].items()),
+        "head": described["head_kind"],
+        "knobs": " · ".join(f"{key}={', '.join(map(str, values))}" for key, values in described["knobs"].items()),
+        "not counted": ", ".join(row["operator"] for row in described["uncounted"]),
+    }
+    year = f", {described['year']}" if described["year"] else ""
+    out.print(Text(f"{described['name']}: {described['title']}{year}", style="bold"))
+    for fact, text in facts.items():
+        _fact(fact, text)
+    for each in described["published"]:
+        _fact("published", f"{each['params']:,} and {each['macs']:,}{each['form']} ({each['source']})")
+    for each in described["claims"]:
+        _fact("claim", f"{each['error_pct']:g} % on {each['dataset']}, {each['with']} ({each['where']})")
+    for deviation in described["deviations"]:
+        _fact("departs", deviation)
+    print_table(columns_table(_layer_columns(described["layers"])))
+    if paper:
+        out.print(Text(f"\n{paper['bibtex']}"))
+
+
+def print_counts(counted: Sequence[dict[str, Any]]) -> None:
+    """Counts by operator class, a line a model; then, where other counters were asked, what tells each of them from ours."""
+    kinds = dict.fromkeys(kind for row in counted for kind in row["operators"])
+    columns: dict[str, list[str]] = {
+        "model": [row["model"] for row in counted],
+        "input": [row["input"] for row in counted],
+        "params": [formats.scaled(row["params"]) for row in counted],
+        "MACs": [formats.scaled(row["macs"]) for row in counted],
+        **{f"{kind.replace('_', ', ')}, %": [_share(row, kind) for row in counted] for kind in kinds},
+    }
+    print_table(columns_table(columns, whole="model"))
+    for row in counted:
+        for line in _count_lines(row):
+            out.print(Text(line))
+
+
+def _share(row: dict[str, Any], kind: str) -> str:
+    share = 100 * row["operators"].get(kind, 0) / max(row["macs"], 1)
+    return f"{share:.1f}" if share else formats.MISSING
+
+
+def _count_lines(row: dict[str, Any]) -> Iterator[str]:
+    """Exact figures, what is not counted, and each other counter with its causes."""
+    yield f"\n{row['model']} ({row['input']}): {row['params']:,} parameters, {row['macs']:,} MACs, {row['activations']:,} activations"
+    if row["uncounted"]:
+        yield "  not counted: " + ", ".join(f"{each['operator']} ({each['calls']})" for each in row["uncounted"])
+    for other in row.get("counters", ()):
+        if other["failure"]:
+            yield f"  {other['counter']}: could not count ({other['failure']})"
+            continue
+        yield f"  {other['counter']}: {other['macs']:,}"
+        for cause in other["causes"]:
+            yield f"    {cause['macs']:+,}  {cause['name']}"
+        yield f"    {other['unexplained']:+,}  unexplained"
+
+
+def _fact(name: str, text: str) -> None:
+    if text:
+        grid = RichTable.grid(padding=(0, 1))
+        grid.add_column(width=12)
+        grid.add_column()
+        grid.add_row(Text(name, style="dim"), Text(text))
+        out.print(grid)
+
+
+def _layer_columns(layers: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    return {
+        "layer": [layer["name"] or "(network)" for layer in layers],
+        "class": [layer["operator_class"] for layer in layers],
+        "output": ["×".join(map(str, layer["shape"][1:])) for layer in layers],
+        "params": [f"{layer['params']:,}" for layer in layers],
+        "MACs": [f"{layer['macs']:,}" for layer in layers],
+    }
