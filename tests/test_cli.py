@@ -121,11 +121,13 @@ def test_an_empty_store_is_no_error(archbench: CommandLine, tmp_path: Path) -> N
 
 
 def test_interrupt_exits_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    """Interrupted after the first epoch: no half-written file, and the Record says where it was resumed."""
-    command = [sys.executable, "-m", "archbench", "train", "--models", "alexnet", "--epochs", "6", "--json"]
+    """Interrupted after the first epochs of fifty short ones, so that it cannot have ended before: no half-written file, and the
+    Record says where it was resumed.
+    """
+    command = [sys.executable, "-m", "archbench", "train", "--models", "alexnet", "--limit-train", "320", "--epochs", "50", "--json"]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
-    assert any("epoch 2/6" in line for line in running.stderr)  # the checkpoint of the first epoch is written
+    assert any("epoch 2/50" in line for line in running.stderr)  # the checkpoint of the first epoch is written
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130
