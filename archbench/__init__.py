@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archbench.api import count, describe, export, list_models, load, profile, run, train
+    from archbench.api import count, describe, doctor, export, list_models, load, profile, run, train
     from archbench.errors import ArchbenchError
 
 __version__ = "0.1.0"
-__all__ = ["ArchbenchError", "__version__", "count", "describe", "export", "list_models", "load", "profile", "run", "train"]
+__all__ = ["ArchbenchError", "__version__", "count", "describe", "doctor", "export", "list_models", "load", "profile", "run", "train"]
 
 
 def __getattr__(name: str) -> Any:

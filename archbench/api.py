@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archbench.config import Settings, expanded
+from archbench.config import DEFAULT_DATA_DIR, Settings, expanded
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, ignore
 from archbench.publish import results
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archbench.catalogue import Node
+    from archbench.examining import Finding
     from archbench.measure.complexity import Complexity
     from archbench.plan import Plan
 
@@ -94,6 +95,22 @@ def count(module: nn.Module, example_input: Any, head: Iterable[str] = ()) -> Co
     return counting.of_module(module, example_input, head)
 
 
+def doctor(
+    device: str = Settings.device,
+    *,
+    results: str | Path = Settings.results,
+    data_dir: str | Path = DEFAULT_DATA_DIR,
+    emit: Listener = ignore,
+) -> list[Finding]:
+    """What this machine is fit to measure, in about ten seconds: each finding in words and values, with advice where it is doubtful.
+
+    The folders are those whose free disk is looked at. Raises ArchbenchError for a device that is not there.
+    """
+    from archbench import examining
+
+    return list(examining.examine(device, expanded(Path(results)), expanded(Path(data_dir)), emit))
+
+
 def lineage(models: str | Iterable[str] = "lineage") -> tuple[Node, ...]:
     """The roots of the lineage, each with those who took the idea from it."""
     from archbench import catalogue
@@ -139,9 +156,10 @@ def export(
 
 @dataclass(frozen=True)
 class Executed:
-    """The Records of a run, those that were there already included."""
+    """The Records of a run, those that were there already included, and why some models could not run at all."""
 
     records: list[Record]
+    refused: tuple[str, ...] = ()
 
     @property
     def failed(self) -> list[Record]:
@@ -160,4 +178,4 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     plan = planning.make(settings, kinds, store, emit)
     if announce is not None:
         announce(plan)
-    return Executed([*plan.done, *local.execute(plan, store, emit)])
+    return Executed([*plan.done, *local.execute(plan, store, emit)], plan.refused)

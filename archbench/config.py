@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from archbench.errors import ArchbenchError, unknown
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
+MODES = ("eager", "compiled", "cuda_graph")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 LARGEST_SEED = 2**32 - 1
 MOST, MOST_PIXELS = 1_000_000, 8192
@@ -30,7 +31,7 @@ class Settings:
     models: Annotated[
         tuple[str, ...],
         "Names, globs (resnet*) or groups (all, lineage, imagenet), with commas; knobs as nin+head=fc+equal=macs; "
-        "timm:NAME, torchvision:NAME or FILE.py:FUNCTION",
+        "timm:NAME, torchvision:NAME or FILE.py:FUNCTION; @FILE holds names, one a line",
     ] = (
         "nin",
         "resnet_bottleneck",
@@ -55,6 +56,9 @@ class Settings:
     image_size: Annotated[int | None, Ge(1), Le(MOST_PIXELS), "Side of the square images, in pixels"] = None
     device: Annotated[str, "auto, cpu, cuda, cuda:N or mps"] = "auto"
     precision: Annotated[str, "auto, fp32, tf32, bf16 or fp16; auto is bf16 for training where the device computes it natively"] = "auto"
+    batch_sizes: Annotated[tuple[int, ...], "Batch sizes of the latency, as 1,8,32  [default: 1 and --batch-size]"] = ()
+    modes: Annotated[tuple[str, ...], "How the timed forward pass runs: eager, compiled, cuda_graph"] = ("eager",)
+    launches: Annotated[int, Ge(1), Le(100), "Processes that time each model one after the other"] = 3
     time: Annotated[bool, "Time forward and backward passes by operator class too"] = False
     compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
@@ -92,6 +96,10 @@ def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
         lists["models"] = split_names(values["models"])
     elif "models" in values:
         lists["models"] = _texts(values["models"])
+    if "batch_sizes" in values:
+        lists["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
+    if isinstance(values.get("modes"), str):
+        lists["modes"] = split_names(values["modes"])
     if "seeds" in values:
         lists["seeds"] = parse_seeds(values["seeds"])
     return lists
@@ -114,6 +122,9 @@ def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
         raise ArchbenchError(one_line(error)) from None
     if settings.precision not in PRECISIONS:
         raise unknown("precision", settings.precision, PRECISIONS)
+    for mode in settings.modes:
+        if mode not in MODES:
+            raise unknown("mode", mode, MODES)
     if not settings.models:
         raise ArchbenchError("--models names no model")
     return settings
@@ -151,6 +162,16 @@ def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
             raise ArchbenchError(f"--seeds: {part} is out of range (seeds are 0 to {LARGEST_SEED}, at most 100000 at a time)")
         parsed.extend(range(first, last + 1))
     return _valid_seeds(tuple(dict.fromkeys(parsed)), seeds)
+
+
+def parse_batch_sizes(sizes: str | int | Iterable[int]) -> tuple[int, ...]:
+    """`"1,8,32"` to `(1, 8, 32)`; a number or a sequence of numbers is taken as it is. Each once, smallest first."""
+    if isinstance(sizes, str):
+        sizes = [int(part) if part.isascii() and part.isdigit() else 0 for part in split_names(sizes)] or [0]
+    found = sorted(set(sizes)) if isinstance(sizes, Iterable) else [sizes]
+    if not all(isinstance(size, int) and 1 <= size <= MOST for size in found):
+        raise ArchbenchError(f"--batch-sizes takes whole numbers from 1 to {MOST}, as 1,8,32")
+    return tuple(found)
 
 
 def _valid_seeds(seeds: tuple[int, ...], given: object) -> tuple[int, ...]:

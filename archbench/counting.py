@@ -31,6 +31,7 @@ def _row(label: str, explain: bool, given: Mapping[str, int | None]) -> dict[str
     row: dict[str, Any] = {"model": label, "params": counted.params, "macs": counted.macs, "activations": counted.activations}
     row["input"] = shape.size
     row["operators"] = counted.by_class("macs")
+    row["params_by_class"] = counted.by_class("params")
     row["uncounted"] = [each.model_dump() for each in counted.uncounted()]
     if explain:
         compared = crosscheck.compare(*model.weightless(shape), counted.operations)

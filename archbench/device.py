@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from archbench.errors import ArchbenchError, unknown
@@ -78,17 +79,23 @@ class Device:
         """Whether the device's allocator knows its peak; if not, a process of its own is measured."""
         return self.kind == "cuda"
 
-    def allocated_bytes(self) -> int:
-        """Bytes allocated on the device now (CUDA only)."""
-        return torch.cuda.memory_allocated(self.index)
+    def held_bytes(self) -> dict[str, int]:
+        """Bytes that tensors hold on the device now, and that its allocator holds for them (CUDA only)."""
+        return {"allocated": torch.cuda.memory_allocated(self.index), "reserved": torch.cuda.memory_reserved(self.index)}
 
-    def allocator_peak_bytes(self, call: Callable[[], object]) -> int:
-        """Largest number of bytes allocated on the device while a call runs (CUDA only)."""
+    def peak_bytes(self, call: Callable[[], object]) -> dict[str, int]:
+        """The largest of both while a call runs (CUDA only)."""
         self.synchronise()
         torch.cuda.reset_peak_memory_stats(self.index)
         call()
         self.synchronise()
-        return torch.cuda.max_memory_allocated(self.index)
+        return {"allocated": torch.cuda.max_memory_allocated(self.index), "reserved": torch.cuda.max_memory_reserved(self.index)}
+
+    def free_bytes(self) -> int:
+        """Memory that a new process could take on the device."""
+        if self.kind == "cuda":
+            return int(torch.cuda.mem_get_info(self.index)[0])
+        return int(psutil.virtual_memory().available)
 
     def computes(self, precision: str) -> bool:
         """Whether the device can compute in a precision: fp32, tf32, bf16 or fp16."""
@@ -146,3 +153,8 @@ def _has_bf16_instructions() -> bool:
     """oneDNN also emulates bf16 on plain AVX-512; that is slower than fp32, so it does not count as native."""
     flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
     return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or on the host."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

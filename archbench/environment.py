@@ -10,12 +10,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 import archbench
+from archbench import conditions
 from archbench.device import Device
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "scipy", "pandas")
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 def describe(device: Device) -> dict[str, Any]:
@@ -48,21 +51,23 @@ def usable_cores() -> int | None:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
+def cpu_quota() -> float | None:
+    """Cores whose time a container may use at once, where Linux limits it: threads beyond them wait."""
+    quota, period = CPU_MAX.read_text().split() if CPU_MAX.exists() else ("max", "100000")
+    return None if quota == "max" else int(quota) / int(period)
+
+
 def cpu_clock() -> dict[str, Any]:
     """The governor and the highest clock of the first core in Hz, where Linux tells."""
-    folder = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-    governor, highest = folder / "scaling_governor", folder / "cpuinfo_max_freq"
-    if not (governor.exists() and highest.exists()):
+    governor, clocks = conditions.governor(), conditions.frequencies()
+    if governor is None or not clocks:
         return {}
-    return {"governor": governor.read_text().strip(), "max_hz": 1000 * int(highest.read_text())}
+    return {"governor": governor, "max_hz": round(1e6 * clocks[0].max)}
 
 
-def memory_bytes() -> int | None:
-    """The machine's memory, where the system tells."""
-    names = getattr(os, "sysconf_names", {})
-    if "SC_PHYS_PAGES" not in names:
-        return None
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def memory_bytes() -> int:
+    """The machine's memory."""
+    return int(psutil.virtual_memory().total)
 
 
 @functools.cache

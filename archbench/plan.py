@@ -44,12 +44,16 @@ NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "compile")  # se
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that the jobs will take."""
+    """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that the jobs will take.
+
+    `refused` says why some of the models cannot run at all.
+    """
 
     jobs: tuple[Job, ...]
     done: tuple[Record, ...]
     datasets: dict[str, Dataset]
     estimate_s: float
+    refused: tuple[str, ...] = ()
 
 
 def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener) -> Plan:
@@ -75,7 +79,8 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     open_jobs = [planner.laid_out(job) for job in jobs if job.key not in known]
     done = tuple(known[job.key] for job in jobs if job.key in known)
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
-    return Plan(tuple(open_jobs), done, datasets, sum(map(planner.seconds, open_jobs)))
+    refused = tuple(planner.refused.values())
+    return Plan(tuple(open_jobs), done, datasets, sum(map(planner.seconds, open_jobs)), refused)
 
 
 def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
@@ -103,10 +108,11 @@ class Planner:
         self.datasets: dict[int | DataRequest, Dataset] = {}
         self._loaded: Dataset | None = None
         self._chosen: dict[Model, ExecutionPlan] = {}
+        self.refused: dict[Model, str] = {}
 
     def training_jobs(self, chosen: list[Model]) -> list[Job]:
         """A training for each model and seed."""
-        shaped = [self._shaped(model, shape_of(self.request)) for model in chosen]
+        shaped = self._all_shaped(chosen, shape_of(self.request))
         for model, shape in shaped:
             if model.spec.frozen_from:
                 transfer.source_of(model, shape, self.store)
@@ -145,12 +151,15 @@ class Planner:
         """A profile for each model, on the input it is trained on, or on its own where no data set is asked for."""
         batch = self._batch() if with_data else self.settings.batch_size or PROFILE_BATCH
         jobs = []
-        for model, shape in [self._shaped(model, shape_of(self.request) if with_data else None) for model in chosen]:
+        for model, shape in self._all_shaped(chosen, shape_of(self.request) if with_data else None):
             if model.source is not None:
                 transfer.source_of(model, shape, self.store)
             precision = resolve_precision(self.settings.precision, self.device, training=False)
             plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
-            jobs.append(Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun, time=self.settings.time))
+            job = Job("profile", model, shape, self.device, plan, batch, rerun=self.settings.rerun, time=self.settings.time)
+            modes = tuple(dict.fromkeys(self.settings.modes))
+            batches = self.settings.batch_sizes or tuple(sorted({1, batch}))
+            jobs.append(dataclasses.replace(job, batches=batches, modes=modes, launches=self.settings.launches))
         return jobs
 
     def laid_out(self, job: Job) -> Job:
@@ -227,6 +236,20 @@ class Planner:
             changed = self._loaded.padded if pad else self._loaded.resized
             self.datasets[size] = self._loaded if size == native else changed(size)
         return self.datasets[size]
+
+    def _all_shaped(self, chosen: list[Model], data: Shape | None) -> list[tuple[Model, Input]]:
+        """Each model with its input. One that cannot run is refused by name and the others go on; raises its ArchbenchError when alone."""
+        shaped = []
+        for model in chosen:
+            try:
+                shaped.append(self._shaped(model, data))
+            except ArchbenchError as error:
+                if len(chosen) == 1:
+                    raise
+                self.refused[model] = str(error)
+        if not shaped:
+            raise ArchbenchError(f"none of the models can run; {next(iter(self.refused.values()))}")
+        return shaped
 
     def _shaped(self, model: Model, data: Shape | None) -> tuple[Model, Input]:
         """The model, scaled where it is to equal a count, and its input: its own, or a data set's, whose 28 pixels are padded."""

@@ -1,4 +1,7 @@
-"""pytest-benchmark suites: `pytest benchmarks --benchmark-only`. Speeds are for reading, nothing here can fail on a slow machine."""
+"""pytest-benchmark suites: `pytest benchmarks --benchmark-only`. Speeds are for reading, nothing here can fail on a slow machine.
+
+Those of networks come from the plugin: `pytest --archbench nin,mobilenet --benchmark-json=FILE && archbench import FILE`.
+"""
 
 from __future__ import annotations
 

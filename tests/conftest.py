@@ -6,7 +6,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +127,27 @@ def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pc
         **changes,
     }
     return seal(**fields)
+
+
+def make_member(
+    name: str,
+    year: int = 2014,
+    parents: tuple[str, ...] = (),
+    counts: Mapping[str, Mapping[str, float]] | None = None,
+    forward_s: Mapping[str, float] | None = None,
+    backward_s: Mapping[str, float] | None = None,
+    rows: Iterable[Measurement] = (),
+    model: Mapping[str, object] | None = None,
+    **changes: object,
+) -> Record:
+    """A profile of a member of the lineage: counts (`params`, `macs`, `activations`) and seconds of both passes by operator class."""
+    measured = []
+    for quantity, by_class in (counts or {}).items():
+        measured.append(Measurement(name=quantity, value=sum(by_class.values()), method="m"))
+        measured += [Measurement(name=quantity, value=each, method="m", at={"operator_class": kind}) for kind, each in by_class.items()]
+    for phase, times in (("forward", forward_s or {}), ("backward", backward_s or {})):
+        at = {"phase": phase, "batch": 32}
+        measured += [Measurement(name="time_s", value=each, method="m", at={**at, "operator_class": kind}) for kind, each in times.items()]
+    spec = {"title": name.upper(), "year": year, "head_kind": "gap", "parents": parents, "takes": f"What {name} took."}
+    record = make_record(name, "profile", measurements=(*measured, *rows), **changes)
+    return seal(**{**record.model_dump(exclude={"id"}), "model": {**record.model.model_dump(), "spec": spec, **(model or {})}})

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CommandLine, make_record
+from conftest import CommandLine, make_member, make_record
 
+from archbench.publish.shares import OPERATOR_CLASSES
 from archbench.records.store import Store
 
 QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
@@ -32,9 +33,11 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["run", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["run", "--train-fraction", "0"], "--train-fraction"),
         (["run", "--limit-train", "64", "--batch-size", "100"], "a batch of 100 is larger than the 64 training images"),
-        (["run", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
+        (["run", "--models", "nin", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
         (["run", "--dataset", "imagefolder:nowhere"], "there is no folder nowhere"),
         (["tables", "--results", "nowhere"], "there is no results folder nowhere"),
+        (["tables", "operator"], "unknown table 'operator'; did you mean 'operators'?"),
+        (["tables", "all", "--format", "csv"], "--format csv shows one table at a time"),
         (["show", "nim"], "unknown model 'nim'; did you mean 'nin'?"),
         (["show", "nin", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
         (["export", "nin", "--format", "onx", "--out", "x"], "unknown format 'onx'; did you mean 'onnx'?"),
@@ -96,6 +99,51 @@ def test_tables_in_every_form(archbench: CommandLine, tmp_path: Path) -> None:
     assert json.loads(archbench("tables", "--results", "r", "--json").stdout)[0]["name"] == "nin"
     archbench("tables", "--results", "r", "--out", "t")
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["results.csv", "results.md"]
+
+
+def save_lineage(root: Path) -> None:
+    """Two members, as a profile with --time leaves them."""
+    for name, year, kind in (("lenet", 1998, "dense_conv"), ("nin", 2014, "pointwise")):
+        counts = {"params": {kind: 9, "head": 1}, "macs": {kind: 95, "head": 5}}
+        Store(root).save(make_member(name, year, counts=counts, forward_s=dict.fromkeys(OPERATOR_CLASSES, 0.001)))
+
+
+def test_operators_and_lineage_fit_eighty_columns_and_end_with_the_reading(archbench: CommandLine, tmp_path: Path) -> None:
+    save_lineage(tmp_path / "r")
+    shown = archbench("tables", "operators", "lineage", "--results", "r").stdout
+    assert ["MACs", "nin", "2014", "95", "0", "0", "5", "0", "100"] in [line.split() for line in shown.splitlines()]
+    assert "What nin took." in shown
+    assert shown.count("lenet, nin: fewer than 5 members, too few for a reading.") == 1
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "a wider terminal or --format md shows it" in " ".join(shown.split())
+    assert "pointwise" in archbench("tables", "operators", "--results", "r", width=140).stdout
+
+
+def test_every_table_in_every_form(archbench: CommandLine, tmp_path: Path) -> None:
+    save_lineage(tmp_path / "r")
+    archbench("tables", "all", "--results", "r", "--out", "t")
+    names = [f"{name}.{suffix}" for name in ("lineage", "operators", "results") for suffix in ("csv", "md")]
+    assert sorted(path.name for path in (tmp_path / "t").iterdir()) == names
+    for name in ("lineage", "operators"):
+        assert "\n## Reading\n" in (tmp_path / "t" / f"{name}.md").read_text()
+    assert "| MACs | nin | 2014 | 95 | 0 | 0 | 5 | 0 | 100 |" in (tmp_path / "t" / "operators.md").read_text()
+    assert archbench("tables", "operators", "--results", "r", "--format", "csv").stdout.startswith(
+        "model,title,year,quantity,operator_class,"
+    )
+    found = json.loads(archbench("tables", "lineage", "operators", "--results", "r", "--json").stdout)
+    assert [row["channels_macs_pct"] for row in found["lineage"]] == [0, 95]
+    expected = {"name": "nin", "quantity": "params", "operator_class": "pointwise", "share_pct": 90}
+    assert any(expected.items() <= row.items() for row in found["operators"])
+
+
+def test_a_table_that_nothing_fills_says_so(archbench: CommandLine, tmp_path: Path) -> None:
+    Store(tmp_path / "r").save(make_record())
+    answer = archbench("tables", "operators", "lineage", "--results", "r")
+    assert (answer.returncode, answer.stdout) == (0, "")
+    assert answer.stderr.splitlines() == [
+        "no finished profile of these in r yet",
+        "no finished lineage profile of these in r yet",
+    ]
 
 
 def test_a_damaged_record_is_named_and_the_rest_is_shown(archbench: CommandLine, tmp_path: Path) -> None:

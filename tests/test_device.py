@@ -45,6 +45,7 @@ class Cuda:
             monkeypatch.setattr(torch.cuda, name, self._noting(name))
         monkeypatch.setattr(torch.cuda, "Event", lambda enable_timing: self)
         monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda index: 4096)
+        monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda index: 8192)
 
     def _noting(self, name: str):
         def call(index: int) -> Cuda:
@@ -76,7 +77,7 @@ def test_cuda_is_timed_by_events_after_a_synchronise_on_its_own_device(monkeypat
 
 def test_cuda_memory_is_the_allocators_peak_during_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = Cuda(monkeypatch)
-    assert Device("cuda").allocator_peak_bytes(lambda: cuda.asked.append("call")) == 4096
+    assert Device("cuda").peak_bytes(lambda: cuda.asked.append("call")) == {"allocated": 4096, "reserved": 8192}
     assert cuda.asked == ["synchronize 0", "reset_peak_memory_stats 0", "call", "synchronize 0"]
 
 

@@ -20,27 +20,58 @@ ALLOWED = {
     "stats": set(),
     "config": {"errors"},
     "device": {"errors"},
-    "environment": {"device"},
+    "conditions": {"device", "records"},
+    "environment": {"conditions", "device"},
     "records": {"records", "errors"},
     "models": {"models", "errors", "records"},
     "budget": {"measure", "models", "errors"},
     "catalogue": {"budget", "measure", "models", "publish", "errors"},
     "counting": {"catalogue", "measure", "models", "publish", "errors"},
     "exporting": {"catalogue", "training", "models", "records", "errors"},
+    "examining": {"conditions", "device", "environment", "events", "execution", "measure", "models", "records", "stats"},
     "execution": {"device", "errors", "records"},
+    "importing": {"records", "stats", "errors"},
+    "pytest_plugin": {"models", "environment", "device", "config", "errors"},
+    "pytest_suite": {"pytest_plugin", "catalogue", "measure", "models", "execution", "errors"},
     "publish": {"publish", "records", "stats"},
     "data": {"data", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
     "training": {"training", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
-    "job": {"job", "training", "measure", "data", "models", "execution", "environment", "device", "records", "events", "errors"},
+    "job": {
+        "job",
+        "training",
+        "measure",
+        "data",
+        "models",
+        "execution",
+        "conditions",
+        "environment",
+        "device",
+        "records",
+        "events",
+        "errors",
+    },
     "engines": {"engines", "plan", "job", "records", "events"},
     "plan": {"budget", "job", "training", "data", "models", "execution", "environment", "device", "config", "records", "events", "errors"},
-    "api": {"plan", "engines", "catalogue", "counting", "measure", "exporting", "publish", "records", "config", "events", "errors"},
-    "cli": {"cli", "api", "catalogue", "plan", "publish", "records", "config", "events", "errors"},
+    "api": {
+        "plan",
+        "engines",
+        "catalogue",
+        "counting",
+        "measure",
+        "examining",
+        "exporting",
+        "publish",
+        "records",
+        "config",
+        "events",
+        "errors",
+    },
+    "cli": {"cli", "api", "catalogue", "importing", "examining", "plan", "publish", "records", "config", "events", "errors"},
     "__init__": {"api", "errors"},
     "__main__": {"cli"},
 }
-IN_DEPTH = [path for path in MODULES if "cli" not in path.parts and path.name not in ("__main__.py", "memory.py")]
+IN_DEPTH = [path for path in MODULES if "cli" not in path.parts and path.name != "__main__.py"]
 
 
 def imports(path: Path) -> set[str]:
@@ -79,7 +110,9 @@ def loaded_after(statement: str) -> set[str]:
     return set(answer.stdout.split("\n"))
 
 
-@pytest.mark.parametrize("module", ["publish.results", "publish.formats", "records.store", "stats", "config", "events", "errors"])
+@pytest.mark.parametrize(
+    "module", ["publish.results", "publish.formats", "publish.pages", "records.store", "stats", "config", "events", "errors"]
+)
 def test_these_work_without_torch(module: str) -> None:
     assert "torch" not in loaded_after(f"import archbench.{module}")
 
@@ -88,7 +121,7 @@ def test_the_registry_works_without_torch() -> None:
     assert "torch" not in loaded_after("import zoo")
 
 
-@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "show", "count", "export", "tables"])
+@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "show", "count", "export", "doctor", "import", "tables"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]
     loaded = loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\napp.build(sys.argv[1:])(standalone_mode=False)")

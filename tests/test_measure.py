@@ -1,8 +1,6 @@
-"""Counts by hand, then the timing and the memory of real networks."""
+"""Counts by hand."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
@@ -11,9 +9,6 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import zoo
-from archbench.device import Device
-from archbench.execution import ExecutionPlan
-from archbench.measure import latency, memory
 from archbench.measure.complexity import Complexity, complexity_of, count
 from archbench.models import Input, Model
 
@@ -154,50 +149,3 @@ def test_counting_costs_no_memory_and_no_random_number() -> None:
     before = torch.random.get_rng_state()
     count(Model("nin"), Input(10, 3, 32))
     assert torch.random.get_rng_state().equal(before)
-
-
-CPU, PLAIN = Device("cpu"), ExecutionPlan()
-
-
-def subject(name: str, batch: int = 1) -> latency.Subject:
-    return latency.Subject.of(name, zoo.create(name), Input(10, 3, 32), batch, CPU, PLAIN)
-
-
-def test_latency_keeps_raw_samples_and_an_interval_around_the_median() -> None:
-    timed = subject("alexnet")
-    latency.measure([timed], limit_s=0.2)
-    value, low, high, n = timed.seconds
-    assert low <= value <= high
-    assert n == len(timed.rounds) >= latency.LEAST_ROUNDS
-    assert len(timed.samples) >= n
-    assert min(timed.samples) <= value <= max(timed.samples)
-
-
-def test_rounds_go_over_the_models_in_turn() -> None:
-    order: list[str] = []
-
-    class Noted(latency.Subject):
-        def round(self) -> None:
-            order.append(self.label)
-            super().round()
-
-    pair = [Noted(name, nn.Identity(), torch.zeros(1), CPU, PLAIN) for name in ("a", "b")]
-    latency.measure(pair, limit_s=0)
-    assert order[: 2 * latency.LEAST_ROUNDS] == ["a", "b"] * latency.LEAST_ROUNDS
-
-
-def test_a_model_that_cannot_run_keeps_its_error_and_the_others_are_timed() -> None:
-    broken = latency.Subject("broken", nn.Linear(3, 3), torch.zeros(1, 4), CPU, PLAIN)
-    sound = subject("alexnet")
-    latency.measure([broken, sound], limit_s=0)
-    assert broken.error is not None
-    assert len(sound.rounds) >= latency.LEAST_ROUNDS
-
-
-def test_a_training_step_takes_more_memory_than_inference_and_more_than_its_tensors() -> None:
-    """Training keeps weights, gradients and momentum: three times the parameters' four bytes at the least."""
-    model, shape = Model("plain_cnn"), Input(10, 3, 32)
-    peak = memory.peaks(model, shape, 8, CPU)
-    assert peak["train_peak_bytes"] > peak["infer_peak_bytes"] > 0
-    assert peak["train_peak_bytes"] >= 3 * 4 * 7_565_450
-    assert not math.isclose(peak["train_peak_bytes"], peak["infer_peak_bytes"], rel_tol=0.5)

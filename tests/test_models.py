@@ -10,7 +10,7 @@ import torch
 import zoo
 from archbench.errors import ArchbenchError
 from archbench.measure.complexity import count
-from archbench.models import Input, Model, parse, source, source_hash
+from archbench.models import Input, Model, is_several, parse, source, source_hash
 
 CIFAR = Input(10, 3, 32)
 USER_FILE = """
@@ -113,6 +113,43 @@ def test_what_is_not_there_is_said_in_a_line(name: str, message: str) -> None:
     with pytest.raises(ArchbenchError, match=message) as caught:
         parse([name])
     assert "\n" not in str(caught.value)
+
+
+def test_names_from_a_file_stand_beside_others(tmp_path: Path) -> None:
+    listed = tmp_path / "names.txt"
+    listed.write_text("# the first two\nnin  # Network In Network\n\nresnet29\nnin*\nnin+head=fc\n")
+    expected = ["mobilenet", "nin", "resnet_bottleneck", "nin_imagenet", "nin_mnist", "nin_svhn", "nin_tiny", "nin_bn", "nin+head=fc"]
+    assert labels("mobilenet", f"@{listed}") == expected
+
+
+@pytest.mark.parametrize(("names", "several"), [("nin\n", False), ("nin\nlineage\n", True), ("resnet*\n", True)])
+def test_a_file_stands_for_whatever_there_is_if_one_of_its_names_does(names: str, several: bool, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text(names)
+    assert is_several(f"@{tmp_path / 'names.txt'}") is several
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no file .*names.txt; @FILE holds names of models, one a line"),
+        (b"# nothing\n\n", "names.txt names no model; @FILE holds"),
+        (b"\x80\x81", "names.txt is not text; @FILE holds"),
+        (b"nin\0", "names.txt is not text; @FILE holds"),
+        (b"nin\nnim\n", "names.txt, line 2: unknown model 'nim'; did you mean 'nin'"),
+        (b"nin,mobilenet\n", "names.txt, line 1: unknown model 'nin,mobilenet'"),
+    ],
+)
+def test_a_faulty_file_of_names_is_one_line(content: bytes | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "names.txt").write_bytes(content)
+    with pytest.raises(ArchbenchError, match=message) as caught:
+        parse([f"@{tmp_path / 'names.txt'}"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_file_of_names(tmp_path: Path) -> None:
+    with pytest.raises(ArchbenchError, match="cannot be read: Is a directory"):
+        parse([f"@{tmp_path}"])
 
 
 def test_an_image_too_small_names_the_smallest() -> None:

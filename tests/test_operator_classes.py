@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import zoo
 from archbench.measure.axes import Axes, Role, of_image, regrouped
 from archbench.measure.complexity import complexity_of, count
 from archbench.measure.operators import product_class
@@ -104,6 +107,11 @@ CASES = {
         nn.Linear(4 * C, C),
         {"dense_conv": N * PLACES // 4 * 4 * C * C},
     ),
+    "unfolded patches": (  # each patch of 2x2 places of six channels becomes a vector
+        lambda self, x: maps(self.inner(F.unfold(x, 2, stride=2).transpose(1, 2)).repeat(1, 4, 1)),
+        nn.Linear(4 * C, C),
+        {"dense_conv": N * PLACES // 4 * 4 * C * C},
+    ),
     "windows": (  # attention windows of 2x2: channels are still channels
         lambda self, x: (
             self.inner(x.reshape(N, C, H // 2, 2, W // 2, 2).permute(0, 2, 4, 3, 5, 1).reshape(-1, 4, C))
@@ -189,3 +197,107 @@ def test_counting_leaves_the_network_as_it_was() -> None:
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
     assert torch.random.get_rng_state().equal(random)
+
+
+def parameters(function: object, head: tuple[str, ...] = (), **layers: nn.Module) -> dict[str, int]:
+    """Parameters by class of a network whose input is `(N, C, H, W)`, less those of the depthwise layer behind it."""
+    last = nn.Conv2d(C, C, 3, padding=1, groups=C, bias=False)
+    network = Apply(lambda self, images: self.last(function(self, images)), last=last, **layers)
+    counted = complexity_of(network.eval(), (torch.randn(N, C, H, W),), head)
+    found = counted.by_class("params")
+    assert sum(found.values()) == counted.params
+    assert found.pop("depthwise") == 9 * C
+    return found
+
+
+def test_parameters_belong_to_the_operation_that_uses_them() -> None:
+    """C C and a bias of C, two vectors of a norm, and 4 C C of two linear layers that no operation uses."""
+    layers = {"inner": nn.Conv2d(C, C, 1), "norm": nn.BatchNorm2d(C), "idle": nn.Linear(2 * C, 2 * C, bias=False)}
+    found = parameters(lambda self, x: self.norm(self.inner(x)), **layers)
+    assert found == {"pointwise": C * C + C, "norm": 2 * C, "other": 4 * C * C}
+
+
+def test_a_shared_parameter_counts_once_to_its_first_use() -> None:
+    """The same weights as a 1x1 convolution, then, seen in another way, on the pooled maps as a gate."""
+
+    def twice(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        mixed = self.inner(x)
+        return mixed * F.linear(mixed.mean((2, 3)), self.inner.weight.flatten(1))[:, :, None, None]
+
+    assert parameters(twice, inner=nn.Conv2d(C, C, 1, bias=False)) == {"pointwise": C * C}
+
+
+def test_prepared_weights_count_where_they_are_used() -> None:
+    """Weights that are standardised by hand or as batch norm does it, or split into length and direction, are a convolution's."""
+
+    def by_hand(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        weight = self.inner.weight
+        return F.conv2d(x, (weight - weight.mean((1, 2, 3), keepdim=True)) / weight.std((1, 2, 3), keepdim=True), padding=1)
+
+    def as_batch_norm(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        weight = F.batch_norm(self.inner.weight.reshape(1, C, -1), None, None, training=True)
+        return F.conv2d(x, weight.reshape_as(self.inner.weight), padding=1)
+
+    for function in (by_hand, as_batch_norm):
+        assert parameters(function, inner=nn.Conv2d(C, C, 3, bias=False)) == {"dense_conv": 9 * C * C}
+    split = nn.utils.parametrizations.weight_norm(nn.Conv2d(C, C, 3, padding=1, bias=False))
+    assert parameters(lambda self, x: self.inner(x), inner=split) == {"dense_conv": 9 * C * C + C}
+
+
+class Scaled(nn.Module):
+    """A 1x1 convolution whose output is scaled and shifted by parameters of the module's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(C, C, 1, 1)), nn.Parameter(torch.ones(C, 1, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(images, self.weight) + self.bias
+
+
+class Scale(nn.Module):
+    """A factor for each channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(C, 1, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images * self.factor
+
+
+def test_elementwise_parameters_count_to_what_their_module_computes_else_to_other() -> None:
+    assert parameters(lambda self, x: self.inner(x), inner=Scaled()) == {"pointwise": C * C + C}
+    assert parameters(lambda self, x: self.inner(x), inner=Scale()) == {"other": C}
+
+
+def test_all_parameters_of_a_named_head_are_the_heads() -> None:
+    head = nn.Sequential(nn.BatchNorm2d(C), nn.Conv2d(C, C, 1, bias=False))
+    assert parameters(lambda self, x: self.inner(x), head=("inner",), inner=head) == {"head": C * C + 2 * C}
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_parameters_of_the_zoo_add_up(name: str) -> None:
+    """Over classes to the whole; of the head to what its modules hold."""
+    model = Model(name)
+    counted, (network, _) = count(model, model.native_input), model.weightless(model.native_input)
+    assert sum(counted.by_class("params").values()) == counted.params
+    held = sum(parameter.numel() for head in zoo.get(name).head for parameter in network.get_submodule(head).parameters())
+    assert counted.head_params == held
+    rows = {row.at["operator_class"]: row.value for row in counted.rows() if row.name == "params" and "operator_class" in row.at}
+    assert rows == {"head": held, **counted.by_class("params")}
+
+
+def test_convnexts_parameters_by_hand() -> None:
+    """Atto, blocks of 2, 2, 6 and 2 with 40, 80, 160 and 320 maps: in each block c 49 + c depthwise, 8 c c + 5 c in the MLP, 2 c of the
+    norm and c of the scale; 3 x 4 and 4 weights a map into each stage; two norms of c before each further stage, and one behind the stem.
+    """
+    widths, depths = (40, 80, 160, 320), (2, 2, 6, 2)
+    maps = sum(depth * width for depth, width in zip(depths, widths, strict=True))
+    found = count(Model("convnext"), Input(10, 3, 32)).by_class("params")
+    assert found["depthwise"] == 50 * maps
+    assert found["pointwise"] == sum(depth * (8 * width * width + 5 * width) for depth, width in zip(depths, widths, strict=True))
+    into_stages = sum(4 * before * width + width for before, width in pairwise(widths))
+    assert found["dense_conv"] == 4 * 3 * 40 + 40 + into_stages
+    assert (found["norm"], found["other"]) == (2 * maps + 2 * 40 + 2 * (40 + 80 + 160), maps)
+    assert found["head"] == 2 * 320 + 320 * 10 + 10

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from archbench import stats
@@ -42,3 +43,69 @@ def test_median_interval_from_order_statistics() -> None:
 def test_five_samples_bound_no_median() -> None:
     """P(all five on one side) = 2/32 > 5 %."""
     assert math.isnan(stats.median([1.0, 2, 3, 4, 5]).low)
+
+
+def test_the_bootstrap_of_a_median_spans_what_groups_and_samples_allow() -> None:
+    """Samples that are all alike leave no room; two groups of one value each give one, the other, or their middle."""
+    assert stats.bootstrap_median([[2.0] * 5, [2.0] * 5]) == (2.0, 2.0, 2.0, 10)
+    assert stats.bootstrap_median([[1.0] * 4, [3.0] * 4]) == (2.0, 1.0, 3.0, 8)
+    assert math.isnan(stats.bootstrap_median([[1.0], [2.0]]).low)
+
+
+def test_the_bootstrap_takes_groups_of_unequal_size_alike() -> None:
+    """One group of one sample and one of many: both are drawn as often, so both ends are reached."""
+    value, low, high, n = stats.bootstrap_median([[1.0], [3.0] * 9])
+    assert (value, low, high, n) == (3.0, 1.0, 3.0, 10)
+
+
+def test_the_bootstrap_interval_of_a_median_covers_it() -> None:
+    """200 samples of 25 values of a normal law: 95 % of the intervals should hold 0; with 200 of them 90 to 99 % is no surprise."""
+    draw = np.random.default_rng(1)
+    held = [low <= 0 <= high for _, low, high, _ in (stats.bootstrap_median([draw.normal(size=25)]) for _ in range(200))]
+    assert 0.90 <= sum(held) / 200 <= 0.99
+
+
+def test_drift_is_the_change_from_the_first_third_to_the_last_where_there_is_a_trend() -> None:
+    """1.00, 1.01 ... 1.11: thirds of four with medians 1.015 and 1.095. Up and down in turn is no trend."""
+    assert stats.drift([1 + step / 100 for step in range(12)]) == pytest.approx(1.095 / 1.015 - 1)
+    assert stats.drift([1.0, 1.1] * 6) == 0
+    assert stats.drift([1.0, 2.0, 3.0]) == 0  # too few to tell
+
+
+def test_a_ratio_of_pairs_by_hand() -> None:
+    """Logarithms of the ratios 1.00, 1.02, 1.04: mean m, s over sqrt(3), t(0.975, 2) = 4.302653."""
+    logs = [math.log(ratio) for ratio in (1.0, 1.02, 1.04)]
+    mean = sum(logs) / 3
+    half = 4.302653 * math.sqrt(sum((log - mean) ** 2 for log in logs) / 2 / 3)
+    found = stats.ratio_t([1.0, 5.0, 2.0], [1.0, 5.1, 2.08], paired=True)
+    assert found.change == pytest.approx(math.exp(mean))
+    assert (found.low, found.high) == (pytest.approx(math.exp(mean - half)), pytest.approx(math.exp(mean + half)))
+    assert found.p > 0.05
+
+
+def test_pairs_tell_what_scatter_hides_from_independent_sides() -> None:
+    before, after = [1.0, 2.0, 4.0, 8.0], [1.05, 2.11, 4.21, 8.38]
+    assert stats.ratio_t(before, after, paired=True).p < 0.01
+    assert stats.ratio_t(before, after, paired=False).p > 0.5
+    assert math.isnan(stats.ratio_t([1.0], [1.1], paired=False).p)
+
+
+def test_newcombes_interval_of_two_shares() -> None:
+    """Newcombe 1998, table II (a), method 10: 56/70 - 48/80 = 0.2000, interval 0.0524 to 0.3339."""
+    found = stats.difference_of_errors((48, 80), (56, 70))
+    assert (found.change, found.low, found.high) == (pytest.approx(20), pytest.approx(5.24, abs=0.005), pytest.approx(33.39, abs=0.005))
+    assert found.p < 0.05
+    assert stats.difference_of_errors((5, 100), (5, 100)).p == 1
+
+
+def test_welchs_difference_of_seeds() -> None:
+    found = stats.difference_t([10.0, 11.0, 12.0], [20.0, 21.0, 22.0])
+    assert (found.change, found.low < 10 < found.high) == (10, True)
+    assert math.isnan(stats.difference_t([1.0], [2.0, 3.0]).p)
+
+
+def test_holm_asks_more_of_the_smallest_of_several() -> None:
+    """Holm 1979: 0.01 * 3 and 0.02 * 2 stand, 0.04 * 1 too; with 0.02 * 3 the first falls and all behind it. NaN is not told."""
+    assert stats.holm([0.04, 0.01, 0.02]) == [True, True, True]
+    assert stats.holm([0.04, 0.02, 0.03]) == [False, False, False]
+    assert stats.holm([math.nan, 0.01]) == [False, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 import os
 import sys
 from collections.abc import Iterable
@@ -26,7 +27,10 @@ COMMANDS = {
     "show": "Show what is known of a model, and its layers with their shapes and counts.",
     "count": "Count parameters and MACs by operator class, on the meta device.",
     "export": "Write a network as ONNX or as a torch.export program, with fresh weights or those of a Record.",
-    "tables": "Make the results table from Records, without torch.",
+    "doctor": "Say what this machine is fit to measure, with advice for each doubt.",
+    "compare": "Say for each measurement of two sides whether it differs, with an interval; --fail-above for CI.",
+    "import": "Take benchmarks that pytest-benchmark timed into the results folder.",
+    "tables": "Make tables from Records, without torch: results, operators, lineage, latency, memory, roofline.",
 }
 
 
@@ -42,9 +46,14 @@ def build(arguments: Iterable[str]) -> typer.Typer:
     application.callback(invoke_without_command=True)(_without_command)
     asked = set(arguments)
     for name, text in COMMANDS.items():
-        command = importlib.import_module(f"archbench.cli.{name}").command if name in asked else _not_asked_for
+        command = _module(name).command if name in asked else _not_asked_for
         application.command(name=name, help=text, short_help=text)(command)
     return application
+
+
+def _module(name: str) -> Any:
+    """The module of a command; one whose name is a word of Python's has an underscore behind it."""
+    return importlib.import_module(f"archbench.cli.{name}{'_' * keyword.iskeyword(name)}")
 
 
 def _not_asked_for() -> None:

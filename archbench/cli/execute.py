@@ -34,8 +34,10 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
     else:
         view.print_tables(tables(executed.records))
     view.say_failures(executed.failed)
+    for reason in executed.refused:
+        view.say(reason)
     if not request.quiet:
         view.say(f"Records: {settings.results / 'runs'} · archbench tables --results {settings.results} shows all of them")
     view.report_problems(Store(settings.results).load()[1])
-    if executed.failed:
+    if executed.failed or executed.refused:
         raise typer.Exit(1)

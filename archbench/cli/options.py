@@ -18,6 +18,7 @@ from archbench.config import Settings
 MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "rerun", "batch_size")
 DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip")
 TRAINING = ("pretrained", "recipe", "epochs", "seeds", "compile", "deterministic")
+PROFILING = ("batch_sizes", "modes", "launches", "time")
 FLAG_PAIRS = {"rerun": "--rerun/--resume", "flip": "--flip/--no-flip"}
 JSON = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout; all else goes to stderr")]
 CLASSES = Annotated[int | None, typer.Option("--classes", min=1, help="Number of classes  [default: the paper's]")]
@@ -63,10 +64,10 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     flags = (FLAG_PAIRS[field.name],) if field.name in FLAG_PAIRS else (f"--{field.name.replace('_', '-')}",)
     default = field.default
     if isinstance(default, tuple):
-        kind, default = str, ",".join(map(str, default))
+        kind, default = str | None, ",".join(map(str, default)) or None
     elif isinstance(default, Path):
         kind, default = str, str(default)
-    option = typer.Option(*flags, help=text, show_default=field.default is not None)
+    option = typer.Option(*flags, help=text, show_default=default is not None)
     return _keyword(field.name, Annotated[kind, option], default)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbench.config import Settings, expanded, split_names
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, unknown
 
 if TYPE_CHECKING:
+    from archbench.publish.pages import Page
     from archbench.records.schema import Record
 
 
@@ -25,39 +27,73 @@ class Format(StrEnum):
 
 
 def command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="results (the default), operators, lineage, latency, memory, roofline; all")
+    ] = None,
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     models: Annotated[str, typer.Option("--models", help="Only these: names or globs as they stand in the table, with commas")] = "*",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only trainings on this data set, and profiles")] = None,
     form: Annotated[Format, typer.Option("--format", help="How the tables are written")] = Format.terminal,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder to write results.md and results.csv to")] = None,
-    json: Annotated[bool, typer.Option("--json", help="The rows as JSON on stdout")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write NAME.md and NAME.csv to")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The rows as JSON on stdout; by name where several are asked for")] = False,
 ) -> None:
-    """Make the results table from Records, without torch."""
+    """Make tables from Records, without torch: results, operators, lineage, latency, memory, roofline."""
     from archbench.cli import view
-    from archbench.publish import formats
-    from archbench.publish.results import frame, tables
-    from archbench.records.store import Store, write_atomically
+    from archbench.publish.pages import page
+    from archbench.records.store import Store
 
+    asked = _asked(names or ["results"])
+    if form is Format.csv and len(asked) > 1 and out is None and not json:
+        raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
     results = expanded(results)
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
     records = [record for record in stored if _wanted(record, split_names(models), dataset)]
-    made = tables(records)
+    pages = [page(name, records) for name in asked]
     if out is not None:
-        texts = {"results.md": formats.markdown(made), "results.csv": formats.csv(frame(records))}
-        for name, text in texts.items():
-            write_atomically(out / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
-        view.say(f"written: {', '.join(str(out / name) for name in texts)}")
+        _write(pages, out)
     elif json:
-        view.print_json(view.rows(records))
-    elif not made:
-        view.say(f"no finished run {'of these ' if stored else ''}in {results} yet")
-    elif form is Format.terminal:
-        view.print_tables(made)
+        rows = {each.name: view.rows(records) if each.name == "results" else view.frame_rows(each.frame) for each in pages}
+        view.print_json(rows if len(rows) > 1 else rows[asked[0]])
     else:
-        print(formats.markdown(made) if form is Format.md else formats.csv(frame(records)), end="")
+        _show(pages, form, f"{'of these ' if stored else ''}in {results} yet")
     view.report_problems(problems)
+
+
+def _asked(names: Sequence[str]) -> list[str]:
+    """The tables' names, each once. Raises ArchbenchError, with the near name, for one that is not known."""
+    from archbench.publish.pages import PAGES
+
+    for name in names:
+        if name not in (*PAGES, "all"):
+            raise unknown("table", name, [*PAGES, "all"])
+    return list(PAGES) if "all" in names else list(dict.fromkeys(names))
+
+
+def _write(pages: Sequence[Page], out: Path) -> None:
+    from archbench.cli import view
+    from archbench.records.store import write_atomically
+
+    texts = {f"{each.name}.{suffix}": text for each in pages for suffix, text in (("md", each.markdown()), ("csv", each.csv()))}
+    for name, text in texts.items():
+        write_atomically(out / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+    view.say(f"written: {', '.join(str(out / name) for name in texts)}")
+
+
+def _show(pages: Sequence[Page], form: Format, where: str) -> None:
+    """On stdout; the reading, which pages share, once behind them."""
+    from archbench.cli import view
+
+    for each in pages:
+        if not each.tables:
+            view.say(f"no finished {each.made_from} {where}")
+        elif form is Format.terminal:
+            view.print_tables(each.tables)
+        else:
+            print(each.markdown() if form is Format.md else each.csv(), end="")
+    if form is Format.terminal:
+        view.print_readings(next((each.readings for each in pages if each.readings), ()))
 
 
 def _wanted(record: Record, models: tuple[str, ...], dataset: str | None) -> bool:

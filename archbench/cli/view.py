@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich import box
@@ -20,11 +23,17 @@ from archbench.publish import formats, results
 from archbench.publish.results import Table
 from archbench.records.schema import Record
 
-INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
-NUMERIC = {"year", "test error, %", "params", "MACs", "in 1×1, %", "latency, ms", "images/s"}
+if TYPE_CHECKING:
+    import pandas as pd
 
-WRAPPED = {"title", "from", "test error, %"}
+    from archbench.publish.reading import Reading
+
+INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
+NUMBER = re.compile(r"[<+-]?[\d.,]+( [a-zA-Z]+)?\*?|–")
+WRAPPED = {"measurement", "title", "from", "test error, %"}
 WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; longest cell that is never broken
+
+STDOUT, STDERR = 1, 2  # descriptors
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -32,9 +41,16 @@ err = Console(stderr=True, highlight=False)
 
 @contextlib.contextmanager
 def kept_clean() -> Iterator[None]:
-    """What a user's model prints goes to stderr, so that stdout holds the result alone."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    """What a user's model prints, from C too, goes to stderr, so that stdout holds the result alone."""
+    sys.stdout.flush()
+    kept = os.dup(STDOUT)
+    os.dup2(STDERR, STDOUT)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, STDOUT)
+        os.close(kept)
 
 
 def say(line: str) -> None:
@@ -44,13 +60,34 @@ def say(line: str) -> None:
 
 
 def print_tables(made: Sequence[Table]) -> None:
-    """Each table with its caption above and its notes below."""
+    """Each table with its caption above and its notes below; a wide one that a narrow terminal would cut is only mentioned."""
     for table in made:
+        drawn = columns_table(formats.cells(table).to_dict("list"), grouped=next(iter(table.columns)) == "share of")  # type: ignore[arg-type]
+        needed = RichMeasurement.get(out, out.options.update(max_width=1000), drawn).maximum
+        if table.wide and needed > out.width:
+            say_dim(f"{table.caption}: {needed} columns wide; a wider terminal or --format md shows it")
+            continue
         out.print(Text(f"\n{table.caption}", style="bold"))
-        print_table(columns_table(formats.cells(table).to_dict("list")))  # type: ignore[arg-type]
+        print_table(drawn)
         out.print()
         for note in table.notes:
-            out.print(Text(f"· {note}", style="dim"))
+            say_dim(note)
+
+
+def print_readings(found: Sequence[Reading]) -> None:
+    """What is read from the tables, a sentence a paragraph."""
+    for reading in found:
+        out.print(Text(f"\nreading · {reading.caption}", style="bold"))
+        for question, sentences in reading.answers.items():
+            if question:
+                out.print(Text(f"\n{question}"))
+            for sentence in sentences:
+                out.print(Text(f"· {sentence}"))
+
+
+def say_dim(note: str) -> None:
+    """A note below a table."""
+    out.print(Text(f"· {note}", style="dim"))
 
 
 def print_table(drawn: RichTable) -> None:
@@ -59,23 +96,27 @@ def print_table(drawn: RichTable) -> None:
     out.print(drawn, width=max(out.width, least), crop=False, no_wrap=least > out.width)
 
 
-def columns_table(columns: dict[str, list[str]], whole: str = "") -> RichTable:
-    """A table whose figures stay whole, and the column `whole`; text with spaces and very long names give way on a narrow terminal."""
+def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool = False) -> RichTable:
+    """A table whose figures stay whole, and the column `whole`; text with spaces and very long names give way on a narrow terminal.
+
+    In a `grouped` one a line stands between rows whose first cells differ.
+    """
     gap = 1 if out.width >= WIDE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
     for header, cells in columns.items():
         wraps = header != whole and (header in WRAPPED or max(map(len, cells), default=0) > WIDEST_WHOLE)
-        justify: Literal["right", "left"] = "right" if header in NUMERIC or header.endswith("%") else "left"
+        numbers = header.endswith("%") or all(NUMBER.fullmatch(cell) for cell in cells)
+        justify: Literal["right", "left"] = "right" if numbers else "left"
         drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold")
-    for row in zip(*columns.values(), strict=True):
-        drawn.add_row(*(Text(cell) for cell in row))
+    rows = list(zip(*columns.values(), strict=True))
+    for row, following in itertools.zip_longest(rows, rows[1:]):
+        drawn.add_row(*(Text(cell) for cell in row), end_section=grouped and following is not None and row[0] != following[0])
     return drawn
 
 
 def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """What `--json` gives: an object a row of the results table, and one for each run that failed."""
     records = list(records)
-    frame = results.frame(records).rename(columns={"model": "name"})
     failed = [
         {
             "name": record.model.label,
@@ -88,11 +129,20 @@ def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
         for record in records
         if record.failure is not None and record.status != "diverged"
     ]
-    found: list[dict[Any, Any]] = [*frame.to_dict("records"), *failed]
-    return [{str(key): _plain(str(key), value) for key, value in row.items()} for row in found]
+    return [*frame_rows(results.frame(records)), *map(_plain, failed)]
 
 
-def _plain(name: str, value: Any) -> Any:
+def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """An object a row, the model by its `name`, what is not known as null."""
+    found: list[dict[Any, Any]] = frame.rename(columns={"model": "name"}).to_dict("records")
+    return [_plain(row) for row in found]
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): _value(str(key), value) for key, value in row.items()}
+
+
+def _value(name: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return int(value) if name in INTEGERS and value is not None else value

@@ -17,6 +17,7 @@ from archbench.records.schema import ModelSnapshot, hash_of
 from archbench.training.recipe import Recipe, TrainingConfig
 
 PROTOCOL = 1
+PROFILE_PROTOCOL = 2  # a process per model
 KEY_LENGTH = 16
 
 
@@ -54,6 +55,9 @@ class Job:
     data: DataPart | None = None
     rerun: bool = False
     time: bool = False  # a profile's: by operator class too
+    batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
+    modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
+    launches: int = 3  # a profile's: processes that time it one after the other
 
     @property
     def label(self) -> str:
@@ -105,7 +109,7 @@ class Job:
             "device_name": self.device.name,
             "threads": torch.get_num_threads(),
             "libraries": environment.library_versions(),
-            **({"time": True} if self.time else {}),
+            "profile": [PROFILE_PROTOCOL, self.time, self.batches, self.modes, self.launches],
         }
 
     def config(self) -> dict[str, Any]:
@@ -114,6 +118,9 @@ class Job:
             "protocol": PROTOCOL,
             "seed": self.seed,
             "batch": self.batch,
+            "batches": self.batches,
+            "modes": self.modes,
+            "launches": self.launches,
             "execution": self.plan.model_dump(),
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "training": self.training.model_dump() if self.training else None,

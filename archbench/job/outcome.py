@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import torch
-
 from archbench import environment
+from archbench.device import is_out_of_memory
 from archbench.job.base import Job
+from archbench.measure.process import ModelError
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile, Uncounted, seal
 
 
@@ -21,6 +21,7 @@ class Outcome:
     status: str = "ok"
     failure: Failure | None = None
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)
     measurements: list[Measurement] = dataclasses.field(default_factory=list)
     samples: dict[str, Any] = dataclasses.field(default_factory=dict)
     warnings: list[Doubt] = dataclasses.field(default_factory=list)
@@ -29,10 +30,12 @@ class Outcome:
 
     def fail(self, error: BaseException) -> None:
         """Note what went wrong; what was measured before stays."""
-        out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        reason, out_of_memory = type(error).__name__, is_out_of_memory(error)
+        if isinstance(error, ModelError):  # it happened in a process of its own
+            reason, out_of_memory = error.reason, error.out_of_memory
         self.status = "out_of_memory" if out_of_memory else "failed"
-        message = (str(error).strip().splitlines() or [f"{type(error).__name__} without a word"])[0]
-        self.failure = Failure(reason=type(error).__name__, message=message[:500])
+        message = (str(error).strip().splitlines() or [f"{reason} without a word"])[0]
+        self.failure = Failure(reason=reason, message=message[:500])
 
 
 def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
@@ -47,7 +50,7 @@ def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
         duration_s=round(duration_s, 3),
         model=job.snapshot,
         config={**job.config(), **outcome.config},
-        environment=environment.describe(job.device),
+        environment={**environment.describe(job.device), **outcome.environment},
         measurements=tuple(outcome.measurements),
         samples=outcome.samples,
         warnings=tuple(outcome.warnings),

@@ -118,7 +118,7 @@ class AxisTracker:
                     self._known[each] = axes
 
     def _axes_of(self, packet: Any, args: tuple[Any, ...], out: torch.Tensor) -> Axes | None:
-        tracked = [(tensor, self.of(tensor)) for tensor in _tensors(args)]
+        tracked = [(tensor, self.of(tensor)) for tensor in tensors_in(args)]
         inputs = [(tensor, axes) for tensor, axes in tracked if axes is not None]
         if not inputs:
             return None
@@ -130,7 +130,8 @@ class AxisTracker:
 Inputs = list[tuple[torch.Tensor, Axes]]
 
 
-def _tensors(args: Sequence[Any]) -> list[torch.Tensor]:
+def tensors_in(args: Sequence[Any]) -> list[torch.Tensor]:
+    """The tensors among an operation's arguments or results, those in a list too."""
     found: list[torch.Tensor] = []
     for argument in args:
         if isinstance(argument, torch.Tensor):
@@ -183,6 +184,13 @@ def _convolution(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Ax
     axes = inputs[0][1]
     rest = [_axis(Role.places, size) for size in out.shape[2:]]
     return Axes((axes.axes[0], _axis(Role.channels, out.shape[1]), *rest), axes.pooled)
+
+
+def _im2col(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
+    """`(N, C, H, W)` to `(N, C x places of a patch, patches)`."""
+    batch, channels, *_ = inputs[0][1].axes
+    patch = _axis(Role.places, out.shape[1] // math.prod(size for _, size in channels))
+    return Axes((batch, (*channels, *patch), _axis(Role.places, out.shape[2])))
 
 
 def _pooling(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
@@ -240,6 +248,7 @@ RULES: dict[Any, Any] = {
     aten.transpose: _transpose,
     aten.t: _transpose,
     aten.convolution: _convolution,
+    aten.im2col: _im2col,
     **dict.fromkeys((aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.adaptive_max_pool2d), _pooling),
     **dict.fromkeys((aten.mean, aten.sum, aten.amax, aten.amin, aten.max, aten.logsumexp), _reduction),
     aten.select: _select,

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from archbench.errors import ArchbenchError, brief
-from archbench.measure.operators import CLASSES, Operation, OperatorCounter
+from archbench.measure.operators import CLASSES, Operation
+from archbench.measure.parameters import ParameterCounter
 from archbench.models import Input, Model
 from archbench.records.schema import Measurement, Scalar, Uncounted
 
@@ -32,7 +33,7 @@ class Complexity:
 
     params: int
     trained_params: int
-    head_params: int
+    params_by_class: Mapping[str, int] = field(repr=False)
     operations: tuple[Operation, ...] = field(repr=False)
     layers: tuple[Layer, ...] = field(repr=False)
 
@@ -46,8 +47,15 @@ class Complexity:
         """Elements written by the counted operations, for one image."""
         return sum(operation.activations for operation in self.operations)
 
+    @property
+    def head_params(self) -> int:
+        """Parameters of the classifier head."""
+        return self.params_by_class.get("head", 0)
+
     def by_class(self, quantity: str) -> dict[str, int]:
-        """`macs` or `activations` of each operator class that has any, in the classes' order."""
+        """`params`, `macs` or `activations` of each operator class that has any, in the classes' order."""
+        if quantity == "params":
+            return dict(self.params_by_class)
         sums: Counter[str] = Counter()
         for operation in self.operations:
             sums[operation.operator_class] += getattr(operation, quantity)
@@ -55,7 +63,8 @@ class Complexity:
 
     def rows(self) -> list[Measurement]:
         """The counts as measurements: the whole, and each operator class that occurs."""
-        rows = [_row("params", self.params), _row("params", self.head_params, operator_class="head")]
+        rows = [_row("params", self.params)]
+        rows += [_row("params", value, operator_class=kind) for kind, value in {"head": 0, **self.params_by_class}.items()]
         if self.trained_params != self.params:
             rows.append(_row("params", self.trained_params, part="trained"))
         for quantity in ("macs", "activations"):
@@ -90,17 +99,17 @@ def complexity_of(
     tensors = dict(network.named_parameters(remove_duplicate=False)) if weights is None else weights
     heads = tuple(heads)
     prefixes = tuple(f"{name}." for name in heads)
-    counter = OperatorCounter([tensor for name, tensor in tensors.items() if name.startswith(prefixes)] if heads else None)
-    head = [parameter for name in heads for parameter in network.get_submodule(name).parameters()]
+    counter = ParameterCounter(
+        parameters=[tensors[name] for name, _ in network.named_parameters()],
+        head=[tensor for name, tensor in tensors.items() if name.startswith(prefixes)] if heads else None,
+    )
     counter.begin(*inputs)
     with torch.no_grad(), counter.named(network), counter:
         torch.func.functional_call(network, dict(weights or {}), inputs)
     operations = tuple(counter.split_head())
-    behind = {operation.module for operation in operations if operation.operator_class == "head"}
-    head_params = _size(head) if heads else sum(_own(network, name) for name in behind)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     layers = _layers(network, operations, counter.outputs)
-    return Complexity(_size(network.parameters()), _size(trained), head_params, operations, layers)
+    return Complexity(_size(network.parameters()), _size(trained), counter.by_class(), operations, layers)
 
 
 def _layers(network: nn.Module, operations: tuple[Operation, ...], outputs: Mapping[str, tuple[int, ...]]) -> tuple[Layer, ...]:

@@ -1,97 +1,116 @@
-"""How long a forward pass takes: warmed up, synchronised, in rounds that go over all models in turn, raw samples kept."""
+"""How long a forward pass takes: a process per model, rounds that go over all models in turn, until each interval is narrow enough.
+
+Each process is launched several times, since two processes of one network can differ by more than their rounds tell.
+"""
 
 from __future__ import annotations
 
+import functools
+import random
+import statistics
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-import torch
-from torch import nn
+from archbench import stats
+from archbench.measure.forward import ROUND_S
+from archbench.measure.process import Worker
+from archbench.records.schema import Doubt, Scalar
 
-from archbench.device import Device
-from archbench.execution import ExecutionPlan
-from archbench.models import Input
-from archbench.stats import Interval, median
-
-WARM_UP_CALLS = 5
-ROUND_S = 0.05
 NARROW = 0.02  # the interval is narrow enough within this share of the median
-LEAST_ROUNDS, MOST_ROUNDS = 10, 400
+LEAST_ROUNDS, MOST_ROUNDS = 5, 400  # of a launch
+METHOD = f"median of rounds of about {ROUND_S} s, interleaved over models, a process each; bootstrap over launches and rounds"
 
 
 @dataclass
-class Subject:
-    """A network whose forward pass is timed at a batch size. `samples` are seconds a call, in the order they were taken."""
+class Launch:
+    """The rounds of one process. `calls` are seconds a call, a list a round; `rounds` their medians."""
 
-    label: str
-    network: nn.Module
-    images: torch.Tensor
-    device: Device
-    plan: ExecutionPlan
-    samples: list[float] = field(default_factory=list)
+    calls: list[list[float]] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)
-    error: Exception | None = None
-
-    @classmethod
-    def of(cls, label: str, network: nn.Module, shape: Input, batch: int, device: Device, plan: ExecutionPlan) -> Subject:
-        """A subject that times `network` on a batch of noise, in the plan's layout and precision, eager."""
-        network = plan.place(network, device).eval()
-        return cls(label, network, plan.lay_out(shape.example(batch, device.torch)), device, plan)
-
-    @torch.inference_mode()
-    def call(self) -> None:
-        """One forward pass."""
-        with self.plan.autocast(self.device):
-            self.network(self.images)
-
-    def warm_up(self) -> None:
-        """Calls that are not timed."""
-        for _ in range(WARM_UP_CALLS):
-            self.call()
-        self.device.synchronise()
-
-    def round(self) -> None:
-        """Time calls for about ROUND_S; the round's own figure is their median."""
-        taken: list[float] = []
-        while not taken or sum(taken) < ROUND_S:
-            taken.append(self.device.time(self.call))
-        self.samples.extend(taken)
-        self.rounds.append(median(taken).value)
-
-    @property
-    def seconds(self) -> Interval:
-        """Median over rounds with its interval: neighbouring samples are correlated, rounds much less."""
-        return median(self.rounds)
+    warm_up: dict[str, Any] = field(default_factory=dict)
 
     @property
     def settled(self) -> bool:
-        """Whether the interval is as narrow as asked for."""
-        if len(self.rounds) < LEAST_ROUNDS:
-            return False
-        value, low, high, _ = self.seconds
-        return high - value <= NARROW * value and value - low <= NARROW * value
+        """Whether its own interval is as narrow as asked for."""
+        return len(self.rounds) >= LEAST_ROUNDS and narrow(stats.bootstrap_median([self.rounds]))
 
 
-def measure(subjects: Iterable[Subject], limit_s: float, progress: Callable[[], None] = lambda: None) -> None:
-    """Time all subjects in interleaved rounds until each has settled or `limit_s` for each is over.
+@dataclass
+class Series:
+    """What is timed of one model at one batch size and mode, over the launches of its process."""
 
-    A subject that fails keeps its error and is left out of further rounds; the others go on.
+    batch: int
+    mode: str
+    launches: list[Launch] = field(default_factory=list)
+    error: Exception | None = None
+
+    def launch(self, worker: Worker) -> None:
+        """Build, compile and warm up in a new process."""
+        warm_up = worker.ask("warm_up", batch=self.batch, mode=self.mode)
+        self.launches.append(Launch(warm_up=warm_up))
+
+    def round(self, worker: Worker) -> None:
+        """One round more."""
+        calls = worker.ask("round", batch=self.batch, mode=self.mode)
+        self.launches[-1].calls.append(calls)
+        self.launches[-1].rounds.append(statistics.median(calls))
+
+    @property
+    def at(self) -> dict[str, Scalar]:
+        """What qualifies its figures."""
+        return {"batch": self.batch, "mode": self.mode}
+
+    @functools.cached_property
+    def seconds(self) -> stats.Interval:
+        """Median over rounds with its interval, when all launches are done: calls of a round, and rounds of a process, are correlated."""
+        return stats.bootstrap_median([launch.rounds for launch in self.launches])
+
+    def samples(self) -> dict[str, Any]:
+        """All that was timed."""
+        return {"batch": self.batch, "mode": self.mode, "launches": [asdict(launch) for launch in self.launches]}
+
+    def doubts(self) -> list[Doubt]:
+        """What makes the figure doubtful: an interval that stayed wide, a time that moved while it was taken."""
+        found, where = [], f"at batch {self.batch}" + (f", {self.mode}," if self.mode != "eager" else "")
+        if not narrow(self.seconds):
+            wide = f"the time {where} did not settle within {100 * NARROW:.0f} % in the time allowed"
+            found.append(Doubt(code="noisy", message=wide, at=self.at))
+        drift = stats.drift([seconds for launch in self.launches for seconds in launch.rounds])
+        if abs(drift) > NARROW:
+            moved = f"the time {where} {'rose' if drift > 0 else 'fell'} by {100 * abs(drift):.0f} % while it was measured"
+            found.append(Doubt(code="drift", message=moved, at=self.at))
+        return found
+
+
+def narrow(seconds: stats.Interval) -> bool:
+    """Whether an interval lies within 2 % of its median."""
+    return seconds.high - seconds.value <= NARROW * seconds.value and seconds.value - seconds.low <= NARROW * seconds.value
+
+
+def measure(series: Sequence[tuple[Series, Worker]], limit_s: float, progress: Callable[[Series], None] = lambda _: None) -> None:
+    """Launch each series in its new process, then go round them until each has settled or `limit_s` for each is over.
+
+    The order within a round is drawn anew, so that none always follows the same other. A series that fails keeps its error and is left
+    out of further rounds; the others go on.
     """
-    active = [subject for subject in subjects if _attempt(subject.warm_up, subject)]
+    order = random.Random(0)
+    active = [(each, worker) for each, worker in series if each.error is None and _attempt(each, each.launch, worker)]
     deadline = time.perf_counter() + limit_s * len(active)
-    for number in range(MOST_ROUNDS):
-        active = [subject for subject in active if not subject.settled and _attempt(subject.round, subject)]
-        progress()
-        if not active or (number + 1 >= LEAST_ROUNDS and time.perf_counter() > deadline):
+    for number in range(1, MOST_ROUNDS + 1):
+        for each, worker in order.sample(active, len(active)):
+            if _attempt(each, each.round, worker):
+                progress(each)
+        active = [(each, worker) for each, worker in active if each.error is None and not each.launches[-1].settled]
+        if not active or (number >= LEAST_ROUNDS and time.perf_counter() > deadline):
             return
 
 
-def _attempt(call: Callable[[], None], subject: Subject) -> bool:
+def _attempt(series: Series, call: Callable[[Worker], None], worker: Worker) -> bool:
     try:
-        call()
-    except Exception as error:  # any error of a model's is that model's alone; its caller records it
-        subject.error = error.with_traceback(None)  # a traceback would keep the activations alive
-        subject.device.release_memory()
+        call(worker)
+    except Exception as error:  # what a model's process answers or dies of is that model's alone; the caller records it
+        series.error = error
         return False
     return True

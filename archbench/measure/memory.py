@@ -1,94 +1,140 @@
-"""Largest memory of a forward pass and of a training step: parameters, activations, gradients and optimizer state together.
+"""Memory of a forward pass and of a training step, for a process that has measured nothing else (worker.py).
 
-On a GPU its allocator tells. On a CPU a process of its own is measured: its largest resident size less what it had before the network
-was built. `python -m archbench.measure.memory` is that process; it takes its question as JSON on standard input and answers so.
+Three peaks are told apart: `allocated`, the bytes of tensors alive at once (on a GPU its allocator tells, elsewhere live.py);
+`reserved`, what CUDA's allocator held for them; `process`, the largest resident size of the process less what it had before the network
+was built. A training step is told apart into its parts besides.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gc
-import json
-import os
 import platform
 import resource
-import signal
-import subprocess
-import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from archbench.device import Device
-from archbench.errors import ArchbenchError
 from archbench.execution import training_loss
+from archbench.measure import live
 from archbench.models import Input, Model
+from archbench.records.schema import Measurement, Scalar
 
-TIMEOUT_S = 600
+PEAKS = {"infer_peak_bytes": "a forward pass", "train_peak_bytes": "a step of SGD with momentum"}
+KINDS = {
+    "process": "largest resident size of a process of its own, less what it had before the network",
+    "allocated": "tensors alive at once, parameters and input included",
+    "reserved": "held by CUDA's allocator",
+}
+PARTS = {
+    "parameters": "parameters and buffers",
+    "gradients": "gradients of all trained parameters",
+    "optimizer": "momentum of all trained parameters",
+    "activations": "distinct memory that the forward pass keeps for the backward pass, parameters and input not counted",
+    "workspace": "what of the peak no tensor holds, such as scratch and caches of the operations, and gaps in the heap",
+}
+
+Bytes = dict[str, dict[str, int]]  # by name and part
 
 
-def peaks(model: Model, shape: Input, batch: int, device: Device) -> dict[str, int]:
-    """`infer_peak_bytes` and `train_peak_bytes` of eager fp32 at a batch size; empty where the device cannot tell."""
-    if device.has_allocator_peak:
-        return _allocator_peaks(model, shape, batch, device)
-    return _process_peaks(model, shape, batch) if device.kind == "cpu" and sys.platform != "win32" else {}
+def rows(measured: Bytes, **at: Scalar) -> list[Measurement]:
+    """A row for each kind of peak, and for each part of a training step."""
+    methods = {name: {kind: f"{what}: {how}" for kind, how in KINDS.items()} for name, what in PEAKS.items()}
+    methods["train_bytes"] = PARTS
+    return [
+        Measurement(name=name, value=value, method=methods[name][part], at={**at, "part": part})
+        for name, parts in measured.items()
+        for part, value in parts.items()
+    ]
 
 
-def _allocator_peaks(model: Model, shape: Input, batch: int, device: Device) -> dict[str, int]:
-    """From the device's allocator, less what lay on the device before the network came."""
-    before = device.allocated_bytes()
+def measure(model: Model, shape: Input, batch: int, device: Device) -> Bytes:
+    """Bytes of eager fp32 at a batch size: `infer_peak_bytes` and `train_peak_bytes` by kind, `train_bytes` by part."""
+    _warm(device)
+    before = _held_bytes(device)
     network, images = model.build(shape).to(device.torch), shape.example(batch, device.torch)
-    peak = {"infer_peak_bytes": device.allocator_peak_bytes(lambda: infer(network, images)) - before}
-    return {**peak, "train_peak_bytes": device.allocator_peak_bytes(lambda: train(network, images)) - before}
+    step = Step(network, images)
+    calls = {"infer_peak_bytes": step.infer, "train_peak_bytes": step.train}
+    found: Bytes = {}
+    for name, call in calls.items():
+        found[name] = _peaks(call, device, before)
+        tensors = live.peak_bytes(call, step.held)
+        whole = found[name]["allocated" if device.has_allocator_peak else "process"]
+        found[name].setdefault("allocated", tensors)
+    return {**found, "train_bytes": {**step.parts(), "workspace": max(whole - tensors, 0)}}
 
 
-def _process_peaks(model: Model, shape: Input, batch: int) -> dict[str, int]:
-    question = {"model": dataclasses.asdict(model), "shape": vars(shape), "batch": batch, "threads": torch.get_num_threads()}
-    question["source"] = model.snapshot(shape).source_sha256
-    command = [sys.executable, "-P", "-m", "archbench.measure.memory"]
-    path = os.pathsep.join([*filter(None, sys.path), str(_source_root())])  # it finds what this process finds
-    answer = subprocess.run(
-        command,
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    if answer.returncode != 0:
-        if answer.returncode == -signal.SIGKILL:
-            raise MemoryError("the process that measures memory was killed, most likely for want of it")
-        last = (answer.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ArchbenchError(f"the process that measures memory ended with {answer.returncode}: {last}")
-    peak: dict[str, int] = json.loads(answer.stdout)
-    return peak
+class Step:
+    """A forward pass, and a training step of SGD with momentum, of a network on images `(N, C, H, W)`."""
+
+    def __init__(self, network: nn.Module, images: torch.Tensor) -> None:
+        self.network, self.images = network, images
+        self.labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
+        self.optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+
+    def infer(self) -> None:
+        """One forward pass in evaluation mode."""
+        self.network.eval()
+        with torch.inference_mode():
+            self.network(self.images)
+
+    def train(self) -> None:
+        """Two steps: in the second the momentum of the first lies beside the activations."""
+        for _ in range(2):
+            self.optimizer.zero_grad()
+            self.loss().backward()
+            self.optimizer.step()
+
+    def loss(self) -> torch.Tensor:
+        """The loss of a training step."""
+        return training_loss(self.network, self.network.train()(self.images), self.labels)
+
+    def held(self) -> list[torch.Tensor]:
+        """Tensors that are there between steps."""
+        return [*self.network.parameters(), *self.network.buffers(), *self.gradients(), *self.momentum(), self.images, self.labels]
+
+    def gradients(self) -> list[torch.Tensor]:
+        """Of the parameters that have one."""
+        return [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+
+    def momentum(self) -> list[torch.Tensor]:
+        """What the optimizer keeps."""
+        return [tensor for state in self.optimizer.state.values() for tensor in state.values() if isinstance(tensor, torch.Tensor)]
+
+    def parts(self) -> dict[str, int]:
+        """Bytes of each part that tensors hold, after a step."""
+        stays = [*self.network.parameters(), *self.network.buffers()]
+        found = {"parameters": _size(stays), "gradients": _size(self.gradients()), "optimizer": _size(self.momentum())}
+        return {**found, "activations": live.saved_bytes(self.loss, [*stays, self.images])}
 
 
-def _source_root() -> Path:
-    """A folder from which the package can be imported, however this process was started."""
-    return Path(__file__).parents[2]
+def _size(tensors: Iterable[torch.Tensor]) -> int:
+    return sum({tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}.values())
 
 
-def infer(network: nn.Module, images: torch.Tensor) -> None:
-    """One forward pass in evaluation mode."""
-    network.eval()
-    with torch.inference_mode():
-        network(images)
+def _warm(device: Device) -> None:
+    """Start threads and libraries, and forget what that took."""
+    small = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(288, 2)).to(device.torch)
+    Step(small, torch.randn(2, 3, 8, 8, device=device.torch)).train()
+    gc.collect()
+    device.release_memory()
+    forget_peak()
 
 
-def train(network: nn.Module, images: torch.Tensor) -> None:
-    """Two steps of SGD with momentum: in the second the momentum of the first lies beside the activations."""
-    network.train()
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-    labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
-    for _ in range(2):
-        optimizer.zero_grad()
-        training_loss(network, network(images), labels).backward()
-        optimizer.step()
+def _held_bytes(device: Device) -> dict[str, int]:
+    """What is held before the network comes."""
+    return device.held_bytes() if device.has_allocator_peak else {"process": resident_bytes("VmRSS")}
+
+
+def _peaks(call: Callable[[], object], device: Device, before: dict[str, int]) -> dict[str, int]:
+    """The largest during a call, less what was held before."""
+    if device.has_allocator_peak:
+        return {kind: peak - before[kind] for kind, peak in device.peak_bytes(call).items()}
+    call()
+    return {"process": resident_bytes("VmHWM") - before["process"]}
 
 
 def resident_bytes(field: str) -> int:
@@ -108,27 +154,3 @@ def forget_peak() -> None:
     """Let the largest resident size start again from the present one, where the system allows it."""
     with contextlib.suppress(OSError):  # not on this system, or not allowed: the largest since the start is then taken
         Path("/proc/self/clear_refs").write_text("5")
-
-
-def _answer(question: dict[str, Any]) -> dict[str, int]:
-    torch.set_num_threads(question["threads"])
-    warm = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.LazyLinear(2))
-    train(warm, torch.randn(2, 3, 8, 8))  # threads, library start-up
-    gc.collect()
-    forget_peak()
-    before = resident_bytes("VmRSS")
-    asked = question["model"]
-    shape, model = Input(**question["shape"]), Model(asked["name"], tuple(map(tuple, asked["knobs"])), asked["width"])
-    if model.snapshot(shape).source_sha256 != question["source"]:
-        raise ArchbenchError(f"the code of {model.label} was edited during the run")
-    network, images = model.build(shape), shape.example(question["batch"])
-    infer(network, images)
-    inference = resident_bytes("VmHWM") - before
-    train(network, images)
-    return {"infer_peak_bytes": inference, "train_peak_bytes": resident_bytes("VmHWM") - before}
-
-
-if __name__ == "__main__":
-    with contextlib.redirect_stdout(sys.stderr):  # what the network itself may print is no answer
-        answered = _answer(json.load(sys.stdin))
-    print(json.dumps(answered))

@@ -2,27 +2,30 @@
 
 Each operation of the forward pass runs in a range of its own, whose label leads to its class. The backward pass of an operation is found
 by the number that autograd gives to both. What the profiler and the labels cost lies outside the ranges; the whole pass is timed without
-them beside.
+them beside. How many bytes an operation reads and writes at least gives its arithmetic intensity, and with the machine's peaks the time
+that it could not go below: the roofline of Williams, Waterman & Patterson, Communications of the ACM 52 (2009).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils._pytree import tree_leaves
 
 from archbench.device import Device
 from archbench.execution import ExecutionPlan, training_loss
+from archbench.measure import roofline
 from archbench.measure.operators import Operation, OperatorCounter
-from archbench.records.schema import Measurement, Scalar
+from archbench.measure.peaks import Peaks
+from archbench.records.schema import Doubt, Measurement, Scalar
 from archbench.stats import median
 
 PHASES = ("forward", "backward")
@@ -30,39 +33,86 @@ REPEATS, WARM_UP = 9, 2
 LABEL = re.compile(r"archbench::(\d+)")
 NODE = "autograd::engine::evaluate_function: "
 MICROSECOND_S = 1e-6
+FAR_PCT = 20
+EXPLAINED = "sum over the classes, beside the whole phase without a profiler"
+COST = "the phase under the profiler and labels, beside without"
 METHOD = f"torch.profiler, median of {REPEATS} training steps"
 
 Seconds = dict[str, list[float]]  # seconds by operator class, a value a repeat
 
 
 class LabelledCounter(OperatorCounter):
-    """An operator counter that puts each operation into a range of the profiler, named by its place in `operations`."""
+    """An operator counter that puts each operation into a range of the profiler, named by its place in `operations`.
+
+    `traffic` holds the bytes of what each reads and writes, by the same place.
+    """
+
+    def __init__(self, head: Iterable[torch.Tensor] | None = None) -> None:
+        super().__init__(head)
+        self.traffic: dict[int, int] = {}
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        with record_function(f"archbench::{len(self.operations)}"):
-            return super().run(func, args, kwargs)
+        place = len(self.operations)
+        with record_function(f"archbench::{place}"):
+            out = super().run(func, args, kwargs)
+        self.traffic[place] = sum(leaf.nbytes for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, torch.Tensor))
+        return out
 
 
 @dataclass(frozen=True)
 class OperatorTimes:
-    """Seconds by phase and operator class, and seconds of each whole phase without a profiler; a value a repeat."""
+    """Seconds by phase and operator class, a value a repeat; of each whole phase without a profiler, and under it.
+
+    `work` holds multiply-adds and bytes of the forward pass by class.
+    """
 
     by_class: Mapping[str, Seconds]
     whole: Mapping[str, list[float]]
+    profiled: Mapping[str, list[float]]
+    work: Mapping[str, tuple[int, int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
 
     def rows(self, **at: Scalar) -> list[Measurement]:
-        """A row for each phase and class, and one for each whole phase."""
+        """A row for each phase and class, and for each whole phase; how far the classes add up to it, and what the profiler costs."""
         rows = []
         for phase in PHASES:
             for operator_class, seconds in sorted(self.by_class[phase].items()):
-                rows.append(_row(seconds, METHOD, phase=phase, operator_class=operator_class, **at))
-            rows.append(_row(self.whole[phase], "the whole phase, without a profiler", phase=phase, **at))
+                rows.append(_row("time_s", seconds, METHOD, phase=phase, operator_class=operator_class, **at))
+            rows.append(_row("time_s", self.whole[phase], "the whole phase, without a profiler", phase=phase, **at))
+            sums = [sum(repeat) for repeat in itertools.zip_longest(*self.by_class[phase].values(), fillvalue=0.0)]
+            beside = {"time_explained_pct": (sums, EXPLAINED), "profiler_time_pct": (self.profiled[phase], COST)}
+            for name, (seconds, method) in beside.items():
+                percent = [100 * one / other for one, other in zip(seconds, self.whole[phase], strict=True)]
+                rows.append(_row(name, percent, method, phase=phase, **at))
         return rows
 
+    def doubts(self) -> list[Doubt]:
+        """Classes whose sum is far from the whole phase."""
+        found = []
+        for phase in PHASES:
+            explained = 100 * sum(median(seconds).value for seconds in self.by_class[phase].values()) / median(self.whole[phase]).value
+            if abs(explained - 100) > FAR_PCT:
+                message = f"the times by operator class add up to {explained:.0f} % of the {phase} pass"
+                found.append(Doubt(code="time_unexplained", message=message))
+        return found
 
-def _row(seconds: list[float], method: str, **at: Scalar) -> Measurement:
-    value, low, high, n = median(seconds)
-    return Measurement(name="time_s", value=value, low=low, high=high, n=n, method=method, at=at)
+    def roofline(self, peaks: Peaks, **at: Scalar) -> list[Measurement]:
+        """For each class of the forward pass, and the whole: MAC/s, multiply-adds a byte, and the share of what the machine allows."""
+        rows = []
+        for operator_class, (macs, moved) in self.work.items():
+            if operator_class in self.by_class["forward"]:
+                seconds = median(self.by_class["forward"][operator_class])
+                rows.extend(roofline.rows(macs, moved, seconds, peaks, phase="forward", operator_class=operator_class, **at))
+        macs, moved = (sum(column) for column in zip(*self.work.values(), strict=True))
+        return [*rows, *roofline.rows(macs, moved, median(self.whole["forward"]), peaks, phase="forward", **at)]
+
+
+def _row(name: str, samples: list[float], method: str, **at: Scalar) -> Measurement:
+    value, low, high, n = median(samples)
+    return Measurement(name=name, value=value, low=low, high=high, n=n, method=method, at=at)
 
 
 def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], device: Device, plan: ExecutionPlan) -> OperatorTimes:
@@ -72,15 +122,17 @@ def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], devi
     for _ in range(WARM_UP):
         step.whole()
     whole: dict[str, list[float]] = {phase: [] for phase in PHASES}
+    under: dict[str, list[float]] = {phase: [] for phase in PHASES}
     by_class: dict[str, Seconds] = {phase: defaultdict(list) for phase in PHASES}
     head = [parameter for name in heads for parameter in network.get_submodule(name).parameters()]
+    profiled = _Profiled(step, head or None)
     for _ in range(REPEATS):
         for phase, seconds in zip(PHASES, step.whole(), strict=True):
             whole[phase].append(seconds)
-        for phase, found in step.profiled(head or None).items():
+        for phase, found in profiled.once(under).items():
             for operator_class, seconds in found.items():
                 by_class[phase][operator_class].append(seconds)
-    return OperatorTimes(by_class, whole)
+    return OperatorTimes({phase: dict(found) for phase, found in by_class.items()}, whole, under, profiled.work)
 
 
 class _Step:
@@ -103,30 +155,36 @@ class _Step:
         """Seconds of both passes, without a profiler."""
         return self.device.time(self.forward), self.device.time(self.backward)
 
-    def profiled(self, head: list[nn.Parameter] | None) -> dict[str, dict[str, float]]:
-        """Seconds of kernels by phase and class, of one step under the profiler."""
-        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self.device.kind == "cuda" else [])]
-        counter = LabelledCounter(head)
-        counter.begin(self.images)
-        with _quiet_stderr(), profile(activities=activities) as profiler:
+
+class _Profiled:
+    """The same passes under the profiler; `work` holds multiply-adds and bytes of the last forward pass by class."""
+
+    def __init__(self, step: _Step, head: list[nn.Parameter] | None) -> None:
+        self.step, self.head = step, head
+        self.work: dict[str, tuple[int, int]] = {}
+
+    def once(self, seconds: Mapping[str, list[float]]) -> dict[str, dict[str, float]]:
+        """Seconds of kernels by phase and class, of one step; those of each whole phase are added to `seconds`."""
+        device = self.step.device
+        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.kind == "cuda" else [])]
+        counter = LabelledCounter(self.head)
+        counter.begin(self.step.images)
+        with profile(activities=activities) as profiler:
             with counter:
-                self.forward()
-            self.backward()
-            self.device.synchronise()
-        return attributed(list(profiler.events() or []), counter.split_head(), on_device=self.device.kind == "cuda")
+                seconds["forward"].append(device.time(self.step.forward))
+            seconds["backward"].append(device.time(self.step.backward))
+        operations = counter.split_head()
+        self.work = _work(operations, counter.traffic)
+        return attributed(list(profiler.events() or []), operations, on_device=device.kind == "cuda")
 
 
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """The profiler's library reports its own start and stop on the process's stderr, whatever it is told; not inside the context."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+def _work(operations: list[Operation], traffic: Mapping[int, int]) -> dict[str, tuple[int, int]]:
+    """Multiply-adds and bytes by class."""
+    sums: dict[str, tuple[int, int]] = {}
+    for place, operation in enumerate(operations):
+        macs, moved = sums.get(operation.operator_class, (0, 0))
+        sums[operation.operator_class] = macs + operation.macs, moved + traffic[place]
+    return sums
 
 
 def attributed(events: list[Any], operations: list[Operation], on_device: bool) -> dict[str, dict[str, float]]:

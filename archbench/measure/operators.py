@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from archbench.measure.axes import Axes, AxisTracker, Role
 
 CLASSES = ("head", "gate", "token_mixing", "depthwise", "grouped_conv", "pointwise", "dense_conv", "other")  # those that cost MACs
+ALL_CLASSES = (*CLASSES[:-1], "norm", "activation", "pool", CLASSES[-1])  # parameters and time are spent in the others too
 aten = torch.ops.aten
 
 
@@ -141,12 +142,12 @@ class OperatorCounter(TorchDispatchMode):
         self._modules: list[str] = [""]
         self._axes = AxisTracker()
         self._head_is_named = head is not None
-        self._head = {_storage(parameter) for parameter in head or ()}
+        self._head = {storage(parameter) for parameter in head or ()}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = self.run(func, args, kwargs or {})
         packet = func.overloadpacket
-        if not _is_view(func):
+        if not is_view(func):
             self.operations.append(self._operation(packet, args, out))
         self._axes.follow(packet, args, out)
         return out
@@ -220,7 +221,7 @@ class OperatorCounter(TorchDispatchMode):
         return Role.places in axes.roles(-1) and math.prod(size for role, size in axes.axes[-1] if role is Role.places) == axes.places
 
     def _class(self, packet: Any, args: tuple[Any, ...]) -> str:
-        if any(_storage(argument) in self._head for argument in args if isinstance(argument, torch.Tensor)):
+        if any(storage(argument) in self._head for argument in args if isinstance(argument, torch.Tensor)):
             return "head"
         if packet is aten.convolution:
             return self._convolution_class(args[0], args[1], args[8])
@@ -264,11 +265,11 @@ def product_class(summed: frozenset[Role], places: int, pooled: bool) -> str:
     return "dense_conv" if summed == {Role.channels, Role.places} and places > 1 else "other"
 
 
-def _storage(tensor: torch.Tensor) -> int:
+def storage(tensor: torch.Tensor) -> int:
     """Identity of the memory behind a tensor: a view of a parameter has the parameter's own, on the meta device too."""
     return int(tensor.untyped_storage()._cdata)
 
 
-def _is_view(func: Any) -> bool:
+def is_view(func: Any) -> bool:
     """Whether an operation only looks at its input in another way."""
     return bool(func.is_view) or func.overloadpacket in (aten.view, aten._unsafe_view, aten.detach)

@@ -11,6 +11,7 @@ from torch import nn
 import zoo
 from archbench.errors import ArchbenchError, brief
 from archbench.models import entries
+from archbench.models.isolation import preserved_settings
 from archbench.records.schema import ModelSnapshot
 from zoo import registry
 
@@ -106,6 +107,7 @@ class Model:
                 raise ArchbenchError(str(error)) from None
         self._check_forward(shape)
 
+    @preserved_settings()
     def _check_forward(self, shape: Input) -> None:
         try:
             network, images = dataclasses.replace(self, width=self.width or (1.0 if self.equal else None)).weightless(shape)
@@ -119,6 +121,7 @@ class Model:
             found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ArchbenchError(f"{self.name} gives {found} for one image, not logits of shape (1, {shape.num_classes})")
 
+    @preserved_settings()
     def build(self, shape: Input) -> nn.Module:
         """The network with freshly drawn weights. Raises ArchbenchError when it cannot be built."""
         assert self.equal is None or self.width is not None, "budget.settled finds the width of an equal network"
@@ -140,6 +143,7 @@ class Model:
             network.train()
         return network
 
+    @preserved_settings()
     def weightless(self, shape: Input) -> tuple[nn.Module, torch.Tensor]:
         """The network in evaluation mode and one image for it, on the meta device: a forward pass costs neither memory nor arithmetic.
 

@@ -1,10 +1,11 @@
-"""Groups, globs, aliases and knobs: what a user writes for a model."""
+"""Groups, globs, aliases, knobs and files of names: what a user writes for a model."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import zoo
 from archbench.errors import ArchbenchError
@@ -12,6 +13,8 @@ from archbench.models import entries, user_file
 from archbench.models.model import ADDED_KNOBS, Model
 from zoo import registry
 
+FILE_MARK, FILE_HOLDS = "@", "@FILE holds names of models, one a line"
+COMMENT = re.compile(r"(^|\s)#.*")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
     "all": lambda spec: True,
@@ -21,19 +24,56 @@ GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
 
 
 def parse(names: Iterable[str]) -> list[Model]:
-    """Models behind names, globs and groups, each once, in the order asked for. Raises ArchbenchError for what is not there."""
-    try:
-        models = [model for name in names for model in _expand(name)]
-    except zoo.ZooError as error:
-        raise ArchbenchError(str(error)) from None
-    return list(dict.fromkeys(models))
+    """Models behind names, globs, groups and `@FILE`, each once, in the order asked for. Raises ArchbenchError for what is not there."""
+    return list(dict.fromkeys(model for name in names for model in _asked(name)))
 
 
 def is_several(text: str) -> bool:
-    """Whether a name stands for whatever there is: a group or a glob."""
+    """Whether a name stands for whatever there is: a group, a glob, or a file that holds one."""
+    if text.startswith(FILE_MARK):
+        return any(is_several(name) for _, name in _lines(text))
     name = _split(text)[0]
     pattern = name.rpartition(":")[2] if entries.is_external(name) else name
     return name in GROUPS or any(character in pattern for character in "*?[")
+
+
+def _asked(text: str) -> Iterator[Model]:
+    if text.startswith(FILE_MARK):
+        for place, name in _lines(text):
+            yield from _known(name, f"{place}: ")
+    else:
+        yield from _known(text)
+
+
+def _known(text: str, place: str = "") -> list[Model]:
+    try:
+        return list(_expand(text))
+    except (zoo.ZooError, ArchbenchError) as error:
+        raise ArchbenchError(f"{place}{error}") from None
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    """The names in `@FILE`, one a line, each with its place; what follows a # is a comment. Raises ArchbenchError where there are none."""
+    file = text.removeprefix(FILE_MARK)
+    lines = ((number, COMMENT.sub("", line).strip()) for number, line in enumerate(_text_of(file).splitlines(), start=1))
+    found = [(f"{file}, line {number}", name) for number, name in lines if name]
+    if not found:
+        raise ArchbenchError(f"{file} names no model; {FILE_HOLDS}")
+    return found
+
+
+def _text_of(file: str) -> str:
+    try:
+        text = Path(file).expanduser().read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, RuntimeError):  # the last: no such home directory
+        raise ArchbenchError(f"there is no file {file}; {FILE_HOLDS}") from None
+    except OSError as error:
+        raise ArchbenchError(f"{file} cannot be read: {error.strerror}; {FILE_HOLDS}") from None
+    except ValueError:
+        text = "\0"
+    if "\0" in text:
+        raise ArchbenchError(f"{file} is not text; {FILE_HOLDS}")
+    return text
 
 
 def _expand(text: str) -> Iterator[Model]:

@@ -16,6 +16,7 @@ from torch import nn
 
 from archbench.errors import ArchbenchError, brief
 from archbench.models.entry import Entry, external_spec
+from archbench.models.isolation import preserved_settings
 
 MARK = ".py:"
 SIZE, CLASSES = 32, 10
@@ -98,6 +99,7 @@ def _taken(make: Any, given: dict[str, int]) -> dict[str, int]:
     return {key: value for key, value in given.items() if key in names}
 
 
+@preserved_settings()
 def _module(path: Path) -> ModuleType:
     """The user's file, run as a module. Raises ArchbenchError that says where it is wrong."""
     name = f"archbench_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from archbench import stats
+from archbench.publish import columns
+from archbench.publish.formats import Row
+from archbench.publish.notes import benchmark_notes, by, caption, is_benchmark, is_doubtful, notes
 from archbench.records.schema import Record, canonical
 from archbench.records.store import settled
 
-PROFILE_FIGURES = {
-    "latency_s": {"batch": 1},
-    "infer_images_per_s": {},
+PROFILE_FIGURES: dict[str, dict[str, Any]] = {
+    "latency_s": {"batch": 1, "mode": "eager"},
+    "infer_images_per_s": {"mode": "eager"},
     "infer_peak_bytes": {},
     "train_peak_bytes": {},
 }
@@ -24,28 +26,38 @@ PROFILE_FIGURES = {
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that may be compared with each other; `frame` holds numbers, `notes` what a reader must know."""
+    """Rows that may be compared with each other.
+
+    `frame` holds numbers, `notes` what a reader must know, `columns` each header and how a row's cell reads under it; a `wide` table is
+    not for a narrow terminal.
+    """
 
     caption: str
     frame: pd.DataFrame
     notes: tuple[str, ...]
+    columns: Mapping[str, Callable[[Row], str]]
+    wide: bool = False
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs, trainings first; profiles that belong to no training get tables of their own."""
     records = list(records)
-    trainings, profiles = [*newest(records, "train"), *newest(records, "imported")], newest(records, "profile")
+    imported, profiles = by(newest(records, "imported"), is_benchmark), newest(records, "profile")
+    trainings = [*newest(records, "train"), *imported.get(False, [])]
     made, used = [], set()
-    for _, rows in _by(trainings, condition).items():
-        groups = _by(rows, lambda record: record.group)
+    for _, rows in by(trainings, condition).items():
+        groups = by(rows, lambda record: record.group)
         matched = {group: _profile_of(members[0], profiles) for group, members in groups.items()}
         used |= {profile.id for profile in matched.values() if profile}
         frame = pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()])
-        made.append(Table(_caption(rows[0]), _sorted(frame), _notes(rows, matched.values(), records)))
+        made.append(Table(caption(rows[0]), in_order(frame), notes(rows, matched.values(), records), columns.TRAININGS))
     alone = [profile for profile in profiles if profile.id not in used]
-    for _, rows in _by(alone, condition).items():
+    for _, rows in by(alone, condition).items():
         frame = pd.DataFrame([profile_row(profile) for profile in rows])
-        made.append(Table(_caption(rows[0]), _sorted(frame), _notes([], rows, records)))
+        made.append(Table(caption(rows[0]), in_order(frame), notes([], rows, records), columns.PROFILES))
+    for _, rows in by(imported.get(True, []), condition).items():
+        frame = pd.DataFrame([benchmark_row(benchmark) for benchmark in rows])
+        made.append(Table(caption(rows[0]), in_order(frame), benchmark_notes(rows, records), columns.BENCHMARKS))
     return made
 
 
@@ -64,8 +76,8 @@ def condition(record: Record) -> tuple[Any, ...]:
     """What must be equal for two rows to stand in one table."""
     config, execution = record.config, record.config["execution"]
     common = (record.kind, *_circumstances(record), execution["precision"], execution["compiled"], execution["deterministic"])
-    if record.kind == "profile":
-        return (*common, record.environment["threads"])
+    if record.kind == "profile" or is_benchmark(record):
+        return (*common, record.environment["threads"], config.get("launches"))
     data, training = config["data"], config["training"]
     part = tuple(data[name] for name in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction"))
     if record.kind == "imported":
@@ -88,7 +100,7 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
     interval = _error_interval(known)
     left = [run for run in runs if run.status == "ok" and not any(doubt.code == "at_chance" for doubt in run.warnings)]
     return {
-        **_identity(runs[0]),
+        **identity(runs[0]),
         "test_error_pct": interval.value,
         "test_error_low_pct": interval.low,
         "test_error_high_pct": interval.high,
@@ -106,11 +118,18 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
 
 def profile_row(profile: Record) -> dict[str, Any]:
     """One row of a network that was profiled alone."""
-    figures = {**_identity(profile), **_profile_figures(profile)}
+    figures = {**identity(profile), **_profile_figures(profile)}
     return {**figures, "head": profile.model.spec["head_kind"], "records": profile.id}
 
 
-def _identity(record: Record) -> dict[str, Any]:
+def benchmark_row(benchmark: Record) -> dict[str, Any]:
+    """One row of what pytest-benchmark timed."""
+    names = ("params", "macs", "latency_s", "infer_images_per_s", "train_step_s", "train_images_per_s")
+    return {**identity(benchmark), **{name: value(benchmark, name) for name in names}, "records": benchmark.id}
+
+
+def identity(record: Record) -> dict[str, Any]:
+    """A row's model, its title and year."""
     spec = record.model.spec
     year = math.nan if spec["year"] is None else spec["year"]
     return {"model": record.model.label, "title": spec["title"], "year": year}
@@ -128,7 +147,7 @@ def _error_interval(rows: Sequence[Any]) -> stats.Interval:
 
 def _profile_figures(profile: Record | None) -> dict[str, Any]:
     names = ("params", "macs", "pointwise_macs_pct", "pointwise_time_pct", *PROFILE_FIGURES, "latency_low_s", "latency_high_s")
-    figures: dict[str, Any] = dict.fromkeys(names, math.nan)
+    figures: dict[str, Any] = {**dict.fromkeys(names, math.nan), "latency_doubtful": False, "images_doubtful": False}
     if profile is None:
         return figures
     figures |= {name: value(profile, name) for name in ("params", "macs")}
@@ -136,9 +155,13 @@ def _profile_figures(profile: Record | None) -> dict[str, Any]:
     figures["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / figures["macs"] if pointwise else 0.0
     figures["pointwise_time_pct"] = _time_share(profile, "pointwise")
     figures |= {name: value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
-    latency = profile.measurement("latency_s", batch=1)
+    latency = profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
     if latency is not None:
         figures |= {"latency_low_s": _number(latency.low), "latency_high_s": _number(latency.high)}
+        figures["latency_doubtful"] = is_doubtful(profile, latency)
+    images = profile.measurement("infer_images_per_s", **PROFILE_FIGURES["infer_images_per_s"])
+    if images is not None:
+        figures["images_doubtful"] = is_doubtful(profile, images)
     return figures
 
 
@@ -180,93 +203,6 @@ def _device(record: Record) -> tuple[str, str]:
     return device["kind"], device["name"]
 
 
-def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """By year; models from outside the zoo, whose year is not known, last."""
     return rows.sort_values(["year", "model"], ignore_index=True)
-
-
-def _by(records: Iterable[Record], key: Any) -> dict[Any, list[Record]]:
-    groups: dict[Any, list[Record]] = defaultdict(list)
-    for record in records:
-        groups[key(record)].append(record)
-    return dict(groups)
-
-
-def _caption(record: Record) -> str:
-    model, config = record.model, record.config
-    shape = f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
-    device = record.environment["device"]["name"]
-    execution = config["execution"]
-    mode = execution["precision"] + (", compiled" if execution["compiled"] else "")
-    if record.kind == "profile":
-        return f"profile · {shape} · batch {config['batch']} · {mode} · {device}"
-    data, training = config["data"], config["training"]
-    if record.kind == "imported":
-        images = f"{data['test_images']:,} test images"
-        return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
-    part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
-    part += f", {100 * data['val_fraction']:g} % of it held out" if data["val_fraction"] else ""
-    images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"
-    epochs = f"{training['epochs']} epoch{'s' if training['epochs'] != 1 else ''}"
-    return f"{data['name']} ({shape}; {images}) · recipe {training['name']}, {epochs}, batch {config['batch']}, {mode} · {device}"
-
-
-def _notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Sequence[Record]) -> tuple[str, ...]:
-    """How the figures were made, then each doubt once, with the rows it concerns."""
-    found = [profile for profile in profiles if profile is not None]
-    shown = [*runs, *found]
-    notes: dict[str, list[str]] = defaultdict(list)
-    for record in shown:
-        for doubt in record.warnings:
-            notes[doubt.message].append(record.model.label)
-        if record.uncounted:
-            notes["not counted: " + ", ".join(row.operator for row in record.uncounted)].append(record.model.label)
-    lines = [*_interval_notes(runs), *_profile_notes(found)]
-    lines += [f"{', '.join(dict.fromkeys(labels))}: {message}" for message, labels in notes.items()]
-    lines += _twice(runs or found) + _widths(runs or found)
-    skipped = max((record.config["data"].get("skipped", 0) for record in runs), default=0)
-    if skipped:
-        lines.append(f"{skipped} image files that could not be read are left out")
-    older = sum(record.key in {row.key for row in shown} for record in records) - len(shown)
-    if older > 0:
-        lines.append(f"the newest Record of each run is shown; {older} more of the same runs are in the store")
-    return tuple(lines)
-
-
-def _twice(shown: Sequence[Record]) -> list[str]:
-    """Names that stand for more than one network, since their code changed between the runs."""
-    sources = _by(shown, lambda record: record.model.label)
-    changed = [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
-    return [f"{label} stands here more than once: its code changed between the runs" for label in changed]
-
-
-def _widths(shown: Sequence[Record]) -> list[str]:
-    """The width that an equal count came to."""
-    found = {record.model.label: record.model.knobs["width"] for record in shown if "equal" in record.model.knobs}
-    return [f"{label}: width {width:.4g}" for label, width in found.items()]
-
-
-def _interval_notes(runs: Sequence[Record]) -> list[str]:
-    """Which interval stands beside an error."""
-    ended = (sum(run.status == "ok" for run in members) for members in _by(runs, lambda record: record.group).values())
-    sizes = set(ended) - {0}
-    notes = []
-    if 1 in sizes:
-        notes.append("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds")
-    if sizes - {1}:
-        notes.append("several seeds: mean with Student's t interval over seeds (95 %)")
-    return notes
-
-
-def _profile_notes(profiles: Sequence[Record]) -> list[str]:
-    """How the times were taken, and of which models where not of all in one way."""
-    ways = _by(profiles, lambda profile: (profile.config["execution"]["precision"], profile.environment["threads"]))
-    notes = []
-    for (precision, threads), members in ways.items():
-        of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ": "
-        batch = members[0].config["batch"]
-        on = f" on {threads} thread{'s' * (threads != 1)}" if members[0].environment["device"]["kind"] == "cpu" else ""
-        notes.append(f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}")
-    timed = any(profile.measurement("time_s") for profile in profiles)
-    share = "1×1: share of the MACs" + (", and of the time of the operations of a training step" if timed else "")
-    return [*notes, share] if notes else []

@@ -55,10 +55,11 @@ class Failure(Strict):
 
 
 class Doubt(Strict):
-    """Something that makes a figure doubtful: a code (`at_chance`, `noisy`, ...) and a sentence."""
+    """Something that makes a figure doubtful: a code (`at_chance`, `noisy`, ...), a sentence, and which figures, if not all."""
 
     code: str
     message: str
+    at: dict[str, Scalar] = {}
 
 
 class Uncounted(Strict):

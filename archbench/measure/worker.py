@@ -1,0 +1,108 @@
+"""The process of one model: `python -m archbench.measure.worker` reads a subject, then questions, a line of JSON each.
+
+It ends when its input does, so that none outlives the process that measures. Answers go to what was standard output when it started;
+whatever the model prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from archbench.device import is_out_of_memory
+from archbench.errors import ArchbenchError, brief
+from archbench.execution import numerics
+from archbench.measure.forward import Forward
+from archbench.measure.process import Subject
+
+
+class Bench:
+    """A network on the bench, and its forward passes by batch size and mode."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.forwards: dict[tuple[int, str], Forward] = {}
+        self._network: nn.Module | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        """The network on the device; built when it is first asked for."""
+        if self._network is None:
+            subject = self.subject
+            if subject.model.snapshot(subject.shape).source_sha256 != subject.source:
+                raise ArchbenchError(f"the code of {subject.model.label} was edited during the run")
+            torch.manual_seed(subject.seed)
+            self._network = subject.plan.place(subject.model.build(subject.shape), subject.device)
+        return self._network
+
+    def warm_up(self, batch: int, mode: str) -> dict[str, Any]:
+        """Make a forward pass ready and warm: how long the first call took, and how many there were."""
+        forward = Forward(self.network, self.images(batch), self.subject.device, self.subject.plan, mode)
+        self.forwards[batch, mode] = forward
+        return forward.warm_up()
+
+    def round(self, batch: int, mode: str) -> list[float]:
+        """Seconds a call, for about a round."""
+        return self.forwards[batch, mode].round()
+
+    def operators(self, batch: int) -> dict[str, Any]:
+        """Where the time of a training step goes."""
+        from archbench.measure import operator_time  # it needs scipy, which takes a launch as long as torch
+
+        subject = self.subject
+        network, heads = self.network, subject.model.spec.head
+        return operator_time.measure(network, self.images(batch), heads, subject.device, subject.plan).to_dict()
+
+    def memory(self, batch: int) -> dict[str, dict[str, int]]:
+        """Memory of a forward pass and of a training step, for a process that has done nothing else."""
+        from archbench.measure import memory
+
+        return memory.measure(self.subject.model, self.subject.shape, batch, self.subject.device)
+
+    def images(self, batch: int) -> torch.Tensor:
+        """A batch of noise in the plan's memory layout."""
+        return self.subject.plan.lay_out(self.subject.shape.example(batch, self.subject.device.torch))
+
+
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "warm_up": Bench.warm_up,
+    "round": Bench.round,
+    "operators": Bench.operators,
+    "memory": Bench.memory,
+}
+
+
+def answered(bench: Bench, line: str) -> dict[str, Any]:
+    """The answer to a question, or the error that stands for it."""
+    details = json.loads(line)
+    question = QUESTIONS[details.pop("question")]
+    try:
+        return {"answer": question(bench, **details)}
+    except (Exception, SystemExit) as error:  # whatever the model does becomes its own answer
+        bench.subject.device.release_memory()
+        return {"error": {"reason": type(error).__name__, "message": brief(error), "out_of_memory": is_out_of_memory(error)}}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that measures decides
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the network itself may print is no answer
+    subject = Subject.from_json(sys.stdin.readline())
+    torch.set_num_threads(subject.threads)
+    bench = Bench(subject)
+    with numerics(subject.plan):
+        for line in sys.stdin:
+            answers.write(json.dumps(answered(bench, line)) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

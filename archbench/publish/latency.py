@@ -1,0 +1,83 @@
+"""The latency table: a row for each model, batch size and mode, with its interval, and a mark where something makes it doubtful."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from archbench.publish import notes
+from archbench.publish.columns import MODEL, Columns
+from archbench.publish.formats import MISSING, Row, plain, three_digits
+from archbench.publish.operators import comparable
+from archbench.publish.results import Table, identity
+from archbench.records.schema import Measurement, Record
+
+BY_EAGER = "beside eager: the time of eager execution at the same batch size divided by this one"
+
+
+def tables(records: Iterable[Record]) -> list[Table]:
+    """A table for each condition that occurs."""
+    records = list(records)
+    made = []
+    for profiles in comparable(records):
+        found = pd.DataFrame([row for profile in profiles for row in _rows(profile)])
+        if not found.empty:
+            below = [f"95 % interval: {_method(profiles)}; a star marks what is doubtful", f"timed{notes.on_threads(profiles[0])}"]
+            below += [BY_EAGER] * bool((found["mode"] != "eager").any())
+            caption = f"latency · {notes.caption(profiles[0], batch=False)}"
+            made.append(Table(caption, found, (*below, *notes.doubts(profiles)), COLUMNS))
+    return made
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """All tables below each other, the condition in a column."""
+    made = tables(records)
+    return pd.concat([table.frame.assign(condition=table.caption) for table in made], ignore_index=True) if made else pd.DataFrame()
+
+
+def _rows(profile: Record) -> list[dict[str, Any]]:
+    eager = {row.at["batch"]: row.value for row in _latencies(profile) if row.at.get("mode") == "eager"}
+    return [
+        {
+            **identity(profile),
+            "batch": row.at["batch"],
+            "mode": row.at.get("mode", "eager"),
+            "latency_s": row.value,
+            "low_s": math.nan if row.low is None else row.low,
+            "high_s": math.nan if row.high is None else row.high,
+            "images_per_s": float(row.at["batch"] or 0) / row.value,
+            "speed_up": (eager.get(row.at["batch"]) or math.nan) / row.value,
+            "doubtful": notes.is_doubtful(profile, row),
+            "record": profile.id,
+        }
+        for row in _latencies(profile)
+        if row.value
+    ]
+
+
+def _latencies(profile: Record) -> list[Measurement]:
+    return [row for row in profile.measurements if row.name == "latency_s"]
+
+
+def _method(profiles: list[Record]) -> str:
+    return next((row.method for profile in profiles for row in _latencies(profile)), "")
+
+
+def _interval(row: Row) -> str:
+    if math.isnan(row["low_s"]):
+        return MISSING
+    return f"{three_digits(1e3 * row['low_s'])}–{three_digits(1e3 * row['high_s'])}"
+
+
+COLUMNS: Columns = {
+    **MODEL,
+    "batch": lambda row: str(row["batch"]),
+    "mode": lambda row: row["mode"].replace("_", " "),
+    "ms a pass": lambda row: three_digits(1e3 * row["latency_s"]) + notes.mark(row["doubtful"]),
+    "interval, ms": _interval,
+    "images/s": lambda row: f"{row['images_per_s']:,.0f}",
+    "beside eager, ×": lambda row: MISSING if row["mode"] == "eager" else plain(row["speed_up"], lambda value: f"{value:.2f}"),
+}

@@ -1,0 +1,134 @@
+"""The lineage table: its members by year, where each spends its MACs and time, what it took from NIN, and what changed from its parents."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from archbench.publish import columns, notes
+from archbench.publish.operators import comparable
+from archbench.publish.results import Table, identity, value
+from archbench.publish.shares import COORDINATES, QUANTITIES, by_class, class_shares, coordinate_shares
+from archbench.records.schema import Record
+
+IMAGENET = "_imagenet"  # how the names of the networks for ImageNet end
+
+
+def tables(records: Iterable[Record]) -> list[Table]:
+    """Two tables for each condition that occurs: shares of MACs and time, and what each member took, beside the change from its parents."""
+    made = []
+    for found in members(records):
+        rows, caption = member_rows(found), notes.caption(found[0])
+        made.append(Table(f"lineage · {caption}", rows, _notes(found), columns.LINEAGE))
+        made.append(Table(f"what each took from NIN · {caption}", rows, CHANGE_NOTES, columns.TAKEN))
+    return made
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """All members below each other with all of their shares, and what the reading is computed from; the condition in a column."""
+    made = [member_rows(found).assign(condition=notes.caption(found[0])) for found in members(records)]
+    return pd.concat(made, ignore_index=True) if made else pd.DataFrame()
+
+
+def members(records: Iterable[Record]) -> list[list[Record]]:
+    """Profiles of networks of the lineage as published, those that may be compared together; ImageNet's apart from those for 32x32."""
+    groups: list[list[Record]] = []
+    for profiles in comparable(records):
+        unmodified = [record for record in profiles if not record.model.knobs and record.model.spec["year"] is not None]
+        groups += notes.by(unmodified, lambda record: record.model.name.endswith(IMAGENET)).values()
+    return groups
+
+
+def member_rows(found: Sequence[Record]) -> pd.DataFrame:
+    """A row a member, of profiles that may be compared."""
+    rows = {record.model.name: _row(record) for record in found}
+    for record in found:
+        parents = [name for name in _parents(record) if name in rows]
+        before = [rows[name]["channels_macs_pct"] for name in parents]
+        rows[record.model.name] |= {
+            "compared_with": " ".join(parents),
+            "channels_macs_change_points": rows[record.model.name]["channels_macs_pct"]
+            - (statistics.fmean(before) if before else math.nan),
+        }
+    return pd.DataFrame(list(rows.values()))
+
+
+def _row(record: Record) -> dict[str, Any]:
+    spec = record.model.spec
+    return {
+        **identity(record),
+        "parents": ", ".join(_parents(record)),
+        "takes": spec.get("takes", ""),
+        "head": spec["head_kind"],
+        **_shares(record),
+        **_pointwise(record),
+        **_latency(record),
+        "record": record.id,
+    }
+
+
+def _parents(record: Record) -> tuple[str, ...]:
+    return tuple(record.model.spec.get("parents", ()))
+
+
+def _shares(record: Record) -> dict[str, float]:
+    """Percent of each quantity in each coordinate: `channels_macs_pct`, `head_time_pct`."""
+    return {
+        f"{coordinate}_{quantity.removesuffix('_s')}_pct": coordinate_shares(by_class(record, quantity)).get(coordinate, math.nan)
+        for quantity in QUANTITIES
+        for coordinate in COORDINATES
+    }
+
+
+def _pointwise(record: Record) -> dict[str, Any]:
+    """What 1x1 takes and achieves: shares of MACs and time, MAC/s of the forward pass beside dense convolutions', place under the roof."""
+    times = by_class(record, "time_s")
+    precision = record.config["execution"]["precision"]
+    forward = {"phase": "forward", "operator_class": "pointwise"}
+    peaks = [value(record, name, precision=precision) for name in ("peak_macs_per_s", "peak_bytes_per_s")]
+    return {
+        "largest_time_class": max(times, key=lambda kind: times[kind]) if times else "",
+        "pointwise_macs_pct": class_shares(by_class(record, "macs")).get("pointwise", math.nan),
+        "pointwise_time_pct": class_shares(times).get("pointwise", math.nan),
+        "pointwise_macs_per_s": _macs_per_s(record, "pointwise"),
+        "dense_conv_macs_per_s": _macs_per_s(record, "dense_conv"),
+        "pointwise_roof_share_pct": value(record, "roof_share_pct", **forward),
+        "pointwise_macs_per_byte": value(record, "macs_per_byte", **forward),
+        "ridge_macs_per_byte": peaks[0] / peaks[1],
+    }
+
+
+def _macs_per_s(record: Record, operator_class: str) -> float:
+    """Multiply-adds a second that a class achieves in the forward pass of a training step."""
+    macs = by_class(record, "macs").get(operator_class, math.nan)
+    seconds = by_class(record, "time_s", phase="forward").get(operator_class, math.nan)
+    return record.config["batch"] * macs / seconds if seconds else math.nan
+
+
+def _latency(record: Record) -> dict[str, float]:
+    """MACs of an image, and its time alone and in a batch, eager."""
+    return {
+        "macs": value(record, "macs"),
+        "latency_s": value(record, "latency_s", batch=1, mode="eager"),
+        "image_in_batch_s": 1 / value(record, "infer_images_per_s", mode="eager"),
+    }
+
+
+CHANGE_NOTES = (
+    "change: of the share of the MACs that mix channels only, in percentage points from the mean of those parents that stand in this table",
+)
+
+
+def _notes(found: Sequence[Record]) -> tuple[str, ...]:
+    untimed = [record.model.label for record in found if not by_class(record, "time_s")]
+    lines = [f"time by operator class not measured (profile --time): {', '.join(untimed)}"] if untimed else []
+    precision, batch = found[0].config["execution"]["precision"], found[0].config["batch"]
+    if len(untimed) < len(found):
+        lines.append(
+            f"time: of the operations of a training step, both passes, at batch {batch}, eager {precision}{notes.on_threads(found[0])}"
+        )
+    return ("percent of each network's own MACs and time; what is missing to 100 mixes nothing", *lines, *notes.doubts(found))

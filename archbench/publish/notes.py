@@ -1,0 +1,146 @@
+"""What stands above a table and below it: the condition that its rows share, how the figures were made, and each doubt once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from archbench.records.schema import Measurement, Record
+
+OF_TIMES = {"noisy", "drift", "busy", "steal", "governor", "hot"}  # doubts that concern a time
+
+
+def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
+    """Records that have the same key, together, in the order of the first of each."""
+    groups: dict[Any, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[key(record)].append(record)
+    return dict(groups)
+
+
+def is_benchmark(record: Record) -> bool:
+    """Whether a Record was imported from a file of pytest-benchmark, and not from weights that were tested on data."""
+    return record.kind == "imported" and record.config.get("data") is None
+
+
+def caption(record: Record, batch: bool = True) -> str:
+    """What holds for every row of a table, from one of its Records; without the batch size where rows differ in it."""
+    model, config = record.model, record.config
+    shape = f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
+    device = record.environment["device"]["name"]
+    execution = config["execution"]
+    mode = execution["precision"] + (", compiled" if execution["compiled"] else "")
+    if record.kind == "profile":
+        at = f" · batch {config['batch']}" if batch else ""
+        return f"profile · {shape}{at} · {mode} · {device}"
+    if is_benchmark(record):
+        of = f" · {shape} · batch {config['batch']} · {mode}" if config["batch"] else ""
+        return f"imported from pytest-benchmark{of} · {device}"
+    data, training = config["data"], config["training"]
+    if record.kind == "imported":
+        images = f"{data['test_images']:,} test images"
+        return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
+    part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
+    part += f", {100 * data['val_fraction']:g} % of it held out" if data["val_fraction"] else ""
+    images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"
+    epochs = f"{training['epochs']} epoch{'s' if training['epochs'] != 1 else ''}"
+    return f"{data['name']} ({shape}; {images}) · recipe {training['name']}, {epochs}, batch {config['batch']}, {mode} · {device}"
+
+
+def notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Sequence[Record]) -> tuple[str, ...]:
+    """Below the results of trainings and of profiles; `records` are all there are, from which these were chosen."""
+    found = [profile for profile in profiles if profile is not None]
+    shown = [*runs, *found]
+    lines = [*_interval_notes(runs), *_profile_notes(found), *doubts(shown), *_twice(runs or found), *widths(runs or found)]
+    skipped = max((record.config["data"].get("skipped", 0) for record in runs), default=0)
+    if skipped:
+        lines.append(f"{skipped} image files that could not be read are left out")
+    return (*lines, *older(shown, records))
+
+
+def is_doubtful(record: Record, row: Measurement | None) -> bool:
+    """Whether a warning of a Record concerns one of its times."""
+    at = row.at if row is not None else {}
+    return any(doubt.code in OF_TIMES and doubt.at.items() <= at.items() for doubt in record.warnings)
+
+
+def mark(doubtful: object) -> str:
+    """A star behind a doubtful figure."""
+    return "*" if doubtful is True else ""
+
+
+def doubts(shown: Sequence[Record]) -> list[str]:
+    """Each warning, and what was not counted, with the rows it concerns."""
+    said = [(doubt.message, record.model.label) for record in shown for doubt in record.warnings]
+    return [*_together(said), *uncounted(shown)]
+
+
+def uncounted(shown: Sequence[Record]) -> list[str]:
+    """The operators that the counter does not know, with the rows they occur in."""
+    named = [(", ".join(row.operator for row in record.uncounted), record.model.label) for record in shown if record.uncounted]
+    return _together([(f"not counted: {operators}", label) for operators, label in named])
+
+
+def _together(said: Sequence[tuple[str, str]]) -> list[str]:
+    """What is said of several rows, once."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for message, label in said:
+        found[message][label] = None
+    return [f"{', '.join(labels)}: {message}" for message, labels in found.items()]
+
+
+def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
+    """How many more Records of the same runs there are."""
+    more = sum(record.key in {row.key for row in shown} for record in records) - len(shown)
+    return [f"the newest Record of each run is shown; {more} more of the same runs are in the store"] if more > 0 else []
+
+
+def _twice(shown: Sequence[Record]) -> list[str]:
+    """Names that stand for more than one network, since their code changed between the runs."""
+    sources = by(shown, lambda record: record.model.label)
+    changed = [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
+    return [f"{label} stands here more than once: its code changed between the runs" for label in changed]
+
+
+def widths(shown: Sequence[Record]) -> list[str]:
+    """The width that an equal count came to."""
+    found = {record.model.label: record.model.knobs["width"] for record in shown if "equal" in record.model.knobs}
+    return [f"{label}: width {width:.4g}" for label, width in found.items()]
+
+
+def _interval_notes(runs: Sequence[Record]) -> list[str]:
+    """Which interval stands beside an error."""
+    ended = (sum(run.status == "ok" for run in members) for members in by(runs, lambda record: record.group).values())
+    sizes = set(ended) - {0}
+    notes = []
+    if 1 in sizes:
+        notes.append("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds")
+    if sizes - {1}:
+        notes.append("several seeds: mean with Student's t interval over seeds (95 %)")
+    return notes
+
+
+def _profile_notes(profiles: Sequence[Record]) -> list[str]:
+    """How the times were taken, and of which models where not of all in one way."""
+    ways = by(profiles, lambda profile: (profile.config["execution"]["precision"], profile.environment["threads"]))
+    notes = []
+    for (precision, _), members in ways.items():
+        of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ": "
+        batch, on = members[0].config["batch"], on_threads(members[0])
+        notes.append(f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}")
+    timed = any(profile.measurement("time_s") for profile in profiles)
+    share = "1×1: share of the MACs" + (", and of the time of the operations of a training step" if timed else "")
+    return [*notes, share] if notes else []
+
+
+def benchmark_notes(shown: Sequence[Record], records: Sequence[Record]) -> tuple[str, ...]:
+    """Below benchmarks that were imported."""
+    what = f"batch{on_threads(shown[0])}" if shown[0].config["batch"] else "call"
+    return (f"time of one {what}: the median over pytest-benchmark's rounds", *older(shown, records))
+
+
+def on_threads(profile: Record) -> str:
+    """` on 2 threads` where the device has such."""
+    threads = profile.environment["threads"]
+    return f" on {threads} thread{'s' * (threads != 1)}" if profile.environment["device"]["kind"] == "cpu" else ""

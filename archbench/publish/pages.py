@@ -1,0 +1,54 @@
+"""The pages that there are, by name: each its tables, its rows as numbers, and what is read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from archbench.publish import formats, latency, lineage, memory, operators, reading, results, roofline
+from archbench.publish.reading import Reading
+from archbench.publish.results import Table
+from archbench.records.schema import Record
+
+PAGES = {
+    "results": results,
+    "operators": operators,
+    "lineage": lineage,
+    "latency": latency,
+    "memory": memory,
+    "roofline": roofline,
+}
+READ = ("operators", "lineage")  # pages that end with the reading
+MADE_FROM = {"results": "run", "lineage": "lineage profile"}  # the others from profiles of any network
+
+
+@dataclass(frozen=True)
+class Page:
+    """Tables made from Records, the same rows as numbers, and the reading."""
+
+    name: str
+    tables: Sequence[Table]
+    frame: pd.DataFrame
+    readings: Sequence[Reading]
+
+    @property
+    def made_from(self) -> str:
+        """What a store must hold for it, in a word or two."""
+        return MADE_FROM.get(self.name, "profile")
+
+    def markdown(self) -> str:
+        """The tables, then the reading."""
+        read = [reading.markdown(self.readings)] if self.readings else []
+        return "\n".join([formats.markdown(self.tables), *read])
+
+    def csv(self) -> str:
+        """The rows."""
+        return formats.csv(self.frame)
+
+
+def page(name: str, records: Sequence[Record]) -> Page:
+    """The page of this name, one of `PAGES`."""
+    made = PAGES[name]
+    return Page(name, made.tables(records), made.frame(records), reading.readings(records) if name in READ else ())

@@ -1,0 +1,66 @@
+"""What a user names as Records: one of them, a file, a folder, or a folder as it was at a commit."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from archbench.errors import ArchbenchError
+from archbench.records.schema import ID_LENGTH, Record
+from archbench.records.store import Store, read_record
+
+ID = re.compile(rf"[0-9a-f]{{4,{ID_LENGTH}}}")
+
+
+def records_of(named: str, results: Path) -> list[Record]:
+    """The Records behind a file, a results folder, `COMMIT:FOLDER`, or the beginning of an id in the folder `results`.
+
+    Raises ArchbenchError in one line where there is nothing of the kind, or a Record cannot be read.
+    """
+    path = Path(named).expanduser()
+    if path.is_dir():
+        return _all_of(path, named)
+    if path.exists():
+        return [read_record(path)]
+    if ID.fullmatch(named):
+        return [_by_id(named, results)]
+    revision, colon, folder = named.partition(":")
+    if colon and revision and folder:
+        return _at_commit(revision, folder)
+    raise ArchbenchError(f"{named!r} is no file, results folder, Record id or COMMIT:FOLDER")
+
+
+def _all_of(folder: Path, named: str) -> list[Record]:
+    records, problems = Store(folder).load()
+    if problems:
+        raise ArchbenchError(f"{named}: {problems[0]}")
+    if not records:
+        raise ArchbenchError(f"{named} holds no Records; they lie in its folder runs")
+    return records
+
+
+def _by_id(beginning: str, results: Path) -> Record:
+    found = [record for record in Store(results).load()[0] if record.id.startswith(beginning)]
+    if len(found) != 1:
+        count = "no Record" if not found else f"{len(found)} Records"
+        raise ArchbenchError(f"{count} in {results} with an id that begins with {beginning}; archbench tables --json lists ids")
+    return found[0]
+
+
+def _at_commit(revision: str, folder: str) -> list[Record]:
+    """What `git archive` gives of a folder, read like any other."""
+    command = ["git", "archive", "--format=tar", revision, "--", folder]
+    try:
+        answer = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ArchbenchError(f"{revision}:{folder} cannot be read: {error}") from None
+    if answer.returncode != 0:
+        said = (answer.stderr.decode(errors="replace").strip().splitlines() or ["git said nothing"])[0]
+        raise ArchbenchError(f"{revision}:{folder} cannot be read: {said.removeprefix('fatal: ')}")
+    with tempfile.TemporaryDirectory() as unpacked, tarfile.open(fileobj=io.BytesIO(answer.stdout)) as archive:
+        archive.extractall(unpacked, filter="data")
+        return _all_of(Path(unpacked) / folder, f"{revision}:{folder}")

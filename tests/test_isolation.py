@@ -1,0 +1,112 @@
+"""Networks that change what is not theirs, or cannot run: named, and without effect on the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import CommandLine
+
+from archbench.errors import ArchbenchError
+from archbench.models import Input, Model
+
+ODD = """
+import torch
+from torch import nn
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 10, 1)
+
+    def forward(self, images):
+        return self.layer(images).mean((2, 3))
+
+class Pair(Network):
+    def forward(self, images):
+        return super().forward(images), images
+
+class Named(Network):
+    def forward(self, images):
+        return {"logits": super().forward(images)}
+
+class TwoInputs(Network):
+    def forward(self, images, more):
+        return super().forward(images)
+
+def good(): return Network()
+def pair(): return Pair()
+def named(): return Named()
+def two_inputs(): return TwoInputs()
+def lazy(): return nn.Sequential(nn.LazyConv2d(10, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+def breaks(): raise ValueError("no such weights\\nin two lines")
+
+def meddles():
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    torch.set_grad_enabled(False)
+    torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.cudnn.benchmark = not torch.backends.cudnn.benchmark
+    return Network()
+
+def in_doubles():
+    torch.set_default_dtype(torch.float64)
+    return Network()
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    path = tmp_path / "odd.py"
+    path.write_text(ODD)
+    return path
+
+
+def settings() -> tuple[object, ...]:
+    return (
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        torch.get_deterministic_debug_mode(),
+        torch.get_float32_matmul_precision(),
+        torch.backends.cudnn.benchmark,
+    )
+
+
+def test_global_settings_that_a_network_changes_are_restored(odd: Path) -> None:
+    before = settings()
+    assert Model(f"{odd}:meddles").build(Input(10, 3, 8)) is not None
+    with pytest.raises(ArchbenchError, match="in_doubles cannot take images of 3x8x8"):
+        Model(f"{odd}:in_doubles").check(Input(10, 3, 8))
+    assert settings() == before
+
+
+@pytest.mark.parametrize(
+    ("function", "complaint"),
+    [
+        ("pair", "gives tuple for one image, not logits of shape (1, 10)"),
+        ("named", "gives dict for one image, not logits of shape (1, 10)"),
+        ("two_inputs", "cannot take images of 3x8x8: TypeError: TwoInputs.forward() missing 1 required positional argument: 'more'"),
+        ("breaks", "cannot take images of 3x8x8: ValueError: no such weights in two lines"),
+    ],
+)
+def test_a_network_that_cannot_be_measured_is_named_in_one_line(odd: Path, function: str, complaint: str) -> None:
+    with pytest.raises(ArchbenchError) as caught:
+        Model(f"{odd}:{function}").check(Input(10, 3, 8))
+    assert str(caught.value) == f"{odd}:{function} {complaint}"
+
+
+def test_the_others_go_on_and_the_run_says_1(archbench: CommandLine, odd: Path) -> None:
+    models = ",".join(f"odd.py:{function}" for function in ("pair", "lazy", "breaks"))
+    answer = archbench("profile", "--models", models, "--image-size", "8", "--batch-size", "2", "--launches", "1", "-q")
+    assert answer.returncode == 1
+    assert "odd.py:lazy" in answer.stdout
+    assert "odd.py:pair gives tuple" in answer.stderr
+    assert "odd.py:breaks cannot take images" in answer.stderr
+
+
+def test_where_none_can_run_it_is_a_mistake(archbench: CommandLine, odd: Path) -> None:
+    answer = archbench("profile", "--models", "odd.py:pair,odd.py:breaks", "--image-size", "8")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("archbench: none of the models can run; odd.py:pair gives tuple")

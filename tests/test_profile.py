@@ -1,0 +1,103 @@
+"""Which models are timed together, and what becomes of one that fails in the middle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import CommandLine
+
+from archbench.device import Device
+from archbench.events import ignore
+from archbench.execution import ExecutionPlan
+from archbench.job.base import Job
+from archbench.job.profile import Bench, _groups
+from archbench.models import Input, Model
+from archbench.records.schema import Record
+from archbench.records.store import Store
+
+
+class Sized(Bench):
+    """A bench that needs as many bytes as it is told."""
+
+    def __init__(self, image_size: int, needed_bytes: int) -> None:
+        job = Job("profile", Model("nin"), Input(10, 3, image_size), Device("cpu"), ExecutionPlan(), 8, batches=(1, 8))
+        super().__init__(job, ignore)
+        self.told = needed_bytes
+
+    @property
+    def needed_bytes(self) -> int:
+        return self.told
+
+
+def grouped(sizes: list[tuple[int, int]], free_bytes: int) -> list[list[tuple[int, int]]]:
+    groups = _groups([Sized(*size) for size in sizes], free_bytes)
+    return [[(bench.job.shape.image_size, bench.needed_bytes) for bench in group] for group in groups]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "groups"),
+    [
+        ([(32, 3), (224, 4), (32, 3)], [[(32, 3), (32, 3), (224, 4)]]),  # all fit into 10
+        ([(32, 3), (224, 5), (32, 3)], [[(32, 3), (32, 3)], [(224, 5)]]),  # those of one input stay together
+        ([(32, 6), (32, 6), (224, 4)], [[(32, 6)], [(32, 6), (224, 4)]]),  # where even they do not fit, they are split
+        ([(32, 99), (32, 1)], [[(32, 99)], [(32, 1)]]),  # too large a one is tried alone
+    ],
+)
+def test_models_that_fit_into_memory_are_timed_together(sizes: list[tuple[int, int]], groups: list[list[tuple[int, int]]]) -> None:
+    assert grouped(sizes, 10) == groups
+
+
+def records(folder: Path) -> dict[str, Record]:
+    return {record.model.label: record for record in Store(folder / "archbench-runs").load()[0]}
+
+
+FAILS = '''
+import torch
+from torch import nn
+
+class Fails(nn.Module):
+    """Runs on one image, and on no batch in evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 10, 1)
+
+    def forward(self, images):
+        if len(images) > 1 and not self.training:
+            raise RuntimeError("no batches")
+        return self.layer(images).mean((2, 3))
+
+def fails(): return Fails()
+'''
+
+
+def test_a_profile_in_full_of_two_models_of_which_one_fails(archbench: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FAILS)
+    options = ("--batch-size", "2", "--batch-sizes", "1,2,4", "--launches", "2", "--image-size", "8", "--time", "-q")
+    answer = archbench("profile", "--models", "nin_tiny,mine.py:fails", *options)
+    assert answer.returncode == 1
+    assert "mine.py:fails (profile) failed: no batches" in answer.stderr
+    found = records(tmp_path)
+    assert (found["mine.py:fails"].status, found["nin_tiny"].status) == ("failed", "ok")
+    whole = found["nin_tiny"]
+    assert [row.at["batch"] for row in whole.measurements if row.name == "latency_s"] == [1, 2, 4]
+    assert all(len(series["launches"]) == 2 for series in whole.samples["latency"])
+    for name in ("time_s", "roof_share_pct", "peak_macs_per_s", "train_bytes", "infer_peak_bytes", "infer_images_per_s"):
+        assert whole.measurement(name) is not None, name
+    assert whole.environment["conditions"]["seconds"] > 0
+    assert whole.config["interleaved_with"] == ["mine.py:fails · profile"]
+
+
+def test_a_mode_that_cannot_be_had_is_a_doubt_and_not_a_failure(archbench: CommandLine, tmp_path: Path) -> None:
+    options = ("--batch-size", "2", "--launches", "1", "--image-size", "8", "-q", "--modes", "eager,cuda_graph")
+    assert archbench("profile", "--models", "nin_tiny", *options).returncode == 0
+    doubts = [doubt.message for doubt in records(tmp_path)["nin_tiny"].warnings if doubt.code == "mode_failed"]
+    assert doubts == [f"cuda_graph at batch {batch} is not measured: cpu has no CUDA graphs" for batch in (1, 2)]
+    assert archbench("profile", "--modes", "quick").stderr == "archbench: unknown mode 'quick'; known are eager, compiled, cuda_graph\n"
+
+
+def test_batch_sizes_are_numbers(archbench: CommandLine) -> None:
+    for wrong in ("0", "1,x", "-4", "1.5"):
+        answer = archbench("profile", "--batch-sizes", wrong)
+        assert (answer.returncode, answer.stderr) == (2, "archbench: --batch-sizes takes whole numbers from 1 to 1000000, as 1,8,32\n")
