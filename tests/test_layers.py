@@ -121,7 +121,9 @@ def test_the_registry_works_without_torch() -> None:
     assert "torch" not in loaded_after("import zoo")
 
 
-@pytest.mark.parametrize("command", ["", "run", "train", "profile", "list", "show", "count", "export", "doctor", "import", "tables"])
+@pytest.mark.parametrize(
+    "command", ["", "run", "train", "profile", "list", "show", "count", "export", "doctor", "import", "compare", "tables"]
+)
 def test_help_loads_nothing_heavy(command: str) -> None:
     arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]
     loaded = loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\napp.build(sys.argv[1:])(standalone_mode=False)")

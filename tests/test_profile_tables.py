@@ -46,7 +46,7 @@ def test_a_star_marks_what_a_warning_concerns_and_no_more() -> None:
     other = Doubt(code="memory_unmeasured", message="no peak")
     made = latency.tables([profile(*TIMED, warnings=(noisy, other))])[0]
     assert formats.cells(made)["ms a pass"].tolist() == ["4.00", "1.00", "16.0*"]
-    assert "nin: it jumps" in made.notes
+    assert "nin (batch 8): the time did not settle within 2 % of its median in the time allowed" in made.notes
     busy = Doubt(code="busy", message="others")
     assert formats.cells(latency.tables([profile(*TIMED, warnings=(busy,))])[0])["ms a pass"].tolist() == ["4.00*", "1.00*", "16.0*"]
 

@@ -6,8 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from archbench.records.schema import Measurement, Record
+from archbench.records.schema import Doubt, Measurement, Record
 
+OF_ONE_TIME = {
+    "noisy": "the time did not settle within 2 % of its median in the time allowed",
+    "drift": "the time rose or fell by more than 2 % while it was measured",
+}
 OF_TIMES = {"noisy", "drift", "busy", "steal", "governor", "hot"}  # doubts that concern a time
 
 
@@ -72,8 +76,28 @@ def mark(doubtful: object) -> str:
 
 def doubts(shown: Sequence[Record]) -> list[str]:
     """Each warning, and what was not counted, with the rows it concerns."""
-    said = [(doubt.message, record.model.label) for record in shown for doubt in record.warnings]
-    return [*_together(said), *uncounted(shown)]
+    said = [
+        (doubt.message, record.model.label)
+        for record in shown
+        for doubt in record.warnings
+        if doubt.code not in OF_ONE_TIME or not doubt.at
+    ]
+    return [*_of_times(shown), *_together(said), *uncounted(shown)]
+
+
+def _of_times(shown: Sequence[Record]) -> list[str]:
+    """A line for each kind of doubt that concerns single times: `nin (batch 1, 8 compiled), vgg (batch 1): the time did not settle`."""
+    lines = []
+    for code, said in OF_ONE_TIME.items():
+        found = {record.model.label: [_where(doubt) for doubt in record.warnings if doubt.code == code and doubt.at] for record in shown}
+        named = [f"{label} (batch {', '.join(where)})" for label, where in found.items() if where]
+        lines += [f"{', '.join(named)}: {said}"] * bool(named)
+    return lines
+
+
+def _where(doubt: Doubt) -> str:
+    mode = doubt.at.get("mode", "eager")
+    return str(doubt.at.get("batch")) + ("" if mode == "eager" else f" {str(mode).replace('_', ' ')}")
 
 
 def uncounted(shown: Sequence[Record]) -> list[str]:
