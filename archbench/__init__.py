@@ -1,7 +1,7 @@
 """archbench: how the ideas of *Network In Network* live on in later CNNs, in numbers that can be cited.
 
-`archbench.run`, `train`, `profile`, `load` and `list_models` are what a notebook calls. They are read at first use, so that importing
-the package is quick.
+`archbench.run`, `train`, `profile`, `load`, `compare` and the rest of `__all__` are what a notebook calls. They are read at first use, so
+that importing the package is quick.
 """
 
 from __future__ import annotations
@@ -9,11 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archbench.api import count, describe, doctor, export, list_models, load, profile, run, train
+    from archbench.api import compare, count, describe, doctor, export, import_benchmarks, list_models, load, profile, run, train
     from archbench.errors import ArchbenchError
 
 __version__ = "0.1.0"
-__all__ = ["ArchbenchError", "__version__", "count", "describe", "doctor", "export", "list_models", "load", "profile", "run", "train"]
+__all__ = [
+    "ArchbenchError",
+    "__version__",
+    "compare",
+    "count",
+    "describe",
+    "doctor",
+    "export",
+    "import_benchmarks",
+    "list_models",
+    "load",
+    "profile",
+    "run",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from archbench.catalogue import Node
     from archbench.examining import Finding
+    from archbench.importing import Imported
     from archbench.measure.complexity import Complexity
     from archbench.plan import Plan
+    from archbench.publish.compare import Difference
+    from archbench.publish.sides import Lost
 
 
 def run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
@@ -57,6 +60,28 @@ def load(results: str | Path = Settings.results) -> list[Record]:
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return records
+
+
+def compare(before: str | Path, after: str | Path, *, results: str | Path = Settings.results) -> list[Difference]:
+    """Each measurement that two sides have in common, and whether it really differs; a UserWarning names each run that is lost.
+
+    A side is a Record's file, a results folder, `COMMIT:FOLDER`, or the beginning of an id in the folder `results`. Raises ArchbenchError
+    where it is nothing of the kind, or the sides have no run in common.
+    """
+    found = compared(before, after, results=results)
+    for each in found.lost:
+        warnings.warn(each.line, stacklevel=2)
+    return found.differences
+
+
+def import_benchmarks(file: str | Path, *, results: str | Path = Settings.results) -> Imported:
+    """Take the benchmarks of a file of pytest-benchmark into a results folder: the Records that are new, and those that were there.
+
+    Raises ArchbenchError, and writes nothing, for any other file.
+    """
+    from archbench import importing
+
+    return importing.import_file(expanded(Path(file)), Store(expanded(Path(results))))
 
 
 def list_models(models: str | Iterable[str] = "all") -> list[dict[str, Any]]:
@@ -152,6 +177,28 @@ def export(
 
     asked = exporting.Asked(model, record, num_classes, in_channels, image_size)
     exporting.export(asked, Store(expanded(Path(results))), form, expanded(Path(out)))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The differences between two sides, the runs that only the first has, and what else than the code differs, a line each."""
+
+    differences: list[Difference]
+    lost: list[Lost]
+    circumstances: list[str]
+
+
+def compared(before: str | Path, after: str | Path, *, results: str | Path = Settings.results) -> Compared:
+    """Two sides, read and compared as `compare` does. Raises ArchbenchError as it does."""
+    from archbench.publish import compare as comparing
+    from archbench.publish import sides
+    from archbench.records.sources import records_of
+
+    old, new = (records_of(str(side), expanded(Path(results))) for side in (before, after))
+    found, lost = comparing.compare(old, new), sides.lost(old, new)
+    if not found and all(each.status == sides.MISSING for each in lost):
+        raise ArchbenchError(f"{before} and {after} have no run of the same network under the same settings in common")
+    return Compared(found, lost, sides.circumstances(old, new))
 
 
 @dataclass(frozen=True)

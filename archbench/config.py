@@ -58,7 +58,7 @@ class Settings:
     precision: Annotated[str, "auto, fp32, tf32, bf16 or fp16; auto is bf16 for training where the device computes it natively"] = "auto"
     batch_sizes: Annotated[tuple[int, ...], "Batch sizes of the latency, as 1,8,32  [default: 1 and --batch-size]"] = ()
     modes: Annotated[tuple[str, ...], "How the timed forward pass runs: eager, compiled, cuda_graph"] = ("eager",)
-    launches: Annotated[int, Ge(1), Le(100), "Processes that time each model one after the other"] = 3
+    launches: Annotated[int, Ge(1), Le(100), "Processes that time each model one after the other"] = 5
     time: Annotated[bool, "Time forward and backward passes by operator class too"] = False
     compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False

@@ -15,6 +15,7 @@ from archbench.measure import complexity, crosscheck
 from archbench.measure.complexity import Complexity
 from archbench.measure.operators import CLASSES
 from archbench.models import parse
+from archbench.models.isolation import preserved_settings
 from archbench.publish.formats import markdown_table
 
 Tensors = torch.Tensor | tuple[torch.Tensor, ...]
@@ -68,6 +69,7 @@ def _compared(row: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [row["model"], other["counter"], f"{other['macs']:,}", "; ".join([*causes, *rest]) or "none"]
 
 
+@preserved_settings()
 def of_module(module: nn.Module, example: Tensors, head: Iterable[str] = ()) -> Complexity:
     """The complexity of a live module for an example input (or several, as a tuple); `head` names the modules of its classifier head.
 

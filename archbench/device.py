@@ -95,7 +95,7 @@ class Device:
         """Memory that a new process could take on the device."""
         if self.kind == "cuda":
             return int(torch.cuda.mem_get_info(self.index)[0])
-        return int(psutil.virtual_memory().available)
+        return min([int(psutil.virtual_memory().available), *_left_in_container()])
 
     def computes(self, precision: str) -> bool:
         """Whether the device can compute in a precision: fp32, tf32, bf16 or fp16."""
@@ -147,6 +147,14 @@ def _cpuinfo(field: str) -> str:
 
 def _processor_name() -> str:
     return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _left_in_container() -> list[int]:
+    """What a container's limit leaves, where there is one (cgroup v2)."""
+    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
+    if not (limit.is_file() and used.is_file()) or limit.read_text().strip() == "max":
+        return []
+    return [int(limit.read_text()) - int(used.read_text())]
 
 
 def _has_bf16_instructions() -> bool:

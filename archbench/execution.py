@@ -41,10 +41,10 @@ class ExecutionPlan(Strict):
     retain_memory: bool = False
     step_s: dict[str, float] = Field(default_factory=dict)
 
-    def autocast(self, device: Device) -> contextlib.AbstractContextManager[Any]:
-        """Casts what a reduced precision casts; does nothing in fp32 and tf32."""
+    def autocast(self, device: Device, cache: bool = True) -> contextlib.AbstractContextManager[Any]:
+        """Casts what a reduced precision casts, weights once where they are cached; does nothing in fp32 and tf32."""
         dtype = AUTOCAST.get(self.precision)
-        return torch.autocast(device.kind, dtype) if dtype else contextlib.nullcontext()
+        return torch.autocast(device.kind, dtype, cache_enabled=cache) if dtype else contextlib.nullcontext()
 
     def lay_out(self, tensor: torch.Tensor) -> torch.Tensor:
         """A batch of images in the plan's memory layout."""

@@ -27,13 +27,14 @@ from archbench.execution import (
 )
 from archbench.job import DataPart, Job
 from archbench.models import Input, Model, pretrained
+from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Record
 from archbench.records.store import Store, settled
 from archbench.training import checkpoint, transfer
 from archbench.training import recipe as recipes
 from archbench.training.recipe import Recipe
 
-PROFILE_S = 15.0  # what a profile takes on two cores, seen; only for the estimate
+PROFILE_S, LAUNCH_S, SERIES_S = 6.0, 2.5, 0.7  # of a profile on two cores, seen; only for the estimate
 EVALUATION_S = 0.05  # an image through a network for ImageNet on two cores, seen; only for the estimate
 EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
 PROFILE_BATCH = 32
@@ -62,6 +63,8 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     chosen = _chosen(settings, "train" in kinds, emit)
     for training in (True, False):
         resolve_precision(settings.precision, device, training)
+    if "cuda_graph" in settings.modes and device.kind != "cuda":
+        raise ArchbenchError(f"--modes cuda_graph needs a CUDA device; {device.kind} has no CUDA graphs")
     if settings.precision == "fp16" and device.kind == "cpu":
         emit(Notice("fp16 on a CPU is emulated and takes many times as long as fp32; bf16 is the reduced precision for it"))
     for name in NOT_TRAINED:
@@ -174,7 +177,7 @@ class Planner:
         if job.model not in self._chosen:
             self.emit(Notice(f"timing a few training steps of {job.model.label}"))
             try:
-                with preserved_random_state(self.device), numerics(job.plan), retained_memory(job.plan):
+                with preserved_settings(), preserved_random_state(self.device), numerics(job.plan), retained_memory(job.plan):
                     network = job.model.build(job.shape)
                     self._chosen[job.model] = choose_layout(network, job.shape.example(job.batch), self.device, job.plan)
             except Exception as error:  # it becomes a Record when the job meets it again
@@ -186,7 +189,8 @@ class Planner:
     def seconds(self, job: Job) -> float:
         """About how long a job takes, from the steps that were timed."""
         if job.kind == "profile":
-            return PROFILE_S
+            series = len(job.batches) * len(job.modes)
+            return PROFILE_S + job.launches * (LAUNCH_S * len(job.modes) + SERIES_S * series)
         if job.kind == "imported":
             return EVALUATION_S * (job.data.test_images if job.data else 0)
         assert job.training is not None and job.data is not None

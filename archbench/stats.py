@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-FloatArray = npt.NDArray[np.float64]
-RESAMPLES = 2000
+RESAMPLES, LEAST_TO_DRIFT = 2000, 9
 
 
 class Interval(NamedTuple):
@@ -51,37 +49,51 @@ def median(samples: Sequence[float], confidence: float = 0.95) -> Interval:
     return Interval(statistics.median(ordered), ordered[rank - 1], ordered[n - rank], n)
 
 
-def bootstrap_median(groups: Sequence[Sequence[float]], confidence: float = 0.95) -> Interval:
-    """Median of all samples, with the percentile interval of 2,000 bootstrap samples over groups, then within each.
+def bootstrap_median(samples: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Median with the percentile interval of 2,000 bootstrap samples, drawn by a fixed seed (Efron & Tibshirani 1993, section 13.3).
 
-    Drawn by a fixed seed; Davison & Hinkley, "Bootstrap Methods and their Application" (1997), section 3.8. Below three samples there is
-    nothing to draw from, and the interval is NaN.
+    Below three samples there is nothing to draw from, and the interval is NaN.
     """
-    samples = [sample for group in groups for sample in group]
     value, n = statistics.median(samples), len(samples)
     if n < 3:
         return Interval(value, math.nan, math.nan, n)
+    values = np.asarray(samples, dtype=float)
+    chosen = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
     tail = (1 - confidence) / 2
-    low, high = np.quantile(_resampled_medians(groups), [tail, 1 - tail])
+    low, high = np.quantile(np.median(values[chosen], axis=1), [tail, 1 - tail])
     return Interval(value, float(low), float(high), n)
 
 
-def drift(samples: Sequence[float]) -> float:
-    """Relative change from the first third of a series to the last, where Kendall's rank test sees a trend (p < 0.01); else 0."""
-    third = len(samples) // 3
-    if third < 3 or stats.kendalltau(range(len(samples)), samples).pvalue >= 0.01:
+def geometric_t(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Geometric mean with Student's t interval on the logarithms; no interval for a single value."""
+    value, low, high, n = mean_t([math.log(each) for each in values], confidence)
+    return Interval(math.exp(value), math.exp(low), math.exp(high), n)
+
+
+def over_launches(launches: Sequence[Sequence[float]]) -> Interval:
+    """Of each process' median: geometric mean with Student's t; of one process, or where a time is 0, the median of all."""
+    medians = [statistics.median(launch) for launch in launches]
+    if len(medians) == 1 or min(medians) <= 0:
+        return median([sample for launch in launches for sample in launch])
+    return geometric_t(medians)
+
+
+def drift(groups: Sequence[Sequence[float]]) -> float:
+    """Relative change from the first third of each series to its last, where Kendall's rank test sees a trend (p < 0.01); else 0.
+
+    Each series counts in units of its own median, by the place within it: how series differ from each other is no drift.
+    """
+    placed = [
+        (place / (len(group) - 1), value / statistics.median(group))
+        for group in groups
+        if len(group) > 2
+        for place, value in enumerate(group)
+    ]
+    if len(placed) < LEAST_TO_DRIFT or stats.kendalltau(*zip(*placed, strict=True)).pvalue >= 0.01:
         return 0.0
-    return statistics.median(samples[-third:]) / statistics.median(samples[:third]) - 1
-
-
-def _resampled_medians(groups: Sequence[Sequence[float]]) -> FloatArray:
-    """A median for each resample: groups drawn with replacement, as many samples from each as the largest has."""
-    draw, sizes = np.random.default_rng(0), np.array([len(group) for group in groups])
-    padded = np.array([[*group, *[math.nan] * (max(sizes) - len(group))] for group in groups])
-    chosen = draw.integers(0, len(groups), (RESAMPLES, len(groups)))
-    within = (draw.random((RESAMPLES, len(groups), max(sizes))) * sizes[chosen][..., None]).astype(int)
-    resampled: FloatArray = np.median(padded[chosen[..., None], within].reshape(RESAMPLES, -1), axis=1)
-    return resampled
+    first = statistics.median(value for place, value in placed if place <= 1 / 3)
+    last = statistics.median(value for place, value in placed if place >= 2 / 3)
+    return last / first - 1
 
 
 class Comparison(NamedTuple):
@@ -103,6 +115,8 @@ def ratio_t(before: Sequence[float], after: Sequence[float], paired: bool, confi
     change = math.exp(float(np.mean(second) - np.mean(first)))
     if min(len(first), len(second)) < 2:
         return Comparison(change, math.nan, math.nan, math.nan)
+    if np.ptp(second - first if paired else np.concatenate([first - first[0], second - second[0]])) == 0:  # no scatter to test against
+        return Comparison(change, change, change, 0.0 if change != 1 else 1.0)
     test = stats.ttest_rel(second, first) if paired else stats.ttest_ind(second, first, equal_var=False)
     interval = test.confidence_interval(confidence)
     return Comparison(change, math.exp(interval.low), math.exp(interval.high), float(test.pvalue))
@@ -113,6 +127,8 @@ def difference_t(before: Sequence[float], after: Sequence[float], confidence: fl
     change = statistics.fmean(after) - statistics.fmean(before)
     if min(len(before), len(after)) < 2:
         return Comparison(change, math.nan, math.nan, math.nan)
+    if len(set(before)) == len(set(after)) == 1:  # no scatter to test against
+        return Comparison(change, change, change, 0.0 if change else 1.0)
     test = stats.ttest_ind(after, before, equal_var=False)
     interval = test.confidence_interval(confidence)
     return Comparison(change, float(interval.low), float(interval.high), float(test.pvalue))

@@ -1,4 +1,4 @@
-"""Networks of the zoo that wait after each forward pass, for telling_apart.py: `slowed.py:NAME` not at all, `slower_NAME` 5 % of its time."""
+"""Networks of the zoo for telling_apart.py: `slowed.py:COPY_NAME`, and `slower_COPY_NAME`, which waits for 5 % of the time it took."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def _waiting(name: str, share: float, num_classes: int, in_channels: int, image_
     return Waiting(zoo.create(name, num_classes, in_channels, image_size), share)
 
 
-def __getattr__(name: str) -> functools.partial[nn.Module]:
-    plain = name.removeprefix(PREFIX)
-    if plain not in zoo.names():
-        raise AttributeError(name)
-    return functools.partial(_waiting, plain, 0.0 if plain == name else SLOWER)
+def __getattr__(function: str) -> functools.partial[nn.Module]:
+    copy, _, name = function.removeprefix(PREFIX).partition("_")
+    if len(copy) != 1 or name not in zoo.names():
+        raise AttributeError(function)
+    return functools.partial(_waiting, name, SLOWER if function.startswith(PREFIX) else 0.0)

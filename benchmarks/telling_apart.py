@@ -1,97 +1,76 @@
-"""How often `archbench compare` calls a difference: between a model and itself, and when one side is 5 % slower.
+"""How often `archbench compare` calls a difference: between a network and itself, and where one side is 5 % slower.
 
-    python benchmarks/telling_apart.py [--launches 3] [--rounds 10] [--threads 1]
+    python benchmarks/telling_apart.py [--launches 5] [--repeats 4] [--threads 1] > FILE
 
-For each of eight quick models, three processes at a time are timed in interleaved rounds: the model twice, and the model with a busy
-wait of 5 % of its own time. Each such launch is repeated; groups of `--launches` make a pair. Blocks of disjoint launches give the pairs
-with the slow-down. Pairs of the model with itself are drawn from all its launches, A and B of one moment together, A and B swapped at
-random: pairs that share launches are not independent, so the share is closer to the truth than 200 independent pairs would put it, and
-less sure than that. Prints JSON.
+For each of eight quick networks, `archbench profile` times seven at once, interleaved: the network five times under different names
+and twice with a busy wait of 5 % of its own time (slowed.py). `archbench compare` then says of each pair of Records whether the latency
+differs: all ten pairs of the five, and two pairs of one of the five with a slowed one. Of the ten pairs only four are independent.
+The same pairs are also compared as if they came from two runs (Welch's test instead of pairs). Prints a line of JSON a run, then the
+shares.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-import random
-import statistics
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from archbench import stats
-from archbench.device import Device
-from archbench.execution import ExecutionPlan
-from archbench.measure.process import Subject, Worker
-from archbench.models import Input, Model
+from archbench import api
+from archbench.publish.compare import compare
+from archbench.records.schema import Record
 
 MODELS = ("lenet", "alexnet", "nin", "squeezenet", "mobilenet", "mobilenet_v2", "resnet_basic", "resnet_bottleneck")
-SLOW = Path(__file__).with_name("slowed.py")
-PAIRS_A_MODEL, BLOCKS = 25, 5
-LEVEL = 0.05
+FILE = Path(__file__).with_name("slowed.py")
+ALIKE, SLOWED = ("a", "b", "c", "d", "e"), ("slower_a", "slower_b")
+PAIRS = {
+    "alike": list(itertools.combinations(ALIKE, 2)),
+    "slowed": [("a", "slower_a"), ("b", "slower_b")],
+}
 
 
-def launched(models: list[Model], rounds: int) -> list[float]:
-    """Seconds of a launch of each, the median of its rounds, which go over all in an order drawn anew."""
-    workers = [Worker(Subject.of(model, Input(10, 3, 32), Device("cpu"), ExecutionPlan())) for model in models]
-    taken: list[list[float]] = [[] for _ in models]
-    try:
-        for worker in workers:
-            worker.ask("warm_up", batch=1, mode="eager")
-        for _ in range(rounds):
-            for place in random.sample(range(len(models)), len(models)):
-                taken[place].append(statistics.median(workers[place].ask("round", batch=1, mode="eager")))
-    finally:
-        for worker in workers:
-            worker.close()
-    return [statistics.median(each) for each in taken]
+def called(before: Record, after: Record) -> dict[str, bool]:
+    """Whether a difference of the latency is called, as of one run and as of two."""
+    apart = after.model_copy(update={"environment": {**after.environment, "conditions": None}})
+    verdicts = {}
+    for way, other in (("one_run", after), ("two_runs", apart)):
+        (latency,) = (each for each in compare([before], [other]) if each.name == "latency_s")
+        verdicts[way] = bool(latency.real)
+    return verdicts
 
 
-def called(before: list[float], after: list[float]) -> dict[str, bool]:
-    """Whether a difference is called, paired as within a run and by Welch's test as between runs."""
-    return {way: stats.ratio_t(before, after, paired=way == "paired").p < LEVEL for way in ("paired", "between_runs")}
-
-
-def measured(name: str, launches: int, rounds: int) -> dict[str, Any]:
-    """The shares for one model, and how much its launches scatter."""
-    models = [Model(f"{SLOW}:{each}") for each in (name, name, f"slower_{name}")]
-    taken = [launched(models, rounds) for _ in range(BLOCKS * launches)]
-    alike, slowed = [], []
-    for _ in range(PAIRS_A_MODEL):
-        chosen = [random.sample(taken[place][:2], 2) for place in random.sample(range(len(taken)), launches)]
-        alike.append(called([pair[0] for pair in chosen], [pair[1] for pair in chosen]))
-    for start in range(0, len(taken), launches):
-        block = taken[start : start + launches]
-        slowed.append(called([each[0] for each in block], [each[2] for each in block]))
-    first = [each[0] for each in taken]
-    return {
-        "model": name,
-        "latency_ms": 1e3 * statistics.median(first),
-        "scatter_of_launches_pct": 100 * statistics.stdev(first) / statistics.fmean(first),
-        "slower_pct": 100 * (statistics.median(each[2] / each[0] for each in taken) - 1),
-        "alike": alike,
-        "slowed": slowed,
-        "launches": taken,
-    }
+def measured(name: str, launches: int) -> dict[str, object]:
+    """One run of one network: what was called, and the launches' seconds."""
+    models = [f"{FILE}:{copy}_{name}" for copy in (*ALIKE, *SLOWED)]
+    with tempfile.TemporaryDirectory() as folder:
+        records = api.profile(models=models, batch_sizes="1", batch_size=1, image_size=32, launches=launches, results=folder)
+    by_copy = {record.model.label.rpartition(":")[2].removesuffix(f"_{name}"): record for record in records}
+    verdicts = {kind: [called(by_copy[one], by_copy[other]) for one, other in pairs] for kind, pairs in PAIRS.items()}
+    latencies = {copy: record.measurement("latency_s") for copy, record in by_copy.items()}
+    return {"model": name, **verdicts, "latency_ms": {copy: 1e3 * row.value for copy, row in latencies.items() if row and row.value}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--launches", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--launches", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    random.seed(0)
     found = []
-    for name in MODELS:
-        found.append(measured(name, arguments.launches, arguments.rounds))
+    for repeat, name in itertools.product(range(arguments.repeats), MODELS):
+        print(f"run {repeat + 1} of {arguments.repeats}: {name}", file=sys.stderr)
+        found.append(measured(name, arguments.launches))
         print(json.dumps(found[-1]), flush=True)
-    for way in ("paired", "between_runs"):
-        for kind in ("alike", "slowed"):
-            calls = [pair[way] for each in found for pair in each[kind]]
-            print(json.dumps({"pairs": kind, "way": way, "called": sum(calls), "of": len(calls)}))
+    for kind, way in itertools.product(PAIRS, ("one_run", "two_runs")):
+        calls = [pair[way] for run in found for pair in run[kind]]  # type: ignore[attr-defined]
+        print(
+            json.dumps({"pairs": kind, "as": way, "called": sum(calls), "of": len(calls), "pct": round(100 * sum(calls) / len(calls), 1)})
+        )
 
 
 if __name__ == "__main__":

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import CommandLine, make_record
 
-from archbench.errors import ArchbenchError
-from archbench.publish import compare, differences, formats
+import archbench as package
+from archbench.publish import compare, differences, formats, sides
 from archbench.records.schema import Measurement, Record
-from archbench.records.sources import records_of
 from archbench.records.store import Store
 
 
-def profile(launches: tuple[float, ...], macs: int = 100, conditions: object = None, batch: int = 1, created: str = "2026-01-01") -> Record:
+def profile(launches: tuple[float, ...], macs: int = 100, conditions: object = None, batch: int = 1, **changes: object) -> Record:
     """A profile of nin whose launches took these medians."""
     middle = sorted(launches)[len(launches) // 2]
     rows = (
@@ -28,7 +26,12 @@ def profile(launches: tuple[float, ...], macs: int = 100, conditions: object = N
     samples = {"latency": [{"batch": batch, "mode": "eager", "launches": [{"rounds": [each] * 5} for each in launches]}]}
     environment = {**make_record().environment, "conditions": conditions}
     config = {**make_record(kind="profile").config, "data": None}
-    return make_record(kind="profile", measurements=rows, samples=samples, environment=environment, config=config, created=created)
+    fields = {"measurements": rows, "samples": samples, "environment": environment, "config": config, **changes}
+    return make_record(kind="profile", **fields)  # type: ignore[arg-type]
+
+
+def elsewhere(kind: str = "cpu", threads: int = 2) -> dict[str, object]:
+    return {**make_record().environment, "device": {"kind": kind, "name": "a device"}, "threads": threads}
 
 
 def latency(found: list[compare.Difference]) -> compare.Difference:
@@ -46,6 +49,16 @@ def test_a_slow_down_that_launches_agree_on_is_real_and_worse() -> None:
 def test_launches_that_scatter_more_than_they_differ_tell_nothing_apart() -> None:
     found = latency(compare.compare([profile((1.0, 1.2, 1.1))], [profile((1.05, 1.25, 1.1))]))
     assert found.real is False
+
+
+def test_direction_and_size_are_those_of_the_launches_and_not_of_the_row() -> None:
+    """The row says 2.0 on the earlier side and 1.0 on the later; the launches, whose test it is, say 10 % slower."""
+    row = Measurement(name="latency_s", value=2.0, method="m", at={"batch": 1, "mode": "eager"})
+    found = latency(compare.compare([profile((1.0, 1.01, 1.0, 1.01), measurements=(row,))], [profile((1.1, 1.11, 1.1, 1.11))]))
+    assert (found.real, found.worse) == (True, True)
+    assert (found.before, found.after) == (pytest.approx(math.sqrt(1.01)), pytest.approx(math.sqrt(1.1 * 1.11)))
+    assert found.relative_pct == found.change == pytest.approx(100 * (found.after / found.before - 1))
+    assert compare.worse_than([found], 5) == [found]
 
 
 def test_launches_of_one_interleaved_run_are_pairs() -> None:
@@ -78,6 +91,71 @@ def test_errors_of_seeds_go_through_welch_and_those_of_one_through_newcombe() ->
     assert "says nothing about other seeds" in alone.method
 
 
+def test_the_limit_takes_errors_relative_to_before() -> None:
+    """From 10.2 to 15.2 % are 5 points, or 100 x 5 / 10.2 = 49 % of what it was."""
+    seeds, worse = ([make_record(seed=seed, error_pct=start + seed / 10) for seed in range(5)] for start in (10.0, 15.0))
+    found = compare.compare(seeds, worse)
+    assert found[0].relative_pct == pytest.approx(100 * 5 / 10.2)
+    assert (len(compare.worse_than(found, 45)), len(compare.worse_than(found, 50))) == (1, 0)
+
+
+def timed(launches: tuple[float, ...]) -> Record:
+    """A profile whose launches spent this in pointwise convolutions, and twice as much in the whole forward pass."""
+    at = {"phase": "forward", "batch": 32}
+    rows = [Measurement(name="time_s", value=1.0, method="m", at={**at, "operator_class": "pointwise"})]
+    rows += [Measurement(name="time_s", value=1.0, method="m", at=at)]
+    taken = [
+        {"by_class": {"forward": {"pointwise": [each, each, 9.0]}}, "whole": {"forward": [2 * each, 2 * each, 0.1]}} for each in launches
+    ]
+    return profile((1.0,), measurements=tuple(rows), samples={"time_s": {"launches": taken}})
+
+
+def test_time_by_class_is_told_over_launches() -> None:
+    by_class, whole = compare.compare([timed((1.0, 1.01, 1.0, 1.01))], [timed((1.1, 1.11, 1.1, 1.11))])
+    assert (by_class.real, by_class.worse, by_class.before) == (True, True, pytest.approx(math.sqrt(1.01)))
+    assert (whole.real, whole.before) == (True, pytest.approx(2 * math.sqrt(1.01)))
+    assert by_class.method.startswith("t over launches")
+
+
+def test_time_without_launches_or_of_nothing_tells_nothing() -> None:
+    older = {"time_s": {"by_class": {"forward": {"pointwise": [1.0]}}, "whole": {"forward": [2.0]}}}
+    before = profile((1.0,), measurements=timed((1.0,)).measurements, samples=older)
+    assert {each.real for each in compare.compare([before], [timed((1.0, 1.1))])} == {None}
+    assert {each.real for each in compare.compare([timed((0.0, 0.0))], [timed((1.0, 1.1))])} == {None}
+
+
+@pytest.mark.parametrize(("kind", "real"), [("cpu", True), ("cuda", None)])
+def test_allocated_memory_is_exact_on_a_cpu_alone(kind: str, real: bool | None) -> None:
+    before, after = (
+        profile((1.0,), measurements=(Measurement(name="infer_peak_bytes", value=value, method="m", at={"part": "allocated"}),))
+        for value in (100, 101)
+    )
+    before, after = (make_record(kind="profile", measurements=side.measurements, environment=elsewhere(kind)) for side in (before, after))
+    assert [each.real for each in compare.compare([before], [after])] == [real]
+
+
+def test_a_training_step_got_worse_where_it_takes_longer_or_gives_fewer_images() -> None:
+    before, after = (
+        make_record(
+            kind="imported",
+            measurements=(
+                Measurement(name="train_step_s", value=seconds, method="m", at={"batch": 8}),
+                Measurement(name="train_images_per_s", value=8 / seconds, method="m", at={"batch": 8}),
+            ),
+        )
+        for seconds in (1.0, 2.0)
+    )
+    found = compare.compare([before], [after])
+    assert [(each.name, each.worse, each.real) for each in found] == [("train_step_s", True, None), ("train_images_per_s", True, None)]
+    assert formats.cells(differences.table(found, []))["measurement"].tolist() == ["train step, batch 8, digits"]
+
+
+def test_a_call_of_anybody_has_no_batch() -> None:
+    calls = [make_record(kind="imported", measurements=(Measurement(name="latency_s", value=1.0, method="m"),)) for _ in range(2)]
+    shown = formats.cells(differences.table(compare.compare(calls[:1], calls[1:]), []))
+    assert shown["measurement"].tolist() == ["latency, digits"]
+
+
 def test_many_comparisons_make_each_harder_to_call() -> None:
     """A p of about 0.03 is real alone and not beside nine others that show nothing."""
     before, after = (1.00, 1.02, 1.04), (1.05, 1.07, 1.09)
@@ -96,6 +174,39 @@ def test_only_runs_of_the_same_network_and_settings_are_compared() -> None:
     assert len(compare.compare([make_record()], [other])) == 1  # two single Records were chosen by hand
 
 
+def test_other_threads_and_other_kinds_of_device_are_other_settings() -> None:
+    both = [make_record(), make_record("vgg")]
+    assert len(compare.compare(both, both)) == 2
+    for environment in (elsewhere(threads=1), elsewhere("cuda")):
+        assert compare.compare(both, [make_record(environment=environment), make_record("vgg", environment=environment)]) == []
+
+
+def test_the_newest_record_of_a_run_stands_in_whatever_order_they_come() -> None:
+    """The later measurement says 1.2 s; another key, as after an edit of the code, makes it no other run."""
+    old, new = profile((1.0,), created="2026-01-01"), profile((1.2,), created="2026-02-01", key="edited")
+    for side in ([old, new], [new, old]):
+        assert latency(compare.compare([old, make_record()], [*side, make_record()])).after == 1.2
+    twice = [make_record(seed=0, key="edited", error_pct=20.0, created="2026-02-01"), make_record(seed=0), make_record(seed=1)]
+    assert compare.compare([make_record(seed=0), make_record(seed=1, error_pct=11.0)], twice)[0].after == pytest.approx((20 + 10) / 2)
+
+
+def failed(status: str = "failed", **changes: object) -> Record:
+    return make_record(status=status, failure={"reason": "r", "message": "it broke"}, measurements=(), **changes)  # type: ignore[arg-type]
+
+
+def test_runs_that_vanished_or_failed_are_named() -> None:
+    before = [make_record(seed=0), make_record(seed=1), make_record("vgg"), profile((1.0,)), make_record("mixer", status="diverged")]
+    after = [make_record(seed=0), failed(seed=1), failed("out_of_memory", kind="profile", config=profile((1.0,)).config)]
+    assert [each.line for each in sides.lost(before, after)] == [
+        "nin (profile): ok before, out of memory after",
+        "nin on digits, seed 1 (train): ok before, failed after",
+        "vgg on digits, seed 0 (train): ok before, missing after",
+    ]
+    assert sides.lost(before, before) == []
+    assert sides.lost([make_record(seed=0), make_record(seed=1)], [make_record(seed=2), make_record(seed=3)]) == []  # other seeds will do
+    assert [each.line for each in sides.lost([make_record()], [failed()])] == ["nin on digits, seed 0 (train): ok before, failed after"]
+
+
 def test_the_limit_concerns_what_is_real_and_worse() -> None:
     found = compare.compare([profile((1.0, 1.01, 1.0))], [profile((1.1, 1.11, 1.1))])
     assert [each.name for each in compare.worse_than(found, 5)] == ["latency_s"]
@@ -110,8 +221,8 @@ def test_the_table_shows_what_is_real_and_counts_the_rest() -> None:
         {
             "model": "nin",
             "measurement": "latency, batch 1",
-            "before": "1000 ms",
-            "after": "1100 ms",
+            "before": "1003 ms",
+            "after": "1103 ms",
             "change": "+10.0 %",
             "interval": formats.cells(table)["interval"][0],
             "verdict": "real, worse",
@@ -138,9 +249,31 @@ def test_the_command_fails_where_something_got_worse_by_more_than_it_may(archben
     assert [(each["name"], each["real"], each["worse"]) for each in found][:2] == [("macs", False, False), ("latency_s", True, False)]
 
 
+def test_a_lost_run_fails_where_there_is_a_limit(archbench: CommandLine, two_stores: Path) -> None:
+    Store(two_stores / "before").save(make_record("vgg"))
+    answer, limited = archbench("compare", "before", "after"), archbench("compare", "before", "after", "--fail-above", "50%")
+    assert (answer.returncode, limited.returncode) == (0, 1)
+    assert answer.stderr == limited.stderr == "vgg on digits, seed 0 (train): ok before, missing after\n"
+    Store(two_stores / "broken").save(failed(kind="profile", config=profile((1.0,)).config))
+    broken = archbench("compare", "before", "broken", "--fail-above", "50%")
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert broken.stderr.splitlines()[0] == "nin (profile): ok before, failed after"
+
+
+def test_a_notebook_compares_too_and_is_warned_of_a_lost_run(two_stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(two_stores)
+    assert latency(package.compare(Path("before"), "after")).real
+    Store(two_stores / "before").save(make_record("vgg"))
+    with pytest.warns(UserWarning, match=r"vgg on digits, seed 0 \(train\): ok before, missing after"):
+        package.compare("before", "after")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (("before", "HEAD:/etc"), "HEAD:/etc names no folder of a commit"),
+        (("before", "HEAD:../before"), "HEAD:../before names no folder of a commit"),
+        (("before", "--", "--remote=x:before"), "--remote=x:before names no commit"),
         (("before", "nowhere"), "'nowhere' is no file, results folder, Record id or COMMIT:FOLDER"),
         (("before", "abcd1234"), "no Record in archbench-runs with an id that begins with abcd1234"),
         (("before", "empty"), "empty holds no Records; they lie in its folder runs"),
@@ -156,16 +289,3 @@ def test_bad_sides_get_one_line(archbench: CommandLine, two_stores: Path, argume
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.startswith(f"archbench: {complaint}")
     assert len(answer.stderr.splitlines()) == 1
-
-
-def test_records_are_found_by_file_id_folder_and_commit(two_stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(two_stores)
-    path = next((two_stores / "before" / "runs").iterdir())
-    record = records_of("before", Path("before"))[0]
-    assert records_of(str(path), Path("before")) == records_of(record.id[:6], Path("before")) == [record]
-    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e@e", "commit", "-qm", "one"]):
-        subprocess.run(["git", *command], check=True)
-    path.unlink()
-    assert records_of("HEAD:before", Path("before")) == [record]
-    with pytest.raises(ArchbenchError, match="HEAD:nothing cannot be read"):
-        records_of("HEAD:nothing", Path("before"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import CommandLine, make_record
 
+import archbench as package
 from archbench.errors import ArchbenchError
 from archbench.importing import import_file, records_of
 from archbench.publish import formats
@@ -196,6 +197,12 @@ def test_imported_benchmarks_stand_in_a_table_of_their_own(tmp_path: Path) -> No
     ]
     assert of_call.caption == "imported from pytest-benchmark · A chip"
     assert formats.cells(of_call).to_dict("records") == [{"model": "test_sort", "latency, ms": "300"}]
+
+
+def test_a_notebook_takes_a_file_too(tmp_path: Path) -> None:
+    taken = package.import_benchmarks(report(tmp_path, benchmark()), results=tmp_path / "r")
+    assert [record.model.label for record in taken.new] == ["test_sort"]
+    assert [record.id for record in Store(tmp_path / "r").load()[0]] == [record.id for record in taken.new]
 
 
 def test_the_command_says_what_was_taken(archbench: CommandLine, tmp_path: Path) -> None:

@@ -8,8 +8,16 @@ import pytest
 import torch
 from conftest import CommandLine
 
+from archbench import counting
+from archbench import plan as planning
+from archbench.config import Settings
+from archbench.engines import local
 from archbench.errors import ArchbenchError
+from archbench.events import ignore
+from archbench.measure import complexity, crosscheck
 from archbench.models import Input, Model
+from archbench.models.isolation import preserved_settings
+from archbench.records.store import Store
 
 ODD = """
 import torch
@@ -42,13 +50,31 @@ def two_inputs(): return TwoInputs()
 def lazy(): return nn.Sequential(nn.LazyConv2d(10, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 def breaks(): raise ValueError("no such weights\\nin two lines")
 
+class Meddles(Network):
+    def forward(self, images):
+        meddle()
+        return super().forward(images.expand(-1, 3, -1, -1))
+
+def meddles_later(): return Meddles()
+
+def in_a_device():
+    torch.set_default_device("cpu")
+    return Network()
+
 def meddles():
+    meddle()
+    return Network()
+
+def meddle():
     torch.set_num_threads(torch.get_num_threads() + 1)
     torch.set_grad_enabled(False)
     torch.use_deterministic_algorithms(True)
     torch.set_float32_matmul_precision("medium")
     torch.backends.cudnn.benchmark = not torch.backends.cudnn.benchmark
-    return Network()
+    torch.backends.cudnn.enabled = not torch.backends.cudnn.enabled
+    torch.backends.mkldnn.enabled = not torch.backends.mkldnn.enabled
+    torch.set_anomaly_enabled(True, check_nan=False)
+    torch.set_default_device("cpu")
 
 def in_doubles():
     torch.set_default_dtype(torch.float64)
@@ -71,6 +97,11 @@ def settings() -> tuple[object, ...]:
         torch.get_deterministic_debug_mode(),
         torch.get_float32_matmul_precision(),
         torch.backends.cudnn.benchmark,
+        torch.backends.cudnn.enabled,
+        torch.backends.mkldnn.enabled,
+        torch.is_anomaly_enabled(),
+        torch.is_anomaly_check_nan_enabled(),
+        torch._C._len_torch_function_stack(),  # a default device that was named stands over every call
     )
 
 
@@ -80,6 +111,35 @@ def test_global_settings_that_a_network_changes_are_restored(odd: Path) -> None:
     with pytest.raises(ArchbenchError, match="in_doubles cannot take images of 3x8x8"):
         Model(f"{odd}:in_doubles").check(Input(10, 3, 8))
     assert settings() == before
+
+
+def test_what_a_forward_pass_changes_is_restored_wherever_one_runs(odd: Path) -> None:
+    before, model, shape = settings(), Model(f"{odd}:meddles_later"), Input(10, 3, 8)
+    counted = complexity.count(model, shape)
+    assert settings() == before
+    network, image = model.weightless(shape)
+    crosscheck.compare(network, image, counted.operations)
+    assert settings() == before
+    counting.of_module(network, image)
+    assert settings() == before
+
+
+def test_a_network_that_names_the_default_device_leaves_none(odd: Path) -> None:
+    before = settings()
+    Model(f"{odd}:in_a_device").weightless(Input(10, 3, 8))
+    assert settings() == before
+
+
+def test_a_training_restores_what_its_forward_passes_change(odd: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "r")
+    wanted = Settings.of(models=f"{odd}:meddles_later", limit_train=64, epochs=1, results=store.root)
+    with preserved_settings():  # it chooses a layout
+        plan = planning.make(wanted, ("train",), store, ignore)
+    before = settings()
+    (record,) = local.execute(plan, store, ignore)
+    assert settings() == before
+    assert record.failure is not None
+    assert "does not require grad" in record.failure.message  # its forward passes turn gradients off
 
 
 @pytest.mark.parametrize(

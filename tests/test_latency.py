@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -47,13 +48,16 @@ def test_each_round_goes_once_over_all_models_in_an_order_of_its_own() -> None:
     assert len({tuple(each) for each in rounds}) > 1
 
 
-def test_a_steady_time_settles_after_the_least_rounds_and_one_that_jumps_goes_on_until_the_limit() -> None:
+def test_a_steady_time_settles_after_the_least_rounds_and_one_that_jumps_goes_on_until_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on by a second each time it is read: once a round, after the least number of them."""
+    clock = itertools.count()
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(clock))
     asked: list[str] = []
     steady, jumping = Series(1, "eager"), Series(1, "eager")
     pairs = [(steady, Told("steady", asked)), (jumping, Told("jumping", asked, (0.001, 0.002)))]
-    latency.measure(pairs, limit_s=0.05)  # type: ignore[arg-type]
+    latency.measure(pairs, limit_s=5)  # type: ignore[arg-type]
     assert len(steady.launches[0].rounds) == latency.LEAST_ROUNDS
-    assert len(jumping.launches[0].rounds) > latency.LEAST_ROUNDS
+    assert len(jumping.launches[0].rounds) == latency.LEAST_ROUNDS + 10  # two series of five seconds each
     assert [doubt.code for doubt in steady.doubts()] == []
     assert [doubt.code for doubt in jumping.doubts()] == ["noisy"]
 
@@ -68,21 +72,28 @@ def test_a_model_that_fails_keeps_its_error_and_the_others_are_timed() -> None:
     assert len(broken.launches) == 1  # it is not launched again
 
 
-def test_launches_are_kept_apart_and_the_interval_spans_them() -> None:
-    """Two processes that differ by a tenth, each without any scatter: resampling launches gives 1 ms, 1.1 ms or what lies between."""
-    series = Series(1, "eager", [Launch([[0.001]] * 5, [0.001] * 5), Launch([[0.0011]] * 5, [0.0011] * 5)])
-    value, low, high, n = series.seconds
-    assert (value, low, high, n) == (pytest.approx(0.00105), 0.001, 0.0011, 10)
-    assert [doubt.code for doubt in series.doubts()] == ["noisy", "drift"]
-    assert [launch["rounds"] for launch in series.samples()["launches"]] == [[0.001] * 5, [0.0011] * 5]
+def test_each_launch_counts_once_however_many_rounds_it_took() -> None:
+    """Medians of 1 ms and 4 ms: the geometric mean is 2 ms. One launch alone has the interval of its rounds, and says so."""
+    series = Series(1, "eager", [Launch([], [0.001] * 5), Launch([], [0.004] * 40)])
+    assert (series.seconds.value, series.seconds.n) == (pytest.approx(0.002), 2)
+    assert [doubt.code for doubt in series.doubts()] == ["noisy"]
+    assert [len(launch["rounds"]) for launch in series.samples()["launches"]] == [5, 40]
+    alone = Series(1, "eager", [Launch([], [0.001] * 5)])
+    assert alone.seconds == (0.001, 0.001, 0.001, 5)
+    assert "says nothing about others" in alone.method
 
 
-def test_a_time_that_rises_while_it_is_taken_is_a_drift() -> None:
+def test_a_time_that_rises_in_each_process_is_a_drift() -> None:
     """From 1.00 to 1.14 ms in steps of a hundredth: medians of the first and last five are 1.02 and 1.12."""
-    rounds = [0.001 * (1 + step / 100) for step in range(15)]
-    series = Series(8, "compiled", [Launch([], rounds)])
+    series = Series(8, "compiled", [Launch([], [0.001 * (1 + step / 100) for step in range(15)])])
     drift = next(doubt for doubt in series.doubts() if doubt.code == "drift")
     assert drift.message == "the time at batch 8, compiled, rose by 10 % while it was measured"
+    assert drift.at == {"batch": 8, "mode": "compiled"}
+
+
+def test_a_warm_up_that_found_no_rest_is_a_doubt() -> None:
+    series = Series(1, "eager", [Launch([], [0.001] * 5, {"stable": False})])
+    assert [doubt.code for doubt in series.doubts()] == ["not_warm"]
 
 
 class Counting(nn.Module):

@@ -61,6 +61,7 @@ ALLOWED = {
         "measure",
         "examining",
         "exporting",
+        "importing",
         "publish",
         "records",
         "config",

@@ -29,6 +29,10 @@ class Sized(Bench):
     def needed_bytes(self) -> int:
         return self.told
 
+    @property
+    def step_bytes(self) -> int:
+        return 0
+
 
 def grouped(sizes: list[tuple[int, int]], free_bytes: int) -> list[list[tuple[int, int]]]:
     groups = _groups([Sized(*size) for size in sizes], free_bytes)
@@ -74,14 +78,14 @@ def fails(): return Fails()
 
 def test_a_profile_in_full_of_two_models_of_which_one_fails(archbench: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAILS)
-    options = ("--batch-size", "2", "--batch-sizes", "1,2,4", "--launches", "2", "--image-size", "8", "--time", "-q")
+    options = ("--batch-size", "2", "--batch-sizes", "2,4", "--launches", "2", "--image-size", "8", "--time", "-q")
     answer = archbench("profile", "--models", "nin_tiny,mine.py:fails", *options)
     assert answer.returncode == 1
     assert "mine.py:fails (profile) failed: no batches" in answer.stderr
     found = records(tmp_path)
     assert (found["mine.py:fails"].status, found["nin_tiny"].status) == ("failed", "ok")
     whole = found["nin_tiny"]
-    assert [row.at["batch"] for row in whole.measurements if row.name == "latency_s"] == [1, 2, 4]
+    assert [row.at["batch"] for row in whole.measurements if row.name == "latency_s"] == [2, 4]
     assert all(len(series["launches"]) == 2 for series in whole.samples["latency"])
     for name in ("time_s", "roof_share_pct", "peak_macs_per_s", "train_bytes", "infer_peak_bytes", "infer_images_per_s"):
         assert whole.measurement(name) is not None, name
@@ -89,12 +93,20 @@ def test_a_profile_in_full_of_two_models_of_which_one_fails(archbench: CommandLi
     assert whole.config["interleaved_with"] == ["mine.py:fails · profile"]
 
 
-def test_a_mode_that_cannot_be_had_is_a_doubt_and_not_a_failure(archbench: CommandLine, tmp_path: Path) -> None:
-    options = ("--batch-size", "2", "--launches", "1", "--image-size", "8", "-q", "--modes", "eager,cuda_graph")
-    assert archbench("profile", "--models", "nin_tiny", *options).returncode == 0
-    doubts = [doubt.message for doubt in records(tmp_path)["nin_tiny"].warnings if doubt.code == "mode_failed"]
-    assert doubts == [f"cuda_graph at batch {batch} is not measured: cpu has no CUDA graphs" for batch in (1, 2)]
-    assert archbench("profile", "--modes", "quick").stderr == "archbench: unknown mode 'quick'; known are eager, compiled, cuda_graph\n"
+def test_what_fails_beside_something_that_does_not_is_a_doubt(archbench: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FAILS)
+    options = ("--batch-size", "1", "--batch-sizes", "1,2", "--launches", "1", "--image-size", "8", "-q")
+    assert archbench("profile", "--models", "mine.py:fails", *options).returncode == 0
+    (record,) = records(tmp_path).values()
+    assert [doubt.message for doubt in record.warnings if doubt.code == "not_measured"] == ["eager at batch 2 is not measured: no batches"]
+    assert [row.at["batch"] for row in record.measurements if row.name == "latency_s"] == [1]
+
+
+def test_modes_that_are_not_there_are_refused(archbench: CommandLine) -> None:
+    unknown = archbench("profile", "--modes", "quick")
+    assert (unknown.returncode, unknown.stderr) == (2, "archbench: unknown mode 'quick'; known are eager, compiled, cuda_graph\n")
+    refused = archbench("profile", "--modes", "eager,cuda_graph", "--device", "cpu")
+    assert (refused.returncode, refused.stderr) == (2, "archbench: --modes cuda_graph needs a CUDA device; cpu has no CUDA graphs\n")
 
 
 def test_batch_sizes_are_numbers(archbench: CommandLine) -> None:

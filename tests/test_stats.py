@@ -45,31 +45,54 @@ def test_five_samples_bound_no_median() -> None:
     assert math.isnan(stats.median([1.0, 2, 3, 4, 5]).low)
 
 
-def test_the_bootstrap_of_a_median_spans_what_groups_and_samples_allow() -> None:
-    """Samples that are all alike leave no room; two groups of one value each give one, the other, or their middle."""
-    assert stats.bootstrap_median([[2.0] * 5, [2.0] * 5]) == (2.0, 2.0, 2.0, 10)
-    assert stats.bootstrap_median([[1.0] * 4, [3.0] * 4]) == (2.0, 1.0, 3.0, 8)
-    assert math.isnan(stats.bootstrap_median([[1.0], [2.0]]).low)
-
-
-def test_the_bootstrap_takes_groups_of_unequal_size_alike() -> None:
-    """One group of one sample and one of many: both are drawn as often, so both ends are reached."""
-    value, low, high, n = stats.bootstrap_median([[1.0], [3.0] * 9])
-    assert (value, low, high, n) == (3.0, 1.0, 3.0, 10)
-
-
 def test_the_bootstrap_interval_of_a_median_covers_it() -> None:
     """200 samples of 25 values of a normal law: 95 % of the intervals should hold 0; with 200 of them 90 to 99 % is no surprise."""
     draw = np.random.default_rng(1)
-    held = [low <= 0 <= high for _, low, high, _ in (stats.bootstrap_median([draw.normal(size=25)]) for _ in range(200))]
+    held = [low <= 0 <= high for _, low, high, _ in (stats.bootstrap_median(draw.normal(size=25)) for _ in range(200))]
     assert 0.90 <= sum(held) / 200 <= 0.99
 
 
+def test_samples_that_are_alike_leave_no_room_and_two_tell_nothing() -> None:
+    assert stats.bootstrap_median([2.0] * 5) == (2.0, 2.0, 2.0, 5)
+    assert math.isnan(stats.bootstrap_median([1.0, 2.0]).low)
+
+
+def test_over_launches_the_interval_covers_what_processes_differ_by() -> None:
+    """Five launches that differ by 2 %, six rounds each that scatter by half a percent; 400 times, 93 to 97 % expected."""
+    draw = np.random.default_rng(2)
+
+    def interval() -> stats.Interval:
+        launches = np.exp(draw.normal(0, 0.02, size=5))
+        return stats.over_launches([level * np.exp(draw.normal(0, 0.005, size=6)) for level in launches])
+
+    held = [low <= 1 <= high for _, low, high, _ in (interval() for _ in range(400))]
+    assert 0.93 <= sum(held) / 400 <= 0.97
+
+
+def test_the_geometric_mean_by_hand() -> None:
+    """1, 2, 4: mean of the logarithms log 2, s = log 2, t(0.975, 2) = 4.302653."""
+    found = stats.geometric_t([1.0, 2.0, 4.0])
+    assert found.value == pytest.approx(2.0)
+    assert found.high == pytest.approx(math.exp(math.log(2) * (1 + 4.302653 / math.sqrt(3))))
+
+
+def test_one_process_or_a_time_of_nothing_has_the_median_of_all() -> None:
+    assert stats.over_launches([[1.0, 5.0, 2.0]]).value == 2.0
+    assert stats.over_launches([[0.0, 0.0], [0.0, 1.0]]).value == 0.0
+
+
 def test_drift_is_the_change_from_the_first_third_to_the_last_where_there_is_a_trend() -> None:
-    """1.00, 1.01 ... 1.11: thirds of four with medians 1.015 and 1.095. Up and down in turn is no trend."""
-    assert stats.drift([1 + step / 100 for step in range(12)]) == pytest.approx(1.095 / 1.015 - 1)
-    assert stats.drift([1.0, 1.1] * 6) == 0
-    assert stats.drift([1.0, 2.0, 3.0]) == 0  # too few to tell
+    """1.00, 1.01 ... 1.11: thirds of four, with medians 1.015 and 1.095. Up and down in turn is no trend."""
+    assert stats.drift([[1 + step / 100 for step in range(12)]]) == pytest.approx(1.095 / 1.015 - 1)
+    assert stats.drift([[1.0, 1.1] * 6]) == 0
+    assert stats.drift([[1.0, 2.0, 3.0]]) == 0  # too few to tell
+
+
+def test_processes_that_differ_are_no_drift_and_what_each_does_adds_up() -> None:
+    """Three steady processes, each slower than the one before; then three in which the last of five rounds take a tenth more."""
+    assert stats.drift([[level] * 5 for level in (1.0, 1.1, 1.2)]) == 0
+    rising = [1.0, 1.02, 1.05, 1.08, 1.1]
+    assert stats.drift([rising, [2 * each for each in rising]]) == pytest.approx(1.09 / 1.01 - 1)
 
 
 def test_a_ratio_of_pairs_by_hand() -> None:
@@ -88,6 +111,12 @@ def test_pairs_tell_what_scatter_hides_from_independent_sides() -> None:
     assert stats.ratio_t(before, after, paired=True).p < 0.01
     assert stats.ratio_t(before, after, paired=False).p > 0.5
     assert math.isnan(stats.ratio_t([1.0], [1.1], paired=False).p)
+
+
+def test_where_nothing_scatters_any_difference_is_real() -> None:
+    assert stats.ratio_t([1.0, 1.0], [1.0, 1.0], paired=True) == (1.0, 1.0, 1.0, 1.0)
+    assert stats.ratio_t([1.0, 1.0], [2.0, 2.0], paired=False) == (pytest.approx(2.0), pytest.approx(2.0), pytest.approx(2.0), 0.0)
+    assert stats.difference_t([3.0, 3.0], [3.0, 3.0]).p == 1.0
 
 
 def test_newcombes_interval_of_two_shares() -> None:

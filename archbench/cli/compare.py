@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbench.cli.options import JSON
-from archbench.config import Settings, expanded
+from archbench.config import Settings
 from archbench.errors import ArchbenchError
 
 if TYPE_CHECKING:
@@ -24,27 +24,29 @@ def command(
     before: Annotated[str, typer.Argument(help=SIDE)],
     after: Annotated[str, typer.Argument(help=SIDE)],
     results: Annotated[Path, typer.Option("--results", help="Folder in which ids are looked for")] = Settings.results,
-    fail_above: Annotated[str | None, typer.Option("--fail-above", help="Exit 1 when something is worse by more, as 5%")] = None,
+    fail_above: Annotated[
+        str | None, typer.Option("--fail-above", help="Exit 1 when a run is lost or something worse by more, as 5%")
+    ] = None,
     json: JSON = False,
 ) -> None:
     """Say for each measurement that two sides have in common whether it differs, with an interval."""
+    from archbench.api import compared
     from archbench.cli import view
-    from archbench.publish import compare, differences
-    from archbench.records.sources import records_of
+    from archbench.publish import differences
+    from archbench.publish.compare import worse_than
 
     limit_pct = _percent(fail_above) if fail_above is not None else math.inf
-    sides = [records_of(side, expanded(results)) for side in (before, after)]
-    found = compare.compare(*sides)
-    if not found:
-        raise ArchbenchError(f"{before} and {after} have no run of the same network under the same settings in common")
-    worse = compare.worse_than(found, limit_pct)
+    found = compared(before, after, results=results)
+    worse = worse_than(found.differences, limit_pct)
     if json:
-        view.print_json([{**_plain(each), "failed": each in worse} for each in found])
-    else:
-        view.print_tables([differences.table(found, compare.circumstances(*sides))])
+        view.print_json([{**_plain(each), "failed": each in worse} for each in found.differences])
+    elif found.differences:
+        view.print_tables([differences.table(found.differences, found.circumstances)])
+    for lost in found.lost:
+        view.say(lost.line)
     for each in worse:
         view.say(f"{each.model}: {each.name} is worse by {abs(each.relative_pct):.1f} %, more than {limit_pct:g} %")
-    if worse:
+    if worse or (found.lost and fail_above is not None):
         raise typer.Exit(1)
 
 

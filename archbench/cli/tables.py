@@ -72,13 +72,18 @@ def _asked(names: Sequence[str]) -> list[str]:
 
 
 def _write(pages: Sequence[Page], out: Path) -> None:
+    """Two files a page; none for a page without tables."""
     from archbench.cli import view
     from archbench.records.store import write_atomically
 
-    texts = {f"{each.name}.{suffix}": text for each in pages for suffix, text in (("md", each.markdown()), ("csv", each.csv()))}
+    full, empty = ([each for each in pages if bool(each.tables) is filled] for filled in (True, False))
+    texts = {f"{each.name}.{suffix}": text for each in full for suffix, text in (("md", each.markdown()), ("csv", each.csv()))}
     for name, text in texts.items():
         write_atomically(out / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
-    view.say(f"written: {', '.join(str(out / name) for name in texts)}")
+    if texts:
+        view.say(f"written: {', '.join(str(out / name) for name in texts)}")
+    if empty:
+        view.say(f"not written, since the Records hold nothing for them: {', '.join(each.name for each in empty)}")
 
 
 def _show(pages: Sequence[Page], form: Format, where: str) -> None:

@@ -57,7 +57,7 @@ class Job:
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
     modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
-    launches: int = 3  # a profile's: processes that time it one after the other
+    launches: int = 5  # a profile's: processes that time it one after the other
 
     @property
     def label(self) -> str:

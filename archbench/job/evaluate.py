@@ -15,6 +15,7 @@ from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions
 from archbench.models import pretrained
+from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Record
 from archbench.records.store import Store
 from archbench.training.evaluate import predict
@@ -25,7 +26,7 @@ def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record
     started, outcome = time.perf_counter(), Outcome()
     emit(Started(job.label, 1))
     try:
-        with numerics(job.plan), preserved_random_state(job.device):
+        with preserved_settings(), numerics(job.plan), preserved_random_state(job.device):
             _evaluate(job, dataset, store, outcome)
     except StorageError:
         raise

@@ -1,4 +1,4 @@
-"""Jobs of kind profile: counts, latency, time by operator and memory; a process a model, the timing of all models interleaved."""
+"""Jobs of kind profile: counts, latency, time by operator and memory; a process a model and mode, all models interleaved."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import torch
 
 from archbench import conditions
 from archbench.events import Finished, Listener, Notice, Started, Step
-from archbench.execution import numerics
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.measure import complexity, latency, memory
 from archbench.measure.complexity import Complexity
 from archbench.measure.latency import Series
-from archbench.measure.operator_time import OperatorTimes
+from archbench.measure.operator_time import OperatorTimes, StepTimes
 from archbench.measure.peaks import Peaks, peaks
 from archbench.measure.process import Subject, Worker
 from archbench.models import Input
@@ -24,10 +23,11 @@ from archbench.records.schema import Doubt, Measurement, Record, Scalar
 FLOAT_BYTES = 4
 LIMIT_S = 6.0  # of rounds, for each batch size and mode of each model
 PROCESS_BYTES = 400 * 2**20  # what a process takes beside its network, seen with PyTorch's build for CUDA; its CPU build takes less
+STEP_COPIES = 3  # of weights and written elements that a training step takes, at most
 
 
 def profile(jobs: Sequence[Job], emit: Listener) -> Iterator[Record]:
-    """Profile models side by side, their rounds interleaved; a Record each, in order. One that fails costs the others nothing.
+    """Profile models side by side, their rounds interleaved; a Record each. One that fails costs the others nothing.
 
     Where not all fit into memory at once, those of one input that do are measured together, then the next.
     """
@@ -43,14 +43,16 @@ def profile(jobs: Sequence[Job], emit: Listener) -> Iterator[Record]:
 
 
 class Bench:
-    """One model on the bench: its process, what is being timed, and what was found."""
+    """One model on the bench: its processes, what is being timed, and what was found."""
 
     def __init__(self, job: Job, emit: Listener) -> None:
         self.job, self.emit, self.outcome = job, emit, Outcome()
         self.counted: Complexity | None = None
-        self.worker: Worker | None = None
+        self.subject = Subject.of(job.model, job.shape, job.device, job.plan, job.seed)
+        self.workers: dict[str, Worker] = {}
         self.series = [Series(batch, mode) for mode in job.modes for batch in job.batches]
-        self.steps, self.spent_s = 0, 0.0
+        self.steps: list[StepTimes] = []
+        self.done, self.spent_s = 0, 0.0
 
     @property
     def expected_steps(self) -> int:
@@ -59,10 +61,18 @@ class Bench:
 
     @property
     def needed_bytes(self) -> int:
-        """About what its process takes at most while others run too: weights, a copy that a library may lay out anew, activations."""
+        """About what its processes take at most while others run too: weights, a copy that a library may lay out anew, activations."""
         if self.counted is None:
             return 0
-        return PROCESS_BYTES + FLOAT_BYTES * (2 * self.counted.params + self.counted.activations * max(self.job.batches))
+        network = FLOAT_BYTES * (2 * self.counted.params + self.counted.activations * max(self.job.batches))
+        return len(self.job.modes) * (PROCESS_BYTES + network)
+
+    @property
+    def step_bytes(self) -> int:
+        """About what a training step takes more, while no other takes one."""
+        if self.counted is None or not self.job.time:
+            return 0
+        return FLOAT_BYTES * STEP_COPIES * (self.counted.params + self.counted.activations * self.job.batch)
 
     def count(self) -> None:
         self.counted = complexity.count(self.job.model, self.job.shape)
@@ -70,62 +80,64 @@ class Bench:
         self.outcome.uncounted = self.counted.uncounted()
 
     def start(self) -> None:
-        """A new process, which ends the one before."""
+        """New processes, which end the ones before: a mode that crashes takes no other with it."""
         self.stop()
-        self.worker = self._new_worker()
+        self.workers = {mode: Worker(self.subject) for mode in self.job.modes}
 
     def stop(self) -> None:
-        if self.worker is not None:
-            self.worker.close()
-            self.worker = None
+        for worker in self.workers.values():
+            self.spent_s += worker.busy_s
+            worker.close()
+        self.workers = {}
 
     def advance(self) -> None:
-        self.steps = min(self.steps + 1, self.expected_steps - 1)
-        self.emit(Step(self.job.label, self.steps))
+        self.done = min(self.done + 1, self.expected_steps - 1)
+        self.emit(Step(self.job.label, self.done))
 
     def keep_latency(self) -> None:
-        """Rows and samples of what was timed. A mode besides the first that fails is a doubt; the first is the model's own failure."""
+        """Rows and samples of what was timed. A swept batch size or further mode that failed is a doubt, else the model has failed."""
+        failed = [series for series in self.series if series.error is not None]
+        for series in failed:
+            if len(failed) == len(self.series) or (series.batch, series.mode) == (self.job.batch, self.job.modes[0]):
+                assert series.error is not None
+                raise series.error
+            message = f"{series.mode} at batch {series.batch} is not measured: {series.error}"
+            self.outcome.warnings.append(Doubt(code="not_measured", message=message))
         for series in self.series:
-            self.spent_s += sum(sum(calls) for launch in series.launches for calls in launch.calls)
             if series.error is None:
                 self._keep(series)
-            elif series.mode == self.job.modes[0]:
-                raise series.error
-            else:
-                message = f"{series.mode} at batch {series.batch} is not measured: {series.error}"
-                self.outcome.warnings.append(Doubt(code="mode_failed", message=message))
 
     def _keep(self, series: Series) -> None:
         batch, seconds = series.batch, series.seconds
         at = {**self._at(batch), "memory_format": self.job.plan.memory_format, "mode": series.mode}
         per_s = {"value": batch / seconds.value, "low": batch / seconds.high, "high": batch / seconds.low}
-        row = Measurement(name="latency_s", **seconds._asdict(), method=latency.METHOD, at=at)
-        self.outcome.measurements.append(row)
+        self.outcome.measurements.append(Measurement(name="latency_s", **seconds._asdict(), method=series.method, at=at))
         if batch == self.job.batch:
-            self.outcome.measurements.append(Measurement(name="infer_images_per_s", n=seconds.n, method=latency.METHOD, at=at, **per_s))
+            self.outcome.measurements.append(Measurement(name="infer_images_per_s", n=seconds.n, method=series.method, at=at, **per_s))
         self.outcome.samples.setdefault("latency", []).append(series.samples())
         self.outcome.warnings.extend(series.doubts())
 
-    def measure_operators(self, machine: Peaks) -> None:
-        """Time of a training step by operator class, and each class beside the machine's peaks."""
-        assert self.worker is not None
-        times = OperatorTimes(**self.worker.ask("operators", batch=self.job.batch))
-        at = self._at(self.job.batch)
+    def time_operators(self) -> None:
+        """Training steps of this launch, by operator class; its process ends, since gradients and activations would stay with it."""
+        worker = self.workers[self.job.modes[0]]
+        self.steps.append(StepTimes(**worker.ask("operators", batch=self.job.batch)))
+        self.stop()
+
+    def keep_operators(self, machine: Peaks) -> None:
+        """Rows of the training steps, and each class beside the machine's peaks."""
+        times, at = OperatorTimes(self.steps), self._at(self.job.batch)
         self.outcome.measurements.extend([*times.rows(**at), *times.roofline(machine, **at)])
         self.outcome.measurements.extend(machine.rows(self.job.plan.precision, torch.get_num_threads()))
-        self.outcome.samples["time_s"] = {"by_class": times.by_class, "whole": times.whole}
+        self.outcome.samples["time_s"] = times.samples()
         self.outcome.warnings.extend(times.doubts())
-        self.stop()  # gradients and activations would stay with it
 
     def measure_memory(self) -> None:
         """In a process that has done nothing else."""
-        with self._new_worker() as worker:
+        with Worker(self.subject) as worker:
             measured = worker.ask("memory", batch=self.job.batch)
-        self.outcome.measurements.extend(memory.rows(measured, batch=self.job.batch, precision="fp32"))
-
-    def _new_worker(self) -> Worker:
-        job = self.job
-        return Worker(Subject.of(job.model, job.shape, job.device, job.plan, job.seed))
+            self.spent_s += worker.busy_s
+        on_gpu = self.job.device.has_allocator_peak
+        self.outcome.measurements.extend(memory.rows(measured, on_gpu, batch=self.job.batch, precision="fp32"))
 
     def _at(self, batch: int) -> dict[str, Scalar]:
         return {"batch": batch, "precision": self.job.plan.precision, "threads": torch.get_num_threads()}
@@ -155,42 +167,55 @@ def _by_input(benches: Sequence[Bench]) -> list[list[Bench]]:
 
 
 def _needed_bytes(benches: Sequence[Bench]) -> int:
-    return sum(bench.needed_bytes for bench in benches)
+    return sum(bench.needed_bytes for bench in benches) + max(bench.step_bytes for bench in benches)
 
 
 def _together(benches: Sequence[Bench], emit: Listener) -> Iterator[Record]:
     """Time all benches of a group, then weigh each, and give their Records."""
-    watch = conditions.Watch(benches[0].job.device)
+    device = benches[0].job.device
+    machine = _peaks(benches)
+    watch = conditions.Watch(device)
     try:
         _time(benches)
+        seen = watch.stop()
     finally:
         for bench in benches:
             bench.stop()
-    seen = watch.stop()
+    _each(benches, Bench.keep_latency)
+    if machine is not None:
+        _each([bench for bench in benches if bench.steps], lambda bench: bench.keep_operators(machine))
     for bench in benches:
         bench.outcome.environment = {"conditions": seen}
         bench.outcome.config = {"interleaved_with": [other.job.label for other in benches if other is not bench]}
-        bench.outcome.warnings.extend(conditions.doubts(seen, bench.job.device.kind))
+        bench.outcome.warnings.extend(conditions.doubts(seen, device.kind))
         _each([bench], Bench.measure_memory)
         finished = record(bench.job, bench.outcome, bench.spent_s)
         emit(Finished(bench.job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
         yield finished
 
 
+def _peaks(benches: Sequence[Bench]) -> Peaks | None:
+    """The machine's, before any process takes its memory; where they cannot be had, that is a doubt of each that asked."""
+    asked = [bench for bench in benches if bench.job.time]
+    if not asked:
+        return None
+    try:
+        return peaks(asked[0].job.device, asked[0].job.plan.precision)
+    except (RuntimeError, MemoryError) as error:
+        for bench in asked:
+            bench.outcome.warnings.append(Doubt(code="not_measured", message=f"no peaks of the machine, so no roofline: {error}"))
+        return None
+
+
 def _time(benches: Sequence[Bench]) -> None:
+    """All launches: rounds over all series, then training steps one model after the other."""
     owners = {id(series): bench for bench in benches for series in bench.series}
     launches = benches[0].job.launches
-    for _ in range(launches):
+    for launch in range(launches):
         _each(benches, Bench.start)
-        running = [(series, bench.worker) for bench in benches if bench.worker is not None for series in bench.series]
-        latency.measure(running, LIMIT_S / launches, lambda each: owners[id(each)].advance())
-    _each(benches, Bench.keep_latency)
-    asked = [bench for bench in benches if bench.job.time and bench.outcome.status == "ok"]
-    if asked:
-        job = asked[0].job
-        with numerics(job.plan):
-            machine = peaks(job.device, job.plan.precision)
-        _each(asked, lambda bench: bench.measure_operators(machine))
+        running = [(each, bench.workers[each.mode]) for bench in benches for each in bench.series if each.mode in bench.workers]
+        latency.measure(running, LIMIT_S / launches, launch, lambda each: owners[id(each)].advance())
+        _each([bench for bench in benches if bench.job.time and bench.workers], Bench.time_operators)
 
 
 def _each(benches: Sequence[Bench], step: Callable[[Bench], None]) -> None:

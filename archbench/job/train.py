@@ -17,6 +17,7 @@ from archbench.execution import ExecutionPlan, numerics, preserved_random_state,
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions
+from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Failure, Measurement, Record, StoredFile
 from archbench.records.store import Store
 from archbench.training import checkpoint, initial, transfer
@@ -28,7 +29,7 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     """Train once and test once; the Record says how it went. A KeyboardInterrupt passes through and leaves the last checkpoint."""
     started, outcome = time.perf_counter(), Outcome()
     try:
-        with numerics(job.plan), preserved_random_state(job.device), retained_memory(job.plan):
+        with preserved_settings(), numerics(job.plan), preserved_random_state(job.device), retained_memory(job.plan):
             _train(job, dataset, store, emit, outcome)
     except StorageError:
         raise

@@ -13,6 +13,7 @@ from archbench.errors import ArchbenchError, brief
 from archbench.measure.operators import CLASSES, Operation
 from archbench.measure.parameters import ParameterCounter
 from archbench.models import Input, Model
+from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Measurement, Scalar, Uncounted
 
 
@@ -78,6 +79,7 @@ class Complexity:
         return tuple(Uncounted(operator=name, calls=count) for name, count in sorted(calls.items()))
 
 
+@preserved_settings()
 def count(model: Model, shape: Input) -> Complexity:
     """The complexity of a model for an input. Raises ArchbenchError, which names the model, when the network cannot run."""
     try:

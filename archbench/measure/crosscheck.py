@@ -24,6 +24,7 @@ from torch.utils._pytree import tree_leaves
 
 from archbench.errors import brief
 from archbench.measure.operators import ATTENTION, Operation
+from archbench.models.isolation import preserved_settings
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 # what a counter leaves out, as we count it on its own view of the network, and why
@@ -70,6 +71,7 @@ class Comparison:
     failure: str = ""
 
 
+@preserved_settings()
 def compare(
     network: nn.Module, image: torch.Tensor, operations: Iterable[Operation], only: Iterable[str] | None = None
 ) -> list[Comparison]:

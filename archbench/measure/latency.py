@@ -20,7 +20,9 @@ from archbench.records.schema import Doubt, Scalar
 
 NARROW = 0.02  # the interval is narrow enough within this share of the median
 LEAST_ROUNDS, MOST_ROUNDS = 5, 400  # of a launch
-METHOD = f"median of rounds of about {ROUND_S} s, interleaved over models, a process each; bootstrap over launches and rounds"
+ROUNDS = f"median of rounds of about {ROUND_S} s, interleaved over models, a process each"
+LAUNCHES = f"geometric mean over launches of the {ROUNDS}; Student's t over launches"
+ONE_LAUNCH = f"{ROUNDS}; bootstrap over rounds of one process, which says nothing about others"
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Launch:
     @property
     def settled(self) -> bool:
         """Whether its own interval is as narrow as asked for."""
-        return len(self.rounds) >= LEAST_ROUNDS and narrow(stats.bootstrap_median([self.rounds]))
+        return len(self.rounds) >= LEAST_ROUNDS and narrow(stats.bootstrap_median(self.rounds))
 
 
 @dataclass
@@ -64,8 +66,15 @@ class Series:
 
     @functools.cached_property
     def seconds(self) -> stats.Interval:
-        """Median over rounds with its interval, when all launches are done: calls of a round, and rounds of a process, are correlated."""
-        return stats.bootstrap_median([launch.rounds for launch in self.launches])
+        """Seconds a pass with the interval, when all launches are done: what is independent of each other are the launches alone."""
+        if len(self.launches) == 1:
+            return stats.bootstrap_median(self.launches[0].rounds)
+        return stats.geometric_t([statistics.median(launch.rounds) for launch in self.launches])
+
+    @property
+    def method(self) -> str:
+        """How `seconds` came about."""
+        return ONE_LAUNCH if len(self.launches) == 1 else LAUNCHES
 
     def samples(self) -> dict[str, Any]:
         """All that was timed."""
@@ -75,12 +84,14 @@ class Series:
         """What makes the figure doubtful: an interval that stayed wide, a time that moved while it was taken."""
         found, where = [], f"at batch {self.batch}" + (f", {self.mode}," if self.mode != "eager" else "")
         if not narrow(self.seconds):
-            wide = f"the time {where} did not settle within {100 * NARROW:.0f} % in the time allowed"
+            wide = f"the interval of the time {where} is wider than {100 * NARROW:.0f} % on either side"
             found.append(Doubt(code="noisy", message=wide, at=self.at))
-        drift = stats.drift([seconds for launch in self.launches for seconds in launch.rounds])
+        drift = stats.drift([launch.rounds for launch in self.launches])
         if abs(drift) > NARROW:
             moved = f"the time {where} {'rose' if drift > 0 else 'fell'} by {100 * abs(drift):.0f} % while it was measured"
             found.append(Doubt(code="drift", message=moved, at=self.at))
+        if not all(launch.warm_up.get("stable", True) for launch in self.launches):
+            found.append(Doubt(code="not_warm", message=f"the time {where} was not stable after the warm-up", at=self.at))
         return found
 
 
@@ -89,13 +100,15 @@ def narrow(seconds: stats.Interval) -> bool:
     return seconds.high - seconds.value <= NARROW * seconds.value and seconds.value - seconds.low <= NARROW * seconds.value
 
 
-def measure(series: Sequence[tuple[Series, Worker]], limit_s: float, progress: Callable[[Series], None] = lambda _: None) -> None:
+def measure(
+    series: Sequence[tuple[Series, Worker]], limit_s: float, seed: int = 0, progress: Callable[[Series], None] = lambda _: None
+) -> None:
     """Launch each series in its new process, then go round them until each has settled or `limit_s` for each is over.
 
-    The order within a round is drawn anew, so that none always follows the same other. A series that fails keeps its error and is left
-    out of further rounds; the others go on.
+    The order within a round is drawn anew by `seed`, so that none always follows the same other. A series that fails keeps its error and
+    is left out of further rounds; the others go on.
     """
-    order = random.Random(0)
+    order = random.Random(seed)
     active = [(each, worker) for each, worker in series if each.error is None and _attempt(each, each.launch, worker)]
     deadline = time.perf_counter() + limit_s * len(active)
     for number in range(1, MOST_ROUNDS + 1):

@@ -27,6 +27,9 @@ PEAKS = {"infer_peak_bytes": "a forward pass", "train_peak_bytes": "a step of SG
 KINDS = {
     "process": "largest resident size of a process of its own, less what it had before the network",
     "allocated": "tensors alive at once, parameters and input included",
+}
+KINDS_ON_GPU = {
+    "allocated": "given out by CUDA's allocator, what the process had before the network not counted",
     "reserved": "held by CUDA's allocator",
 }
 PARTS = {
@@ -40,9 +43,10 @@ PARTS = {
 Bytes = dict[str, dict[str, int]]  # by name and part
 
 
-def rows(measured: Bytes, **at: Scalar) -> list[Measurement]:
+def rows(measured: Bytes, on_gpu: bool, **at: Scalar) -> list[Measurement]:
     """A row for each kind of peak, and for each part of a training step."""
-    methods = {name: {kind: f"{what}: {how}" for kind, how in KINDS.items()} for name, what in PEAKS.items()}
+    kinds = {**KINDS, **KINDS_ON_GPU} if on_gpu else KINDS
+    methods = {name: {kind: f"{what}: {how}" for kind, how in kinds.items()} for name, what in PEAKS.items()}
     methods["train_bytes"] = PARTS
     return [
         Measurement(name=name, value=value, method=methods[name][part], at={**at, "part": part})
@@ -59,12 +63,16 @@ def measure(model: Model, shape: Input, batch: int, device: Device) -> Bytes:
     step = Step(network, images)
     calls = {"infer_peak_bytes": step.infer, "train_peak_bytes": step.train}
     found: Bytes = {}
+    tensors: dict[str, int] = {}
     for name, call in calls.items():
+        if device.has_allocator_peak:
+            call()  # libraries try out algorithms in the first call, which takes memory of its own
         found[name] = _peaks(call, device, before)
-        tensors = live.peak_bytes(call, step.held)
-        whole = found[name]["allocated" if device.has_allocator_peak else "process"]
-        found[name].setdefault("allocated", tensors)
-    return {**found, "train_bytes": {**step.parts(), "workspace": max(whole - tensors, 0)}}
+        tensors[name] = live.peak_bytes(call, step.held)
+        found[name].setdefault("allocated", tensors[name])
+    whole = found["train_peak_bytes"]["allocated" if device.has_allocator_peak else "process"]
+    workspace = max(whole - tensors["train_peak_bytes"], 0)
+    return {**found, "train_bytes": {**step.parts(), "workspace": workspace}}
 
 
 class Step:
@@ -126,15 +134,17 @@ def _warm(device: Device) -> None:
 
 def _held_bytes(device: Device) -> dict[str, int]:
     """What is held before the network comes."""
-    return device.held_bytes() if device.has_allocator_peak else {"process": resident_bytes("VmRSS")}
+    return {"process": resident_bytes("VmRSS"), **(device.held_bytes() if device.has_allocator_peak else {})}
 
 
 def _peaks(call: Callable[[], object], device: Device, before: dict[str, int]) -> dict[str, int]:
     """The largest during a call, less what was held before."""
     if device.has_allocator_peak:
-        return {kind: peak - before[kind] for kind, peak in device.peak_bytes(call).items()}
-    call()
-    return {"process": resident_bytes("VmHWM") - before["process"]}
+        peaks = device.peak_bytes(call)
+    else:
+        call()
+        peaks = {}
+    return {kind: peak - before[kind] for kind, peak in {**peaks, "process": resident_bytes("VmHWM")}.items()}
 
 
 def resident_bytes(field: str) -> int:

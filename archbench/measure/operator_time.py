@@ -1,22 +1,21 @@
 """Where the time of a training step goes, by operator class, forward and backward: kernel time as torch.profiler sees it.
 
 Each operation of the forward pass runs in a range of its own, whose label leads to its class. The backward pass of an operation is found
-by the number that autograd gives to both. What the profiler and the labels cost lies outside the ranges; the whole pass is timed without
-them beside. How many bytes an operation reads and writes at least gives its arithmetic intensity, and with the machine's peaks the time
-that it could not go below: the roofline of Williams, Waterman & Patterson, Communications of the ACM 52 (2009).
+by the number that autograd gives to both. The whole pass is timed without profiler and labels beside. How many bytes an operation reads
+and writes at least gives its arithmetic intensity, and with the machine's peaks the time that it could not go below (roofline.py).
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._pytree import tree_leaves
 
@@ -26,17 +25,19 @@ from archbench.measure import roofline
 from archbench.measure.operators import Operation, OperatorCounter
 from archbench.measure.peaks import Peaks
 from archbench.records.schema import Doubt, Measurement, Scalar
-from archbench.stats import median
+from archbench.stats import Interval, over_launches
 
+ALLOCATIONS = {torch.ops.aten.empty, torch.ops.aten.empty_like, torch.ops.aten.new_empty, torch.ops.aten.empty_strided}
 PHASES = ("forward", "backward")
-REPEATS, WARM_UP = 9, 2
+REPEATS, WARM_UP = 3, 1  # steps of a process
 LABEL = re.compile(r"archbench::(\d+)")
 NODE = "autograd::engine::evaluate_function: "
 MICROSECOND_S = 1e-6
 FAR_PCT = 20
+METHOD = f"torch.profiler, {REPEATS} training steps a process; geometric mean and Student's t over processes, median over steps of one"
+WHOLE = "the whole phase, without a profiler"
 EXPLAINED = "sum over the classes, beside the whole phase without a profiler"
 COST = "the phase under the profiler and labels, beside without"
-METHOD = f"torch.profiler, median of {REPEATS} training steps"
 
 Seconds = dict[str, list[float]]  # seconds by operator class, a value a repeat
 
@@ -55,67 +56,103 @@ class LabelledCounter(OperatorCounter):
         place = len(self.operations)
         with record_function(f"archbench::{place}"):
             out = super().run(func, args, kwargs)
-        self.traffic[place] = sum(leaf.nbytes for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, torch.Tensor))
+        read_and_written = (args, kwargs) if func.overloadpacket in ALLOCATIONS else (args, kwargs, out)
+        self.traffic[place] = sum(_bytes(leaf) for leaf in tree_leaves(read_and_written) if isinstance(leaf, torch.Tensor))
         return out
 
 
-@dataclass(frozen=True)
-class OperatorTimes:
-    """Seconds by phase and operator class, a value a repeat; of each whole phase without a profiler, and under it.
+def _bytes(tensor: torch.Tensor) -> int:
+    """What is there of a tensor: one that was expanded holds less than its shape says."""
+    return min(tensor.nbytes, tensor.untyped_storage().nbytes())
 
-    `work` holds multiply-adds and bytes of the forward pass by class.
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Of one process: seconds by phase and operator class, a value a repeat; of each whole phase without a profiler, and under it.
+
+    `work` holds multiply-adds and bytes of the forward pass by class, `unknown` operators that the counter does not know.
     """
 
     by_class: Mapping[str, Seconds]
     whole: Mapping[str, list[float]]
     profiled: Mapping[str, list[float]]
     work: Mapping[str, tuple[int, int]]
+    unknown: Sequence[str]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
+
+@dataclass(frozen=True)
+class OperatorTimes:
+    """Times of training steps by operator class, over the processes that measured them."""
+
+    launches: Sequence[StepTimes]
+
+    def seconds(self, phase: str, operator_class: str | None = None) -> Interval:
+        """Of one class, or of the whole phase without a profiler."""
+        return over_launches([self._repeats(launch, phase, operator_class) for launch in self.launches])
+
+    def classes(self, phase: str) -> list[str]:
+        """Those that took time."""
+        return sorted({kind for launch in self.launches for kind in launch.by_class[phase]})
+
+    def explained_pct(self, phase: str) -> float:
+        """What part of the whole phase the classes add up to."""
+        return 100 * sum(self.seconds(phase, kind).value for kind in self.classes(phase)) / self.seconds(phase).value
+
+    def profiler_pct(self, phase: str) -> float:
+        """The phase under the profiler, beside without."""
+        return 100 * over_launches([launch.profiled[phase] for launch in self.launches]).value / self.seconds(phase).value
 
     def rows(self, **at: Scalar) -> list[Measurement]:
         """A row for each phase and class, and for each whole phase; how far the classes add up to it, and what the profiler costs."""
         rows = []
         for phase in PHASES:
-            for operator_class, seconds in sorted(self.by_class[phase].items()):
-                rows.append(_row("time_s", seconds, METHOD, phase=phase, operator_class=operator_class, **at))
-            rows.append(_row("time_s", self.whole[phase], "the whole phase, without a profiler", phase=phase, **at))
-            sums = [sum(repeat) for repeat in itertools.zip_longest(*self.by_class[phase].values(), fillvalue=0.0)]
-            beside = {"time_explained_pct": (sums, EXPLAINED), "profiler_time_pct": (self.profiled[phase], COST)}
-            for name, (seconds, method) in beside.items():
-                percent = [100 * one / other for one, other in zip(seconds, self.whole[phase], strict=True)]
-                rows.append(_row(name, percent, method, phase=phase, **at))
+            here: dict[str, Scalar] = {"phase": phase, **at}
+            rows += [
+                _row(self.seconds(phase, kind), METHOD, {**here, "operator_class": kind})
+                for kind in self.classes(phase)
+                if self.seconds(phase, kind).value > 0
+            ]
+            rows.append(_row(self.seconds(phase), WHOLE, here))
+            rows.append(Measurement(name="time_explained_pct", value=self.explained_pct(phase), method=EXPLAINED, at=here))
+            rows.append(Measurement(name="profiler_time_pct", value=self.profiler_pct(phase), method=COST, at=here))
         return rows
 
     def doubts(self) -> list[Doubt]:
-        """Classes whose sum is far from the whole phase."""
+        """Classes whose sum is far from the whole phase, and operators whose class is not known."""
         found = []
         for phase in PHASES:
-            explained = 100 * sum(median(seconds).value for seconds in self.by_class[phase].values()) / median(self.whole[phase]).value
+            explained = self.explained_pct(phase)
             if abs(explained - 100) > FAR_PCT:
                 message = f"the times by operator class add up to {explained:.0f} % of the {phase} pass"
                 found.append(Doubt(code="time_unexplained", message=message))
+        if unknown := sorted({name for launch in self.launches for name in launch.unknown}):
+            found.append(Doubt(code="time_unknown", message=f"counted to the class other, since it is not known: {', '.join(unknown)}"))
         return found
 
     def roofline(self, peaks: Peaks, **at: Scalar) -> list[Measurement]:
         """For each class of the forward pass, and the whole: MAC/s, multiply-adds a byte, and the share of what the machine allows."""
-        rows = []
-        for operator_class, (macs, moved) in self.work.items():
-            if operator_class in self.by_class["forward"]:
-                seconds = median(self.by_class["forward"][operator_class])
-                rows.extend(roofline.rows(macs, moved, seconds, peaks, phase="forward", operator_class=operator_class, **at))
-        macs, moved = (sum(column) for column in zip(*self.work.values(), strict=True))
-        return [*rows, *roofline.rows(macs, moved, median(self.whole["forward"]), peaks, phase="forward", **at)]
+        rows, work = [], self.launches[-1].work
+        for kind, (macs, moved) in work.items():
+            seconds = self.seconds("forward", kind)
+            if seconds.value > 0:
+                rows.extend(roofline.rows(macs, moved, seconds, peaks, phase="forward", operator_class=kind, **at))
+        macs, moved = (sum(column) for column in zip(*work.values(), strict=True))
+        return [*rows, *roofline.rows(macs, moved, self.seconds("forward"), peaks, phase="forward", **at)]
+
+    def samples(self) -> dict[str, Any]:
+        """All that was timed."""
+        return {"launches": [{"by_class": launch.by_class, "whole": launch.whole} for launch in self.launches]}
+
+    @staticmethod
+    def _repeats(launch: StepTimes, phase: str, operator_class: str | None) -> list[float]:
+        return launch.whole[phase] if operator_class is None else launch.by_class[phase].get(operator_class, [0.0])
 
 
-def _row(name: str, samples: list[float], method: str, **at: Scalar) -> Measurement:
-    value, low, high, n = median(samples)
-    return Measurement(name=name, value=value, low=low, high=high, n=n, method=method, at=at)
+def _row(seconds: Interval, method: str, at: dict[str, Scalar]) -> Measurement:
+    return Measurement(name="time_s", **seconds._asdict(), method=method, at=at)
 
 
-def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], device: Device, plan: ExecutionPlan) -> OperatorTimes:
+def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], device: Device, plan: ExecutionPlan) -> StepTimes:
     """Time training steps of a network on a batch `(N, C, H, W)`; `heads` names the modules of the classifier head."""
     network.train()
     step = _Step(network, images, device, plan)
@@ -132,7 +169,8 @@ def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], devi
         for phase, found in profiled.once(under).items():
             for operator_class, seconds in found.items():
                 by_class[phase][operator_class].append(seconds)
-    return OperatorTimes({phase: dict(found) for phase, found in by_class.items()}, whole, under, profiled.work)
+    plain = {phase: dict(found) for phase, found in by_class.items()}
+    return StepTimes(plain, whole, under, profiled.work, sorted(profiled.unknown))
 
 
 class _Step:
@@ -144,7 +182,7 @@ class _Step:
         self.loss = torch.zeros(())
 
     def forward(self) -> None:
-        self.network.zero_grad()
+        """The forward pass and the loss."""
         with self.plan.autocast(self.device):
             self.loss = training_loss(self.network, self.network(self.images), self.labels)
 
@@ -152,7 +190,8 @@ class _Step:
         self.loss.backward()
 
     def whole(self) -> tuple[float, float]:
-        """Seconds of both passes, without a profiler."""
+        """Seconds of both passes, without a profiler; the gradients of the step before are dropped off the clock."""
+        self.network.zero_grad()
         return self.device.time(self.forward), self.device.time(self.backward)
 
 
@@ -162,6 +201,7 @@ class _Profiled:
     def __init__(self, step: _Step, head: list[nn.Parameter] | None) -> None:
         self.step, self.head = step, head
         self.work: dict[str, tuple[int, int]] = {}
+        self.unknown: set[str] = set()
 
     def once(self, seconds: Mapping[str, list[float]]) -> dict[str, dict[str, float]]:
         """Seconds of kernels by phase and class, of one step; those of each whole phase are added to `seconds`."""
@@ -169,12 +209,14 @@ class _Profiled:
         activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.kind == "cuda" else [])]
         counter = LabelledCounter(self.head)
         counter.begin(self.step.images)
+        self.step.network.zero_grad()
         with profile(activities=activities) as profiler:
             with counter:
                 seconds["forward"].append(device.time(self.step.forward))
             seconds["backward"].append(device.time(self.step.backward))
         operations = counter.split_head()
         self.work = _work(operations, counter.traffic)
+        self.unknown |= {operation.operator for operation in operations if not operation.known}
         return attributed(list(profiler.events() or []), operations, on_device=device.kind == "cuda")
 
 
@@ -188,13 +230,16 @@ def _work(operations: list[Operation], traffic: Mapping[int, int]) -> dict[str, 
 
 
 def attributed(events: list[Any], operations: list[Operation], on_device: bool) -> dict[str, dict[str, float]]:
-    """Seconds by phase and class from a profiler's events."""
+    """Seconds by phase and class from a profiler's events; those of the host alone, which know the kernels that they started."""
+    events = [event for event in events if event.device_type == DeviceType.CPU]
     found: dict[str, dict[str, float]] = {phase: defaultdict(float) for phase in PHASES}
     classes: dict[int, tuple[float, str]] = {}  # by autograd's number: the longest operation that bears it, and its class
     for event, operation in _labelled(events, operations):
         seconds = _seconds(event, on_device)
         found["forward"][operation.operator_class] += seconds
         number = _number(event)
+        if number < 0:  # autograd was not asked
+            continue
         classes[number] = max(classes.get(number, (-1.0, "")), (seconds, operation.operator_class))
     for event in events:
         if event.name.startswith(NODE):

@@ -70,7 +70,10 @@ COUNTED: dict[Any, Callable[[tuple[Any, ...], torch.Tensor], int]] = {
     aten.mkldnn_rnn_layer: recurrent_macs,
 }
 # what costs nothing by our convention, and its class
-NORMS = (aten.native_batch_norm, aten._native_batch_norm_legit, aten.native_layer_norm, aten.native_group_norm)
+NORMS = (
+    *(aten.native_batch_norm, aten._native_batch_norm_legit, aten._batch_norm_with_update, aten.cudnn_batch_norm, aten.miopen_batch_norm),
+    *(aten.native_layer_norm, aten.native_group_norm),
+)
 ACTIVATIONS = (
     *(aten.relu, aten.relu_, aten.threshold, aten.sigmoid, aten.silu, aten.silu_, aten.gelu, aten.hardtanh, aten.hardtanh_, aten.tanh),
     *(aten.amax, aten.hardswish, aten.hardswish_, aten.hardsigmoid, aten.leaky_relu, aten.elu),
@@ -83,6 +86,7 @@ POOLS = (
 ELEMENTWISE = (
     *(aten.cos, aten.sin, aten.clamp_min, aten.linalg_vector_norm, aten.rsub, aten.max, aten.cumsum, aten.ne, aten.masked_fill),
     *(aten.bitwise_not, aten.tanh_, aten.sigmoid_, aten.leaky_relu_, aten.log, aten.minimum, aten.maximum, aten.where, aten.select_scatter),
+    *(aten.nll_loss_forward, aten.nll_loss2d_forward),
     *(aten.roll, aten.flip, aten.repeat, aten.as_strided_, aten.im2col, aten.col2im, aten.reflection_pad2d, aten.unsafe_split),
     *(aten.new_zeros, aten.new_empty, aten.scalar_tensor, aten.upsample_nearest2d, aten.upsample_bilinear2d, aten.upsample_bicubic2d),
     *(aten.add, aten.add_, aten.sub, aten.mul, aten.mul_, aten.div, aten.div_, aten.pow, aten.sqrt, aten.rsqrt, aten.exp, aten.clamp),

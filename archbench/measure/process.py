@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -69,7 +70,7 @@ class Worker:
     """A running process for a subject. `ask` raises ModelError for what the model did, MemoryError when the process was killed."""
 
     def __init__(self, subject: Subject) -> None:
-        self.label = subject.model.label
+        self.label, self.busy_s = subject.model.label, 0.0  # seconds that it has worked on answers
         self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - open as long as the process
         path = os.pathsep.join([*filter(None, sys.path), str(Path(__file__).parents[2])])  # it finds what this process finds
         self._process = subprocess.Popen(
@@ -84,9 +85,11 @@ class Worker:
 
     def ask(self, question: str, **details: Any) -> Any:
         """Put a question and wait for the answer."""
+        started = time.perf_counter()
         self._say(json.dumps({"question": question, **details}))
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
+        self.busy_s += time.perf_counter() - started
         if not line:
             raise self._death()
         answer = json.loads(line)

@@ -6,6 +6,7 @@ whatever the model prints goes to standard error.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -35,9 +36,8 @@ class Bench:
     def network(self) -> nn.Module:
         """The network on the device; built when it is first asked for."""
         if self._network is None:
+            self._check_source()
             subject = self.subject
-            if subject.model.snapshot(subject.shape).source_sha256 != subject.source:
-                raise ArchbenchError(f"the code of {subject.model.label} was edited during the run")
             torch.manual_seed(subject.seed)
             self._network = subject.plan.place(subject.model.build(subject.shape), subject.device)
         return self._network
@@ -58,13 +58,19 @@ class Bench:
 
         subject = self.subject
         network, heads = self.network, subject.model.spec.head
-        return operator_time.measure(network, self.images(batch), heads, subject.device, subject.plan).to_dict()
+        return dataclasses.asdict(operator_time.measure(network, self.images(batch), heads, subject.device, subject.plan))
 
     def memory(self, batch: int) -> dict[str, dict[str, int]]:
         """Memory of a forward pass and of a training step, for a process that has done nothing else."""
         from archbench.measure import memory
 
+        self._check_source()
         return memory.measure(self.subject.model, self.subject.shape, batch, self.subject.device)
+
+    def _check_source(self) -> None:
+        subject = self.subject
+        if subject.model.snapshot(subject.shape).source_sha256 != subject.source:
+            raise ArchbenchError(f"the code of {subject.model.label} was edited during the run")
 
     def images(self, batch: int) -> torch.Tensor:
         """A batch of noise in the plan's memory layout."""

@@ -150,7 +150,7 @@ class Model:
         A network from outside the zoo that cannot run there comes with weights, on the CPU.
         """
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), preserved_settings():  # what the network names a default must not outlive the meta device
                 network, image = self.build(shape).eval(), shape.example(1, "meta")
                 if entries.is_external(self.name):
                     network(image)

@@ -5,23 +5,26 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from archbench import stats
+from archbench.publish.sides import pairs
 from archbench.records.schema import Measurement, Record
-from archbench.records.store import settled
 from archbench.stats import Comparison
 
 EXACT = {"params", "macs", "activations"}  # the same each time they are counted
-EXACT_PARTS = {"allocated", "reserved", "parameters", "gradients", "optimizer", "activations"}  # of memory, likewise
-MORE_IS_BETTER = {"infer_images_per_s", "train_images_per_s"}
+# of memory, likewise on a CPU; on a GPU cuDNN chooses anew in each process what it needs to compute
+EXACT_PARTS = {"allocated", "reserved", "parameters", "gradients", "optimizer", "activations"}
+MORE_IS_BETTER = {"train_images_per_s"}
 COMPARED = (
     *sorted(EXACT),
     "test_error_pct",
     "train_error_pct",
     "latency_s",
+    "train_step_s",
+    "train_images_per_s",
     "time_s",
     "infer_peak_bytes",
     "train_peak_bytes",
@@ -36,8 +39,9 @@ NOT_TOLD = "one process each: how much two processes differ is not known"
 class Difference:
     """One measurement on both sides. Changes are in percent of `before`, those of errors in points.
 
-    `real` says that it stands at the 5 % level among all that are compared, None that nothing can be told; `worse` that the later side
-    is the worse one.
+    `before` and `after` are what the change is between: geometric means of launches or means of seeds where there are several. `real`
+    says that it stands at the 5 % level among all that are compared, None that nothing can be told; `worse` that the later side is the
+    worse one.
     """
 
     model: str
@@ -56,15 +60,31 @@ class Difference:
 
     @property
     def relative_pct(self) -> float:
-        """The change in percent of `before`."""
-        return 100 * (self.after / self.before - 1) if self.before else math.inf * (self.after - self.before or 0.0)
+        """The change in percent of `before`, of errors too."""
+        if not _is_error(self.name):
+            return self.change
+        return 100 * self.change / self.before if self.before else math.inf if self.change else 0.0
 
 
-def compare(before: Iterable[Record], after: Iterable[Record]) -> list[Difference]:
+class _Told(NamedTuple):
+    """Both sides of a measurement and the statistic between them, all from the same values."""
+
+    before: float
+    after: float
+    comparison: Comparison
+    method: str
+
+
+def compare(before: Sequence[Record], after: Sequence[Record]) -> list[Difference]:
     """All differences between two sides, each real or not by Holm's rule over all of them; empty where they have no run in common."""
-    found = [each for old, new in pairs(list(before), list(after)) for each in _differences(old, new)]
+    found = [each for old, new in pairs(before, after) for each in _differences(old, new)]
     told = stats.holm([each.p for each in found])
     return [dataclasses.replace(each, real=_real(each, stands)) for each, stands in zip(found, told, strict=True)]
+
+
+def worse_than(differences: Iterable[Difference], limit_pct: float) -> list[Difference]:
+    """Those that are real, for the worse, and larger than a limit in percent."""
+    return [each for each in differences if each.real and each.worse and abs(each.relative_pct) > limit_pct]
 
 
 def _real(difference: Difference, stands: bool) -> bool | None:
@@ -74,65 +94,14 @@ def _real(difference: Difference, stands: bool) -> bool | None:
     return None if math.isnan(difference.p) else stands
 
 
-def pairs(before: Sequence[Record], after: Sequence[Record]) -> list[tuple[list[Record], list[Record]]]:
-    """Runs of the same network under the same settings on both sides, seeds together; two single Records of a kind are a pair."""
-    if len(before) == len(after) == 1 and before[0].kind == after[0].kind:
-        return [(list(before), list(after))]
-    old, new = _runs(before), _runs(after)
-    return [(old[key], new[key]) for key in old if key in new]
-
-
-def worse_than(differences: Iterable[Difference], limit_pct: float) -> list[Difference]:
-    """Those that are real, for the worse, and larger than a limit in percent."""
-    return [each for each in differences if each.real and each.worse and abs(each.relative_pct) > limit_pct]
-
-
-def circumstances(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
-    """What else than the code differs between the sides, for a reader who would blame the code."""
-    facts: dict[str, Callable[[Record], object]] = {
-        "device": lambda record: record.environment["device"]["name"],
-        "threads": lambda record: record.environment["threads"],
-        "torch": lambda record: record.environment["libraries"]["torch"],
-    }
-    lines = []
-    for name, fact in facts.items():
-        old, new = (", ".join(sorted({str(fact(record)) for record in side})) for side in (before, after))
-        if old != new:
-            lines.append(f"{name} differs: {old} before, {new} after")
-    return lines
-
-
-def _runs(records: Sequence[Record]) -> dict[tuple[Any, ...], list[Record]]:
-    """The Records that stand for each run that ended well, by what makes two of them comparable."""
-    runs: dict[tuple[Any, ...], list[Record]] = {}
-    for record in settled(records).values():
-        if record.status == "ok":
-            runs.setdefault(_comparable(record), []).append(record)
-    return runs
-
-
-def _comparable(record: Record) -> tuple[Any, ...]:
-    model, config = record.model, record.config
-    data, training = config.get("data") or {}, config.get("training") or {}
-    shape = (model.num_classes, model.in_channels, model.image_size, config["batch"], config["execution"]["precision"])
-    return (record.kind, model.label, *shape, data.get("name"), data.get("train_images"), training.get("name"), training.get("epochs"))
-
-
 def _differences(old: list[Record], new: list[Record]) -> Iterator[Difference]:
     for row in old[-1].measurements:
-        other = new[-1].measurement(row.name, **row.at)
-        if row.name in COMPARED and row.value is not None and other is not None and other.value is not None and other.at == row.at:
-            yield _difference(row, other, old, new)
+        if row.name in COMPARED and row.value is not None and _values(new[-1:], row):
+            yield _difference(row, old, new)
 
 
-def _difference(row: Measurement, other: Measurement, old: list[Record], new: list[Record]) -> Difference:
-    found, method = _compared(row, old, new)
-    before, after = float(row.value or 0), float(other.value or 0)
-    if row.name.endswith("_error_pct"):
-        before, after = statistics.fmean(_values(old, row)), statistics.fmean(_values(new, row))
-    else:
-        found = _in_percent(found)
-    worse = after < before if row.name in MORE_IS_BETTER else after > before
+def _difference(row: Measurement, old: list[Record], new: list[Record]) -> Difference:
+    before, after, found, method = _told(row, old, new)
     data = old[-1].config.get("data")
     return Difference(
         model=old[-1].model.label,
@@ -143,43 +112,55 @@ def _difference(row: Measurement, other: Measurement, old: list[Record], new: li
         after=after,
         **found._asdict(),
         real=None,
-        worse=worse,
+        worse=found.change < 0 if row.name in MORE_IS_BETTER else found.change > 0,
         method=method,
     )
 
 
-def _compared(row: Measurement, old: list[Record], new: list[Record]) -> tuple[Comparison, str]:
-    """The statistic that a measurement allows: a ratio, for errors a difference in points."""
-    if row.name in EXACT or row.at.get("part") in EXACT_PARTS:
-        return _alone(row, old, new), COUNTED
-    if row.name.endswith("_error_pct"):
+def _told(row: Measurement, old: list[Record], new: list[Record]) -> _Told:
+    """The statistic that a measurement allows: a change in percent, for errors in points."""
+    if _is_error(row.name):
         return _errors(row, old, new)
+    if _is_exact(row, old[-1]) and _is_exact(row, new[-1]):
+        return _alone(row, old, new, COUNTED)
     before, after = _launches(old[-1], row), _launches(new[-1], row)
-    if min(len(before), len(after)) > 1:
-        paired = _together(old[-1], new[-1]) and len(before) == len(after)
-        how = "paired, as they were interleaved" if paired else "Welch; what changed on the machine between the runs is in it"
-        return stats.ratio_t(before, after, paired=paired), f"t over launches, {how}"
-    return _alone(row, old, new), NOT_TOLD
+    if min(len(before), len(after)) < 2:
+        return _alone(row, old, new, NOT_TOLD)
+    paired = _together(old[-1], new[-1]) and len(before) == len(after)
+    how = "paired, as they were interleaved" if paired else "Welch; what changed on the machine between the runs is in it"
+    ratio = stats.ratio_t(before, after, paired=paired)
+    return _Told(statistics.geometric_mean(before), statistics.geometric_mean(after), _in_percent(ratio), f"t over launches, {how}")
 
 
-def _errors(row: Measurement, old: list[Record], new: list[Record]) -> tuple[Comparison, str]:
+def _is_error(name: str) -> bool:
+    return name.endswith("_error_pct")
+
+
+def _is_exact(row: Measurement, record: Record) -> bool:
+    """Whether a Record of the same network would hold just the same value."""
+    return row.name in EXACT or (row.at.get("part") in EXACT_PARTS and record.environment["device"]["kind"] == "cpu")
+
+
+def _errors(row: Measurement, old: list[Record], new: list[Record]) -> _Told:
     before, after = _values(old, row), _values(new, row)
     if min(len(before), len(after)) > 1:
-        return stats.difference_t(before, after), "Welch's t over seeds"
-    return stats.difference_of_errors(_errors_of(old[-1], row), _errors_of(new[-1], row)), TWO_NETWORKS
+        found = stats.difference_t(before, after)
+        return _Told(statistics.fmean(before), statistics.fmean(after), found, "Welch's t over seeds")
+    found = stats.difference_of_errors(_errors_of(old[-1], row), _errors_of(new[-1], row))
+    return _Told(before[-1], after[-1], found, TWO_NETWORKS)
 
 
 def _errors_of(record: Record, row: Measurement) -> tuple[int, int]:
-    found = record.measurement(row.name, **row.at)
+    found = _same(record, row)
     assert found is not None and found.value is not None and found.n is not None
     return round(found.value * found.n / 100), found.n
 
 
-def _alone(row: Measurement, old: list[Record], new: list[Record]) -> Comparison:
-    """The ratio of two figures of which no scatter is known."""
+def _alone(row: Measurement, old: list[Record], new: list[Record], method: str) -> _Told:
+    """The newest figures, of which no scatter is known."""
     before, after = _values(old, row)[-1], _values(new, row)[-1]
     ratio = after / before if before else math.inf if after else 1.0
-    return Comparison(ratio, math.nan, math.nan, math.nan)
+    return _Told(before, after, _in_percent(Comparison(ratio, math.nan, math.nan, math.nan)), method)
 
 
 def _in_percent(ratio: Comparison) -> Comparison:
@@ -189,18 +170,34 @@ def _in_percent(ratio: Comparison) -> Comparison:
 
 def _values(records: Sequence[Record], row: Measurement) -> list[float]:
     """The measurement of each Record that has it."""
-    found = (record.measurement(row.name, **row.at) for record in records)
+    found = (_same(record, row) for record in records)
     return [float(each.value) for each in found if each is not None and each.value is not None]
 
 
+def _same(record: Record, row: Measurement) -> Measurement | None:
+    """The row of just these circumstances: that of a whole has fewer than those of its parts."""
+    return next((each for each in record.measurements if (each.name, each.at) == (row.name, row.at)), None)
+
+
 def _launches(record: Record, row: Measurement) -> list[float]:
-    """Seconds of each launch of a latency: the median of its rounds."""
-    if row.name != "latency_s":
-        return []
+    """Seconds of each launch: the median of its rounds, or of its repeats; empty where one holds nothing, or nothing above zero."""
+    taken = {"latency_s": _rounds, "time_s": _repeats}.get(row.name)
+    launches = list(taken(record, row)) if taken else []
+    medians = [statistics.median(launch) for launch in launches if launch]
+    return medians if len(medians) == len(launches) and all(each > 0 for each in medians) else []
+
+
+def _rounds(record: Record, row: Measurement) -> Iterator[list[float]]:
     for series in record.samples.get("latency", []):
         if (series["batch"], series["mode"]) == (row.at.get("batch"), row.at.get("mode")):
-            return [statistics.median(launch["rounds"]) for launch in series["launches"]]
-    return []
+            yield from (launch["rounds"] for launch in series["launches"])
+
+
+def _repeats(record: Record, row: Measurement) -> Iterator[list[float]]:
+    """Seconds of a phase, of one operator class or as a whole; Records of before there were launches have none."""
+    phase, kind = row.at.get("phase"), row.at.get("operator_class")
+    for launch in record.samples.get("time_s", {}).get("launches", []):
+        yield launch["whole"].get(phase, []) if kind is None else launch["by_class"].get(phase, {}).get(kind, [])
 
 
 def _together(one: Record, other: Record) -> bool:

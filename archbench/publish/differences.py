@@ -13,7 +13,8 @@ from archbench.publish.compare import Difference
 from archbench.publish.formats import MISSING, Row, three_digits
 from archbench.publish.results import Table
 
-ALWAYS = ("latency_s", "test_error_pct")  # shown even where nothing is real
+ALWAYS = ("latency_s", "train_step_s", "test_error_pct")  # shown even where nothing is real
+BY_BATCH = ("latency_s", "train_step_s")
 REAL = "real: at the 5 % level over all that are compared (Holm); intervals are 95 % each, pt are percent points"
 VERDICTS = {False: "not real", None: "unknown"}
 
@@ -48,11 +49,12 @@ def _notes(found: Sequence[Difference], shown: Sequence[Difference], circumstanc
 def _what(row: Row) -> str:
     """`latency, batch 8`."""
     at = row["at"]
-    said = [f"batch {at['batch']}"] if row["name"] == "latency_s" else []
+    said = [f"batch {at['batch']}"] if row["name"] in BY_BATCH and "batch" in at else []
     said += [str(at[name]) for name in ("operator_class", "phase", "part") if name in at]
     said += [row["data"]] if row["data"] else []
     said += [at["mode"]] if at.get("mode", "eager") != "eager" else []
-    return ", ".join([re.sub("_(s|pct|bytes)$", "", row["name"]).replace("_", " "), *said])
+    name = re.sub("_(s|pct|bytes)$", "", row["name"].replace("_per_s", "/s"))
+    return ", ".join([name.replace("_", " "), *said])
 
 
 def _figure(row: Row, side: str) -> str:

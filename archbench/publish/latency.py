@@ -12,7 +12,7 @@ from archbench.publish import notes
 from archbench.publish.columns import MODEL, Columns
 from archbench.publish.formats import MISSING, Row, plain, three_digits
 from archbench.publish.operators import comparable
-from archbench.publish.results import Table, identity
+from archbench.publish.results import Table, identity, stacked
 from archbench.records.schema import Measurement, Record
 
 BY_EAGER = "beside eager: the time of eager execution at the same batch size divided by this one"
@@ -34,8 +34,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """All tables below each other, the condition in a column."""
-    made = tables(records)
-    return pd.concat([table.frame.assign(condition=table.caption) for table in made], ignore_index=True) if made else pd.DataFrame()
+    return stacked(tables(records))
 
 
 def _rows(profile: Record) -> list[dict[str, Any]]:

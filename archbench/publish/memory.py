@@ -11,7 +11,7 @@ from archbench.publish import notes
 from archbench.publish.columns import MODEL, Columns
 from archbench.publish.formats import Row, plain
 from archbench.publish.operators import comparable
-from archbench.publish.results import Table, identity, value
+from archbench.publish.results import Table, identity, stacked, value
 from archbench.records.schema import Record
 
 PEAKS = {"infer": "infer_peak_bytes", "train": "train_peak_bytes"}
@@ -34,8 +34,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """All tables below each other, the condition in a column."""
-    made = tables(records)[::2]  # both tables of a condition have the same rows
-    return pd.concat([table.frame.assign(condition=table.caption) for table in made], ignore_index=True) if made else pd.DataFrame()
+    return stacked(tables(records)[::2])  # both tables of a condition have the same rows
 
 
 def _row(profile: Record) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 from archbench.records.schema import Doubt, Measurement, Record
 
 OF_ONE_TIME = {
-    "noisy": "the time did not settle within 2 % of its median in the time allowed",
+    "noisy": "the interval of the time is wider than 2 % on either side",
+    "not_warm": "the time was not stable after the warm-up",
     "drift": "the time rose or fell by more than 2 % while it was measured",
 }
-OF_TIMES = {"noisy", "drift", "busy", "steal", "governor", "hot"}  # doubts that concern a time
+OF_TIMES = {*OF_ONE_TIME, "busy", "steal", "governor", "hot"}  # doubts that concern a time
 
 
 def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
@@ -98,6 +99,28 @@ def _of_times(shown: Sequence[Record]) -> list[str]:
 def _where(doubt: Doubt) -> str:
     mode = doubt.at.get("mode", "eager")
     return str(doubt.at.get("batch")) + ("" if mode == "eager" else f" {str(mode).replace('_', ' ')}")
+
+
+def explained(shown: Sequence[Record]) -> list[str]:
+    """What part of the passes the operator classes add up to, and what the profiler costs."""
+    lines = []
+    for phase in ("forward", "backward"):
+        parts, costs = (_figures(shown, name, phase) for name in ("time_explained_pct", "profiler_time_pct"))
+        if parts and costs:
+            lines.append(
+                f"{phase}: the classes add up to {_span(parts)} % of the pass without a profiler; under it the pass takes {_span(costs)} %"
+            )
+    return lines
+
+
+def _figures(shown: Sequence[Record], name: str, phase: str) -> list[float]:
+    found = (record.measurement(name, phase=phase) for record in shown)
+    return [row.value for row in found if row is not None and row.value is not None]
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.0f}", f"{max(values):.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def uncounted(shown: Sequence[Record]) -> list[str]:

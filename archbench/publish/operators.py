@@ -90,4 +90,6 @@ def _notes(profiles: Sequence[Record], shown: Sequence[str]) -> list[str]:
         lines.append(
             f"time: of the operations of a training step, both passes, at batch {batch}, eager {precision}{notes.on_threads(profiles[0])}"
         )
+        lines += notes.explained(profiles)
+        return [*lines, *notes.doubts(profiles), *notes.widths(profiles)]
     return [*lines, *notes.uncounted(profiles), *notes.widths(profiles)]

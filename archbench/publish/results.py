@@ -63,7 +63,11 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """All tables below each other, the condition in a column."""
-    made = tables(records)
+    return stacked(tables(records))
+
+
+def stacked(made: Sequence[Table]) -> pd.DataFrame:
+    """The rows of tables below each other, the condition, which is a table's caption, in a column."""
     return pd.concat([table.frame.assign(condition=table.caption) for table in made], ignore_index=True) if made else pd.DataFrame()
 
 

@@ -12,7 +12,7 @@ from archbench.publish import notes
 from archbench.publish.columns import MODEL, Columns
 from archbench.publish.formats import MISSING, Row, plain, whole
 from archbench.publish.operators import comparable
-from archbench.publish.results import Table, identity, value
+from archbench.publish.results import Table, identity, stacked, value
 from archbench.publish.shares import OPERATOR_CLASSES
 from archbench.records.schema import Record
 
@@ -31,8 +31,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """All tables below each other, the condition in a column."""
-    made = tables(records)
-    return pd.concat([table.frame.assign(condition=table.caption) for table in made], ignore_index=True) if made else pd.DataFrame()
+    return stacked(tables(records))
 
 
 def _rows(profile: Record) -> list[dict[str, Any]]:
@@ -60,13 +59,16 @@ def _rows(profile: Record) -> list[dict[str, Any]]:
 
 
 def _notes(profiles: list[Record]) -> list[str]:
-    timed = next(profile for profile in profiles if profile.measurement("roof_share_pct") is not None)
-    peak, moved = value(timed, "peak_macs_per_s"), value(timed, "peak_bytes_per_s")
-    machine = f"peaks of the machine, measured: {peak / 1e9:.3g} GMAC/s and {moved / 1e9:.3g} GB/s{notes.on_threads(timed)}"
+    timed = [profile for profile in profiles if profile.measurement("roof_share_pct") is not None]
+    measured = dict.fromkeys((value(each, "peak_macs_per_s"), value(each, "peak_bytes_per_s")) for each in timed)
+    peaks = " or ".join(f"{peak / 1e9:.3g} GMAC/s and {moved / 1e9:.3g} GB/s" for peak, moved in measured)
+    meet = " or ".join(f"{peak / moved:.2g}" for peak, moved in measured)
     return [
-        f"{machine}; they meet at {peak / moved:.2g} multiply-adds a byte, below which memory is the bound",
+        f"peaks of the machine, measured with each run: {peaks}{notes.on_threads(timed[0])}",
+        f"they meet at {meet} multiply-adds a byte, below which memory is the bound",
         "of the roof, %: the least time that the peaks allow beside the measured one; above 100 where data came from caches",
-        "forward pass of a training step; bytes are what its operations must read and write",
+        "forward pass of a training step, the loss in it; bytes are what its operations must read and write",
+        *notes.doubts(timed),
     ]
 
 

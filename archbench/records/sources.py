@@ -7,9 +7,9 @@ import re
 import subprocess
 import tarfile
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.records.schema import ID_LENGTH, Record
 from archbench.records.store import Store, read_record
 
@@ -53,6 +53,10 @@ def _by_id(beginning: str, results: Path) -> Record:
 
 def _at_commit(revision: str, folder: str) -> list[Record]:
     """What `git archive` gives of a folder, read like any other."""
+    if revision.startswith("-"):
+        raise ArchbenchError(f"{revision}:{folder} names no commit: git would take {revision} for an option")
+    if PurePath(folder).is_absolute() or ".." in PurePath(folder).parts:
+        raise ArchbenchError(f"{revision}:{folder} names no folder of a commit: it goes from the working directory downwards, without ..")
     command = ["git", "archive", "--format=tar", revision, "--", folder]
     try:
         answer = subprocess.run(command, capture_output=True, check=False, timeout=60)
@@ -61,6 +65,10 @@ def _at_commit(revision: str, folder: str) -> list[Record]:
     if answer.returncode != 0:
         said = (answer.stderr.decode(errors="replace").strip().splitlines() or ["git said nothing"])[0]
         raise ArchbenchError(f"{revision}:{folder} cannot be read: {said.removeprefix('fatal: ')}")
-    with tempfile.TemporaryDirectory() as unpacked, tarfile.open(fileobj=io.BytesIO(answer.stdout)) as archive:
-        archive.extractall(unpacked, filter="data")
+    with tempfile.TemporaryDirectory() as unpacked:
+        try:
+            with tarfile.open(fileobj=io.BytesIO(answer.stdout)) as archive:
+                archive.extractall(unpacked, filter="data")
+        except tarfile.TarError as error:  # a link that leads out of the folder, say
+            raise ArchbenchError(f"{revision}:{folder} cannot be read: {brief(error)}") from None
         return _all_of(Path(unpacked) / folder, f"{revision}:{folder}")
