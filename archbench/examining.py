@@ -188,7 +188,7 @@ def noise(rounds: list[float]) -> Finding:
     seconds, (first, _, third) = stats.median(rounds), statistics.quantiles(rounds, n=4)
     spread_pct, told_pct = 100 * (third - first) / seconds.value, 100 * (seconds.high - seconds.low) / seconds.value
     said = f"{REFERENCE}, 1 image: {1e3 * seconds.value:.3g} ms, middle half of {seconds.n} rounds within {spread_pct:.1f} %; "
-    said += f"differences from {told_pct:.1f} % on can be told"
+    said += f"within one process, differences from {told_pct:.1f} % on can be told"
     values = {"latency_s": seconds.value, "rounds": seconds.n, "spread_pct": spread_pct, "told_pct": told_pct}
     advice = f"below {told_pct:.1f} % nothing can be told: stop what else runs, or expect figures marked noisy"
     return Finding("noise", said, values, advice if told_pct > 200 * NARROW else None)
