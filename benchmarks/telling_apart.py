@@ -1,10 +1,10 @@
 """How often `archbench compare` calls a difference: between a network and itself, and where one side is 5 % slower.
 
-    python benchmarks/telling_apart.py [--launches 5] [--repeats 4] [--threads 1] > FILE
+    python benchmarks/telling_apart.py [--launches 5] [--repeats 2] [--threads 1] > FILE
 
-For each of eight quick networks, `archbench profile` times seven at once, interleaved: the network five times under different names
-and twice with a busy wait of 5 % of its own time (slowed.py). `archbench compare` then says of each pair of Records whether the latency
-differs: all ten pairs of the five, and two pairs of one of the five with a slowed one. Of the ten pairs only four are independent.
+For each of eight quick networks, `archbench profile` times nine at once, interleaved: the network six times under different names
+and three times with a busy wait of 5 % of its own time (slowed.py). `archbench compare` then says of each pair of Records whether the
+latency differs: all fifteen pairs of the six, and three of one of the six with a slowed one. Of the fifteen only five are independent.
 The same pairs are also compared as if they came from two runs (Welch's test instead of pairs). Prints a line of JSON a run, then the
 shares.
 """
@@ -21,15 +21,16 @@ from pathlib import Path
 import torch
 
 from archbench import api
+from archbench.job.profile import Bench
 from archbench.publish.compare import compare
 from archbench.records.schema import Record
 
 MODELS = ("lenet", "alexnet", "nin", "squeezenet", "mobilenet", "mobilenet_v2", "resnet_basic", "resnet_bottleneck")
 FILE = Path(__file__).with_name("slowed.py")
-ALIKE, SLOWED = ("a", "b", "c", "d", "e"), ("slower_a", "slower_b")
+ALIKE, SLOWED = ("a", "b", "c", "d", "e", "f"), ("slower_a", "slower_b", "slower_c")
 PAIRS = {
     "alike": list(itertools.combinations(ALIKE, 2)),
-    "slowed": [("a", "slower_a"), ("b", "slower_b")],
+    "slowed": [(slow.removeprefix("slower_"), slow) for slow in SLOWED],
 }
 
 
@@ -43,8 +44,13 @@ def called(before: Record, after: Record) -> dict[str, bool]:
     return verdicts
 
 
+def _no_memory(bench: Bench) -> None:
+    """Latency alone is compared here."""
+
+
 def measured(name: str, launches: int) -> dict[str, object]:
     """One run of one network: what was called, and the launches' seconds."""
+    Bench.measure_memory = _no_memory  # type: ignore[method-assign]
     models = [f"{FILE}:{copy}_{name}" for copy in (*ALIKE, *SLOWED)]
     with tempfile.TemporaryDirectory() as folder:
         records = api.profile(models=models, batch_sizes="1", batch_size=1, image_size=32, launches=launches, results=folder)
@@ -57,7 +63,7 @@ def measured(name: str, launches: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--launches", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
