@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import torch
+from torch import Tensor
 
 from archbench.errors import ArchbenchError, unknown
 
@@ -111,6 +112,17 @@ class Device:
         if self.kind == "cpu":
             return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _has_bf16_instructions()
         return False
+
+    def random_state(self) -> Tensor | None:
+        """The state of the device's own random numbers; None on a CPU, whose are torch's."""
+        return torch.cuda.get_rng_state(self.index) if self.kind == "cuda" else torch.mps.get_rng_state() if self.kind == "mps" else None
+
+    def set_random_state(self, state: Tensor) -> None:
+        """Go on drawing from there."""
+        if self.kind == "cuda":
+            torch.cuda.set_rng_state(state, self.index)
+        elif self.kind == "mps":
+            torch.mps.set_rng_state(state)
 
     def release_memory(self) -> None:
         """Give cached memory back to the device."""

@@ -13,6 +13,10 @@ class ArchbenchError(Exception):
     """A mistake that the user can mend; its message is one line that says what is wrong and what would be right."""
 
 
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM). Raised where the work can be left in order, and caught where the process ends."""
+
+
 class StorageError(ArchbenchError):
     """A results folder that cannot be written, or a full disk: no run can leave a Record, so none goes on."""
 

@@ -169,7 +169,8 @@ def test_an_empty_store_is_no_error(archbench: CommandLine, tmp_path: Path) -> N
     assert (answer.returncode, answer.stderr) == (0, "no finished run in r yet\n")
 
 
-def test_interrupt_exits_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_the_same_command_goes_on(tmp_path: Path, signal_number: signal.Signals, status: int) -> None:
     """Interrupted after the first epochs of fifty short ones, so that it cannot have ended before: no half-written file, and the
     Record says where it was resumed.
     """
@@ -177,9 +178,9 @@ def test_interrupt_exits_130_and_the_same_command_goes_on(tmp_path: Path) -> Non
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
     assert any("epoch 2/50" in line for line in running.stderr)  # the checkpoint of the first epoch is written
-    running.send_signal(signal.SIGINT)
+    running.send_signal(signal_number)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == status
     assert "Traceback" not in said
     assert not list(tmp_path.rglob(".writing-*"))
     resumed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)

@@ -17,8 +17,8 @@ from archbench.data import Dataset, Split, load, request
 from archbench.data.augment import Normaliser
 from archbench.data.dataset import stratified
 from archbench.device import Device
-from archbench.errors import ArchbenchError
-from archbench.events import Event, Notice, ignore
+from archbench.errors import ArchbenchError, Terminated
+from archbench.events import Event, Notice, Step, ignore
 from archbench.execution import ExecutionPlan, choose_layout, numerics, resolve_precision
 from archbench.models import Input, Model
 from archbench.training import checkpoint, initial, loop, recipe
@@ -113,12 +113,12 @@ def test_one_seed_gives_one_network(digits: Dataset) -> None:
 def test_every_model_of_a_seed_sees_the_same_batches(digits: Dataset) -> None:
     task = tiny_task(digits)
     normalise = Normaliser.fitted(task.train.images)
-    first = list(loop.batches(task, 0, normalise))
+    first = list(loop.Batches(task, 0, normalise).after(0))
     torch.manual_seed(99)
-    second = list(loop.batches(task, 0, normalise))
+    second = list(loop.Batches(task, 0, normalise).after(0))
     assert len(first) == 3
     assert all(a.equal(c) and b.equal(d) for (a, b), (c, d) in zip(first, second, strict=True))
-    assert not first[0][0].equal(next(loop.batches(task, 1, normalise))[0])
+    assert not first[0][0].equal(next(loop.Batches(task, 1, normalise).after(0))[0])
 
 
 def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset, tmp_path: Path) -> None:
@@ -134,6 +134,63 @@ def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset,
     assert result.resumed_from_step == 2 * task.steps_per_epoch
     assert len(result.curves["loss"]) == 3
     assert weights(resumed).equal(weights(whole))
+
+
+def test_a_training_resumed_between_two_steps_ends_where_the_undisturbed_one_does(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint after each step of an epoch, dropout, flips and translations in it: whichever one is taken, not a bit differs."""
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "KEEP_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "KEEPING_SHARE", 1e9)
+    task = tiny_task(digits, epochs=2)
+    kept: list[Path] = []
+
+    def keep(state: checkpoint.Checkpoint) -> None:
+        kept.append(tmp_path / f"{len(kept)}.pt")
+        state.save(kept[-1])
+
+    def trained(start: checkpoint.Checkpoint | None = None, keep: Callable[..., None] = ignore) -> tuple[nn.Module, loop.Fit]:
+        network = initial.build(Model("alexnet"), Input(10, 1, 32), task.config, task.seed)
+        return network, loop.fit(network, task, Normaliser.fitted(task.train.images), ignore, start, keep)
+
+    whole, undisturbed = trained(keep=keep)
+    assert len(kept) == 2 * task.steps_per_epoch  # after each step, or the epoch's end in its place
+    for number, path in enumerate(kept[:-1], start=1):
+        resumed, result = trained(checkpoint.load(path, "k"))
+        assert result.resumed_from_step == number
+        assert weights(resumed).equal(weights(whole))
+        assert result.curves["loss"] == undisturbed.curves["loss"]
+
+
+def test_a_training_that_must_end_leaves_a_checkpoint_of_the_step_it_took(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    task, kept = tiny_task(digits), []
+
+    def end(event: object) -> None:
+        if isinstance(event, Step) and event.done == 2:
+            raise Terminated
+
+    network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
+    with pytest.raises(Terminated):
+        loop.fit(network, task, Normaliser.fitted(task.train.images), end, None, kept.append)
+    assert [(state.epoch, state.position.step) for state in kept] == [(0, 2)]
+
+
+def test_checkpoints_between_epochs_take_at_most_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One every 30 s; where one took 2 s, the next comes after 200."""
+    clock, kept = [0.0], []
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+    pace = loop.Pace()
+
+    def keep() -> None:
+        kept.append(clock[0])
+        clock[0] += 2
+
+    for _ in range(300):
+        clock[0] += 1
+        pace.keep(keep)
+    assert kept == [30, 232]
 
 
 def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, Terminated
 
-EXIT_FAILED, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_MISTAKE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 USAGE_ERROR: Any = typer.BadParameter.__base__  # click's, or typer's own copy of it, by typer's version
 
 ABOUT = "Train and profile Network In Network, its ancestors and its descendants under one protocol."
@@ -89,12 +89,14 @@ def _status() -> int:
         return _complain(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
         status = EXIT_INTERRUPTED
+    except Terminated:
+        status = EXIT_TERMINATED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except OSError as error:
         return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-    if status == EXIT_INTERRUPTED:
+    if status in (EXIT_INTERRUPTED, EXIT_TERMINATED):
         print("interrupted: finished Records are kept, and the same command goes on from here", file=sys.stderr)
     return status
 

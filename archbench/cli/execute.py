@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import typer
@@ -28,6 +29,7 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
             view.say(line)
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
+        signal.signal(signal.SIGTERM, progress.end)
         executed = api.execute(settings, kinds, progress.listen, announce if not request.quiet else None)
     if request.json:
         view.print_json(view.rows(executed.records))

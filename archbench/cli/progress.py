@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from archbench.cli.view import err
 from archbench.config import Settings
+from archbench.errors import Terminated
 from archbench.events import Epoch, Event, Finished, Loading, Notice, Started, Step
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Progress:
         )
         self.bars = Bars(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
         self.tasks: dict[str, TaskID] = {}
+        self.must_end = False
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -38,11 +41,18 @@ class Progress:
         self.bars.stop()
 
     def listen(self, event: Event) -> None:
-        """Show an event; a log that nobody reads any more ends no run."""
+        """Show an event; a log that nobody reads any more ends no run. Raises Terminated where the process was asked to end."""
+        if self.must_end:
+            raise Terminated
         try:
             self._show(event)
         except OSError:
             self.quiet = True
+
+    def end(self, signal_number: int, _: object) -> None:
+        """Handle SIGTERM: let the next event end the run, and a second signal the process."""
+        self.must_end = True
+        signal.signal(signal_number, signal.SIG_DFL)
 
     def _show(self, event: Event) -> None:
         match event:

@@ -1,4 +1,4 @@
-"""A training's state at the end of an epoch, kept so that an interrupted run goes on from there."""
+"""A training's state between two steps, kept so that an interrupted run goes on from there as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -13,15 +13,30 @@ import torch
 from archbench.errors import ArchbenchError
 from archbench.records.store import write_atomically
 
-FORMAT = 1
+FORMAT = 2
 DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """After `epoch` whole epochs: weights, optimizer, curves so far, and the execution plan that must be kept.
+class Position:
+    """Where in an epoch a training stands: steps taken, the sum of their losses, seconds spent, and the states of what is drawn from.
 
-    Order, augmentation and dropout are drawn anew from (seed, epoch), so no random state is needed.
+    `draws` is the state of the data's own generator, `random` torch's, `device_random` the device's where it has its own.
+    """
+
+    step: int
+    loss: float
+    seconds: float
+    draws: torch.Tensor
+    random: torch.Tensor
+    device_random: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """After `epoch` whole epochs, and `position` in the next: weights, optimizer, curves so far, and the execution plan to be kept.
+
+    At the end of an epoch there is no position: order, augmentation and dropout are drawn anew from (seed, epoch).
     """
 
     key: str
@@ -31,10 +46,12 @@ class Checkpoint:
     curves: dict[str, list[float]]
     plan: dict[str, Any]
     scaler: dict[str, Any]
+    position: Position | None = None
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
-        content = torch_bytes({"format": FORMAT, **vars(self)})
+        position = vars(self.position) if self.position else None
+        content = torch_bytes({"format": FORMAT, **vars(self), "position": position})
         write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
 
 
@@ -54,7 +71,8 @@ def load(path: Path, key: str) -> Checkpoint | None:
         raise ArchbenchError(f"the checkpoint {path} is damaged; --rerun starts over")
     if stored.pop("format", None) != FORMAT or stored.get("key") != key:
         raise ArchbenchError(f"the checkpoint {path} belongs to another run or version; --rerun starts over")
-    return Checkpoint(**stored)
+    position = stored.pop("position")
+    return Checkpoint(**stored, position=Position(**position) if position else None)
 
 
 def plan_of(path: Path, key: str) -> dict[str, Any] | None:

@@ -2,10 +2,12 @@
 
 Images lie on the device as bytes; each batch is gathered, moved and mirrored there, in one process. The seed and the epoch fix data
 order, augmentation and dropout, so every model of a seed sees the same batches, and a resumed run the ones it would have seen.
+A checkpoint is kept at the end of each epoch, between two steps about every half minute, and when the process is asked to end.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +19,16 @@ from torch import nn
 from archbench.data import Split
 from archbench.data.augment import Normaliser, translate_and_flip
 from archbench.device import Device
+from archbench.errors import Terminated
 from archbench.events import Epoch, Listener, Step
 from archbench.execution import LAYOUTS, ExecutionPlan, training_loss
 from archbench.training import seeds
-from archbench.training.checkpoint import Checkpoint
+from archbench.training.checkpoint import Checkpoint, Position
 from archbench.training.evaluate import predict
 from archbench.training.recipe import TrainingConfig
 
-REPORT_EVERY_S = 0.5
+REPORT_EVERY_S, KEEP_EVERY_S = 0.5, 30.0
+KEEPING_SHARE = 0.01  # of the time at most goes into checkpoints between two epochs
 
 
 @dataclass(frozen=True)
@@ -82,15 +86,21 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.SGD:
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov and config.momentum > 0)
 
 
-def batches(task: Task, epoch: int, normalise: Normaliser) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """The augmented batches of an epoch, in the order that the seed draws."""
-    generator = torch.Generator().manual_seed(seeds.derive(task.seed, "order", epoch))
-    order = torch.randperm(len(task.train), generator=generator).to(task.device.torch)
-    size = task.config.batch_size
-    for step in range(task.steps_per_epoch):
-        batch = task.train.take(order[step * size : (step + 1) * size])
-        images = translate_and_flip(batch.images, task.config.translate, task.config.flip, generator)
-        yield normalise(images, LAYOUTS[task.plan.memory_format]), batch.labels
+class Batches:
+    """The augmented batches of an epoch, in the order that the seed draws; `draws` is where the generator stands."""
+
+    def __init__(self, task: Task, epoch: int, normalise: Normaliser) -> None:
+        self.task, self.normalise = task, normalise
+        self.draws = torch.Generator().manual_seed(seeds.derive(task.seed, "order", epoch))
+        self.order = torch.randperm(len(task.train), generator=self.draws).to(task.device.torch)
+
+    def after(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Images and labels of each step that is left after so many."""
+        config, size = self.task.config, self.task.config.batch_size
+        for number in range(step, self.task.steps_per_epoch):
+            batch = self.task.train.take(self.order[number * size : (number + 1) * size])
+            images = translate_and_flip(batch.images, config.translate, config.flip, self.draws)
+            yield self.normalise(images, LAYOUTS[self.task.plan.memory_format]), batch.labels
 
 
 def fit(
@@ -101,20 +111,26 @@ def fit(
     start: Checkpoint | None,
     keep: Callable[[Checkpoint], None],
 ) -> Fit:
-    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after each epoch."""
+    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after each epoch and now and then between."""
     optimizer, result = make_optimizer(model, task.config), Fit()
-    first_epoch = 0
+    first_epoch, position = 0, None
     if start is not None:
         model.load_state_dict(start.model)
         optimizer.load_state_dict(start.optimizer)
-        first_epoch, result.curves = start.epoch, start.curves
-        result.resumed_from_step = first_epoch * task.steps_per_epoch
+        first_epoch, position, result.curves = start.epoch, start.position, start.curves
+        result.resumed_from_step = first_epoch * task.steps_per_epoch + (position.step if position else 0)
     forward = torch.compile(model, dynamic=False) if task.plan.compiled else model
     stepper = Stepper(model, forward, optimizer, task, emit)
     if start is not None:
         stepper.scaler.load_state_dict(start.scaler)
+
+    def keep_at(epoch: int, position: Position | None) -> None:
+        state = (model.state_dict(), optimizer.state_dict(), result.curves, task.plan.model_dump(), stepper.scaler.state_dict())
+        keep(Checkpoint(task.key, epoch, *state, position))
+
     for epoch in range(first_epoch, task.config.epochs):
-        loss, seconds, steps = stepper.epoch(epoch, normalise)
+        loss, seconds, steps = stepper.epoch(epoch, normalise, position, functools.partial(keep_at, epoch))
+        position = None
         images_per_s = steps * task.config.batch_size / seconds
         result.add(loss=loss, epoch_s=seconds, images_per_s=images_per_s, lr=optimizer.param_groups[0]["lr"])
         if not math.isfinite(loss):
@@ -124,10 +140,26 @@ def fit(
         if task.validation is not None:
             error = predict(model, task.validation, normalise, task.plan, task.device, task.config.batch_size).error_pct.value
             result.add(val_error_pct=error)
+        keep_at(epoch + 1, None)
         emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
-        state = (model.state_dict(), optimizer.state_dict(), result.curves, task.plan.model_dump(), stepper.scaler.state_dict())
-        keep(Checkpoint(task.key, epoch + 1, *state))
     return result
+
+
+class Pace:
+    """When to keep a checkpoint between two epochs: every half minute, and so that it takes at most a hundredth of the time."""
+
+    def __init__(self) -> None:
+        self.kept, self.took = time.perf_counter(), 0.0
+
+    def keep(self, keep: Callable[[], None]) -> float:
+        """Keep one if it is time; the seconds that it took."""
+        now = time.perf_counter()
+        if now - self.kept < max(KEEP_EVERY_S, self.took / KEEPING_SHARE):
+            return 0.0
+        keep()
+        self.kept = time.perf_counter()
+        self.took = self.kept - now
+        return self.took
 
 
 class Stepper:
@@ -139,24 +171,51 @@ class Stepper:
         self.model, self.forward, self.optimizer, self.task, self.emit = model, forward, optimizer, task, emit
         self.scaler = torch.amp.GradScaler(task.device.kind, enabled=task.plan.precision == "fp16")
 
-    def epoch(self, epoch: int, normalise: Normaliser) -> tuple[float, float, int]:
-        """Mean loss of an epoch, its seconds and its steps; ends early, with a loss that is not finite, when one is seen."""
-        task = self.task
+    def epoch(
+        self, epoch: int, normalise: Normaliser, start: Position | None, keep: Callable[[Position], None]
+    ) -> tuple[float, float, int]:
+        """Mean loss of an epoch, its seconds and its steps; ends early, with a loss that is not finite, when one is seen.
+
+        Goes on from `start`; hands its position to `keep` every half minute, less often where that takes long, and when it must end.
+        """
+        task, done = self.task, start.step if start else 0
         torch.manual_seed(seeds.derive(task.seed, "dropout", epoch))
+        batches = Batches(task, epoch, normalise)
+        if start is not None:
+            self._go_on(batches, start)
         self.model.train()
-        total = torch.zeros((), device=task.device.torch)
-        begun = reported = time.perf_counter()
-        for step, (images, labels) in enumerate(batches(task, epoch, normalise), start=1):
+        total = torch.full((), start.loss if start else 0.0, device=task.device.torch)
+        begun = time.perf_counter() - (start.seconds if start else 0.0)
+        reported, pace = time.perf_counter(), Pace()
+        for step, (images, labels) in enumerate(batches.after(done), start=done + 1):
             total += self.step(images, labels, epoch * task.steps_per_epoch + step - 1)
             now = time.perf_counter()
-            if now - reported >= REPORT_EVERY_S or step == task.steps_per_epoch:
-                mean, reported = total.item() / step, now
-                rate = step * task.config.batch_size / (time.perf_counter() - begun)
+            if now - reported < REPORT_EVERY_S and step < task.steps_per_epoch:
+                continue
+            mean, reported = total.item() / step, now
+            rate = step * task.config.batch_size / (time.perf_counter() - begun)
+            if not math.isfinite(mean):
+                break
+            here = functools.partial(self._position, batches, step, total, begun)
+            try:
                 self.emit(Step(task.label, epoch * task.steps_per_epoch + step, mean, rate))
-                if not math.isfinite(mean):
-                    break
+            except Terminated:
+                keep(here())
+                raise
+            if step < task.steps_per_epoch:
+                begun += pace.keep(lambda here=here: keep(here()))  # type: ignore[misc]
         task.device.synchronise()
         return total.item() / step, time.perf_counter() - begun, step
+
+    def _go_on(self, batches: Batches, start: Position) -> None:
+        batches.draws.set_state(start.draws)
+        torch.set_rng_state(start.random)
+        if start.device_random is not None:
+            self.task.device.set_random_state(start.device_random)
+
+    def _position(self, batches: Batches, step: int, total: torch.Tensor, begun: float) -> Position:
+        states = (batches.draws.get_state(), torch.get_rng_state(), self.task.device.random_state())
+        return Position(step, total.item(), time.perf_counter() - begun, *states)
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, step: int) -> torch.Tensor:
         """One update; the loss stays on the device."""
