@@ -39,6 +39,7 @@ ALLOWED = {
     "training": {"training", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
     "job": {
         "job",
+        "stats",
         "training",
         "measure",
         "data",

@@ -13,7 +13,7 @@ from archbench.events import Finished, Listener, Started
 from archbench.execution import numerics, preserved_random_state
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
-from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions
+from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
 from archbench.models import pretrained
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Record
@@ -45,6 +45,6 @@ def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> Non
     mean, deviation = (255 * torch.tensor(values) for values in (weights.mean, weights.deviation))
     normalise = Normaliser(mean, deviation, job.device.torch)
     test = predict(job.plan.place(network, job.device), dataset.test.to(job.device.torch), normalise, job.plan, job.device, job.batch)
-    outcome.measurements.append(error_row("test", test))
+    outcome.measurements.extend([error_row("test", test), *quality_rows(test)])
     outcome.warnings.extend(at_chance(test))
     outcome.files.append(keep_predictions(store, folder_of(job), test))

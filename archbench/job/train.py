@@ -16,7 +16,7 @@ from archbench.events import Finished, Listener, Started
 from archbench.execution import ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
-from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions
+from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Failure, Measurement, Record, StoredFile
 from archbench.records.store import Store
@@ -72,6 +72,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
         test = predict(model, seen.test.to(device.torch), normalise, plan, device, job.batch)
         learned = predict(model, _same_size(train_split, len(seen.test)), normalise, plan, device, job.batch)
         outcome.measurements[:0] = [error_row("test", test), error_row("train", learned)]
+        outcome.measurements.extend(quality_rows(test))
         outcome.warnings.extend(at_chance(test))
         folder = folder_of(job)
         outcome.files.extend([keep_predictions(store, folder, test), _keep_weights(store, folder, model)])

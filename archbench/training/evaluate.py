@@ -17,11 +17,15 @@ from archbench.stats import Interval, wilson
 
 @dataclass(frozen=True)
 class Predictions:
-    """Per image: the class with the largest logit (int64), its label, and the negative log-likelihood of the label (float32)."""
+    """Per image: the class with the largest logit (int64), its label, the negative log-likelihood of the label, and the logits.
+
+    `(N,)` each, in float32 where it is no class; `logits` are `(N, classes)`.
+    """
 
     predicted: torch.Tensor
     labels: torch.Tensor
     nll: torch.Tensor
+    logits: torch.Tensor
 
     @property
     def error_pct(self) -> Interval:
@@ -34,11 +38,12 @@ def predict(model: nn.Module, split: Split, normalise: Normaliser, plan: Executi
     """Predictions for a resident split, in evaluation mode, in order, without augmentation."""
     was_training = model.training
     model.eval()
-    predicted, losses = [], []
+    predicted, losses, all_logits = [], [], []
     for images, labels in zip(split.images.split(batch), split.labels.split(batch), strict=True):
         with plan.autocast(device):
             logits = model(normalise(images, LAYOUTS[plan.memory_format]))
         predicted.append(logits.argmax(1))
         losses.append(F.cross_entropy(logits.float(), labels, reduction="none"))
+        all_logits.append(logits.float())
     model.train(was_training)
-    return Predictions(torch.cat(predicted).cpu(), split.labels.cpu(), torch.cat(losses).cpu())
+    return Predictions(torch.cat(predicted).cpu(), split.labels.cpu(), torch.cat(losses).cpu(), torch.cat(all_logits).cpu())
