@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor
 
 from archbench.errors import ArchbenchError, unknown
+from archbench.memory import available_bytes
 
 KINDS = ("auto", "cpu", "cuda", "cuda:N", "mps")
 
@@ -92,11 +92,9 @@ class Device:
         self.synchronise()
         return {"allocated": torch.cuda.max_memory_allocated(self.index), "reserved": torch.cuda.max_memory_reserved(self.index)}
 
-    def free_bytes(self) -> int:
-        """Memory that a new process could take on the device."""
-        if self.kind == "cuda":
-            return int(torch.cuda.mem_get_info(self.index)[0])
-        return min([int(psutil.virtual_memory().available), *_left_in_container()])
+    def free_bytes(self) -> int | None:
+        """Memory that a new process could take on the device; None where the system does not tell."""
+        return int(torch.cuda.mem_get_info(self.index)[0]) if self.kind == "cuda" else available_bytes()
 
     def computes(self, precision: str) -> bool:
         """Whether the device can compute in a precision: fp32, tf32, bf16 or fp16."""
@@ -159,14 +157,6 @@ def _cpuinfo(field: str) -> str:
 
 def _processor_name() -> str:
     return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def _left_in_container() -> list[int]:
-    """What a container's limit leaves, where there is one (cgroup v2)."""
-    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
-    if not (limit.is_file() and used.is_file()) or limit.read_text().strip() == "max":
-        return []
-    return [int(limit.read_text()) - int(used.read_text())]
 
 
 def _has_bf16_instructions() -> bool:

@@ -227,10 +227,13 @@ def memory(device: Device) -> Iterator[Finding]:
         yield _memory("GPU memory", device.free_bytes(), device.facts["memory_bytes"])
 
 
-def _memory(topic: str, free: int, total: int) -> Finding:
+def _memory(topic: str, free: int | None, total: int) -> Finding:
+    values = {"free_bytes": free, "bytes": total}
+    if free is None:
+        return Finding(topic, NOT_TOLD, values)
     short = free < LEAST_MEMORY_BYTES
     advice = f"less than {LEAST_MEMORY_BYTES / GIB:g} GiB: stop what else holds it, or take a smaller --batch-size" if short else None
-    return Finding(topic, f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", {"free_bytes": free, "bytes": total}, advice)
+    return Finding(topic, f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", values, advice)
 
 
 def disk(topic: str, folder: Path, needed: int, what: str) -> Finding:

@@ -71,7 +71,7 @@ def choose_layout(model: nn.Module, images: torch.Tensor, device: Device, plan: 
     Copies are timed, so weights, norms and random state stay as they were. A deterministic plan keeps its layout and is only timed.
     """
     layouts = [plan.memory_format] if plan.deterministic else list(LAYOUTS)
-    trials = {name: _Trial(model, images, device, plan.model_copy(update={"memory_format": name})) for name in layouts}
+    trials = {name: _trial(model, images, device, plan.model_copy(update={"memory_format": name})) for name in layouts}
     with preserved_random_state(device):
         for trial in trials.values():
             trial.step()
@@ -95,22 +95,32 @@ def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_s
     return loss
 
 
-class _Trial:
-    """Training steps of a copy of a model in one layout."""
+class TrainingStep:
+    """A training step that is measured: SGD with momentum on images `(N, C, H, W)`, each of class 0, in a plan's precision.
 
-    def __init__(self, model: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> None:
-        self.plan, self.device = plan, device
-        self.model = plan.place(copy.deepcopy(model), device).train()
-        self.images = plan.lay_out(images.to(device.torch))
-        self.labels = torch.zeros(len(images), dtype=torch.long, device=device.torch)
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-6, momentum=0.9)
+    The network is put into training mode; its weights hardly move.
+    """
+
+    def __init__(self, network: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> None:
+        self.network, self.images, self.device, self.plan = network.train(), images, device, plan
+        self.labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
+        self.optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
+
+    def loss(self) -> torch.Tensor:
+        """The forward pass and the loss."""
+        with self.plan.autocast(self.device):
+            return training_loss(self.network, self.network(self.images), self.labels)
 
     def step(self) -> None:
+        """All of it."""
         self.optimizer.zero_grad()
-        with self.plan.autocast(self.device):
-            loss = training_loss(self.model, self.model(self.images), self.labels)
-        loss.backward()
+        self.loss().backward()
         self.optimizer.step()
+
+
+def _trial(model: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> TrainingStep:
+    """The training step of a copy of a model, in the plan's layout."""
+    return TrainingStep(plan.place(copy.deepcopy(model), device), plan.lay_out(images.to(device.torch)), device, plan)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from torch import nn
 
 from archbench import catalogue
 from archbench.errors import ArchbenchError, brief
-from archbench.execution import ExecutionPlan, numerics, preserved_random_state, training_loss
+from archbench.execution import ExecutionPlan, TrainingStep, numerics, preserved_random_state
 from archbench.measure import complexity
 from archbench.models import Input, Model
 from archbench.pytest_plugin import ASKED, Asked
@@ -54,20 +54,12 @@ def test_forward(model: str, benchmark: Any, pytestconfig: pytest.Config) -> Non
 
 def test_training_step(model: str, benchmark: Any, pytestconfig: pytest.Config) -> None:
     """A forward pass, the loss, a backward pass and a step of SGD with momentum."""
+    asked = pytestconfig.stash[ASKED]
 
     def prepare(network: nn.Module, images: torch.Tensor) -> Step:
-        network.train()
-        labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
-        optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
+        return TrainingStep(network, images, asked.device, PLAN).step
 
-        def step() -> None:
-            optimizer.zero_grad()
-            training_loss(network, network(images), labels).backward()
-            optimizer.step()
-
-        return step
-
-    _time(model, benchmark, pytestconfig.stash[ASKED], "training_step", prepare)
+    _time(model, benchmark, asked, "training_step", prepare)
 
 
 def _time(label: str, benchmark: Any, asked: Asked, phase: str, prepare: Prepare) -> None:

@@ -16,7 +16,7 @@ from scipy.io import savemat
 from archbench.config import Settings
 from archbench.data import Dataset, Shape, load, request, shape_of
 from archbench.data.dataset import Split, parts, stratified
-from archbench.data.memory import GIB, available_bytes
+from archbench.data.memory import GIB
 from archbench.data.sources import SOURCES
 from archbench.errors import ArchbenchError
 from archbench.events import Event, Loading, Notice, ignore
@@ -420,13 +420,6 @@ def test_images_that_memory_cannot_hold_are_refused(test_only: bool, message: st
     with pytest.raises(ArchbenchError) as caught:
         imagenet_of(imagenet, test_only=test_only, image_size=8192)
     assert str(caught.value) == f"imagenet {message}"
-
-
-def test_free_memory_is_what_linux_calls_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archbench.data.memory.MEMINFO", tmp_path / "meminfo")
-    assert (available_bytes() or 1) > 0
-    (tmp_path / "meminfo").write_text("MemTotal:       24000000 kB\nMemFree:             100 kB\nMemAvailable:       2048 kB\n")
-    assert available_bytes() == 2 * 2**20
 
 
 def test_a_missing_imagenet_says_where_it_must_be(imagenet: Path) -> None:

@@ -19,7 +19,8 @@ ALLOWED = {
     "events": set(),
     "stats": set(),
     "config": {"errors"},
-    "device": {"errors"},
+    "memory": set(),
+    "device": {"errors", "memory"},
     "conditions": {"device", "records"},
     "environment": {"conditions", "device"},
     "records": {"records", "errors"},
@@ -34,7 +35,7 @@ ALLOWED = {
     "pytest_plugin": {"models", "environment", "device", "config", "errors"},
     "pytest_suite": {"pytest_plugin", "catalogue", "measure", "models", "execution", "errors"},
     "publish": {"publish", "records", "stats"},
-    "data": {"data", "config", "errors", "events", "records"},
+    "data": {"data", "memory", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
     "training": {"training", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
     "job": {

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
-
 from archbench.errors import ArchbenchError
+from archbench.memory import available_bytes
 
 GIB = 2**30
-MEMINFO = Path("/proc/meminfo")
 
 
 def image_bytes(images: int, size: int) -> int:
@@ -24,12 +20,3 @@ def check_fits(name: str, needed_bytes: int, remedy: str) -> None:
         raise ArchbenchError(
             f"{name} needs {needed_bytes / GIB:.1f} GiB of memory for its decoded images, {free_bytes / GIB:.1f} GiB are free: {remedy}"
         )
-
-
-def available_bytes() -> int | None:
-    """Memory that can be had now without swapping, or None where the system does not tell."""
-    if MEMINFO.is_file() and (line := re.search(r"MemAvailable:\s+(\d+) kB", MEMINFO.read_text())):
-        return int(line[1]) * 1024
-    if "SC_AVPHYS_PAGES" in getattr(os, "sysconf_names", {}):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None

@@ -143,8 +143,14 @@ class Bench:
         return {"batch": batch, "precision": self.job.plan.precision, "threads": torch.get_num_threads()}
 
 
-def _groups(benches: Sequence[Bench], free_bytes: int) -> Iterator[list[Bench]]:
-    """Benches whose processes fit into memory together, those of one input together before others; too large a one is tried alone."""
+def _groups(benches: Sequence[Bench], free_bytes: int | None) -> Iterator[list[Bench]]:
+    """Benches whose processes fit into memory together, those of one input together before others; too large a one is tried alone.
+
+    Where it is not known how much is free, all are tried together.
+    """
+    if free_bytes is None:
+        yield list(benches)
+        return
     group: list[Bench] = []
     for same in _by_input(benches):
         if group and _needed_bytes([*group, *same]) > free_bytes:

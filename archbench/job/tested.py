@@ -31,6 +31,7 @@ def error_row(split: str, predictions: Predictions) -> Measurement:
 def quality_rows(test: Predictions) -> list[Measurement]:
     """Of the test split, beside top-1: top-5 where there are more classes, the mean negative log-likelihood, the calibration error."""
     at: dict[str, Scalar] = {"split": "test"}
+    assert test.logits is not None
     n, rows = len(test.labels), []
     if test.logits.shape[1] > TOP_K:
         value, low, high, _ = wilson(quality.top_k_errors(test.logits, test.labels, TOP_K), n)
@@ -58,6 +59,7 @@ def folder_of(job: Job) -> Path:
 
 def keep_predictions(store: Store, folder: Path, test: Predictions) -> StoredFile:
     """Per image of the test split: the predicted class, its label, the negative log-likelihood of the label, the logits in float16."""
+    assert test.logits is not None
     arrays: dict[str, Any] = {
         "predicted": test.predicted.numpy().astype(np.uint16),
         "label": test.labels.numpy().astype(np.uint16),

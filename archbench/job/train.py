@@ -69,7 +69,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
         outcome.status = "diverged"
         outcome.failure = Failure(reason="diverged", message=f"the loss was not finite in epoch {len(result.curves['loss'])}")
     else:
-        test = predict(model, seen.test.to(device.torch), normalise, plan, device, job.batch)
+        test = predict(model, seen.test.to(device.torch), normalise, plan, device, job.batch, with_logits=True)
         learned = predict(model, _same_size(train_split, len(seen.test)), normalise, plan, device, job.batch)
         outcome.measurements[:0] = [error_row("test", test), error_row("train", learned)]
         outcome.measurements.extend(quality_rows(test))

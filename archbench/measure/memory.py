@@ -18,11 +18,12 @@ import torch
 from torch import nn
 
 from archbench.device import Device
-from archbench.execution import training_loss
+from archbench.execution import ExecutionPlan, TrainingStep
 from archbench.measure import live
 from archbench.models import Input, Model
 from archbench.records.schema import Measurement, Scalar
 
+CPU = Device("cpu")
 PEAKS = {"infer_peak_bytes": "a forward pass", "train_peak_bytes": "a step of SGD with momentum"}
 KINDS = {
     "process": "largest resident size of a process of its own, less what it had before the network",
@@ -60,7 +61,7 @@ def measure(model: Model, shape: Input, batch: int, device: Device) -> Bytes:
     _warm(device)
     before = _held_bytes(device)
     network, images = model.build(shape).to(device.torch), shape.example(batch, device.torch)
-    step = Step(network, images)
+    step = Step(network, images, device)
     calls = {"infer_peak_bytes": step.infer, "train_peak_bytes": step.train}
     found: Bytes = {}
     tensors: dict[str, int] = {}
@@ -75,13 +76,11 @@ def measure(model: Model, shape: Input, batch: int, device: Device) -> Bytes:
     return {**found, "train_bytes": {**step.parts(), "workspace": workspace}}
 
 
-class Step:
-    """A forward pass, and a training step of SGD with momentum, of a network on images `(N, C, H, W)`."""
+class Step(TrainingStep):
+    """A forward pass, and a training step in fp32, and what is held between them."""
 
-    def __init__(self, network: nn.Module, images: torch.Tensor) -> None:
-        self.network, self.images = network, images
-        self.labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
-        self.optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+    def __init__(self, network: nn.Module, images: torch.Tensor, device: Device = CPU) -> None:
+        super().__init__(network, images, device, ExecutionPlan())
 
     def infer(self) -> None:
         """One forward pass in evaluation mode."""
@@ -91,14 +90,9 @@ class Step:
 
     def train(self) -> None:
         """Two steps: in the second the momentum of the first lies beside the activations."""
+        self.network.train()
         for _ in range(2):
-            self.optimizer.zero_grad()
-            self.loss().backward()
-            self.optimizer.step()
-
-    def loss(self) -> torch.Tensor:
-        """The loss of a training step."""
-        return training_loss(self.network, self.network.train()(self.images), self.labels)
+            self.step()
 
     def held(self) -> list[torch.Tensor]:
         """Tensors that are there between steps."""
@@ -126,7 +120,7 @@ def _size(tensors: Iterable[torch.Tensor]) -> int:
 def _warm(device: Device) -> None:
     """Start threads and libraries, and forget what that took."""
     small = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(288, 2)).to(device.torch)
-    Step(small, torch.randn(2, 3, 8, 8, device=device.torch)).train()
+    Step(small, torch.randn(2, 3, 8, 8, device=device.torch), device).train()
     gc.collect()
     device.release_memory()
     forget_peak()

@@ -20,7 +20,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._pytree import tree_leaves
 
 from archbench.device import Device
-from archbench.execution import ExecutionPlan, training_loss
+from archbench.execution import ExecutionPlan, TrainingStep
 from archbench.measure import roofline
 from archbench.measure.operators import Operation, OperatorCounter
 from archbench.measure.peaks import Peaks
@@ -154,7 +154,6 @@ def _row(seconds: Interval, method: str, at: dict[str, Scalar]) -> Measurement:
 
 def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], device: Device, plan: ExecutionPlan) -> StepTimes:
     """Time training steps of a network on a batch `(N, C, H, W)`; `heads` names the modules of the classifier head."""
-    network.train()
     step = _Step(network, images, device, plan)
     for _ in range(WARM_UP):
         step.whole()
@@ -173,21 +172,15 @@ def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], devi
     return StepTimes(plain, whole, under, profiled.work, sorted(profiled.unknown))
 
 
-class _Step:
-    """A forward and a backward pass."""
-
-    def __init__(self, network: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> None:
-        self.network, self.images, self.device, self.plan = network, images, device, plan
-        self.labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
-        self.loss = torch.zeros(())
+class _Step(TrainingStep):
+    """Both passes apart."""
 
     def forward(self) -> None:
         """The forward pass and the loss."""
-        with self.plan.autocast(self.device):
-            self.loss = training_loss(self.network, self.network(self.images), self.labels)
+        self.reached = self.loss()
 
     def backward(self) -> None:
-        self.loss.backward()
+        self.reached.backward()
 
     def whole(self) -> tuple[float, float]:
         """Seconds of both passes, without a profiler; the gradients of the step before are dropped off the clock."""

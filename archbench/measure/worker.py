@@ -24,7 +24,7 @@ from archbench.measure.forward import Forward
 from archbench.measure.process import Subject
 
 
-class Bench:
+class Workbench:
     """A network on the bench, and its forward passes by batch size and mode."""
 
     def __init__(self, subject: Subject) -> None:
@@ -78,14 +78,14 @@ class Bench:
 
 
 QUESTIONS: dict[str, Callable[..., Any]] = {
-    "warm_up": Bench.warm_up,
-    "round": Bench.round,
-    "operators": Bench.operators,
-    "memory": Bench.memory,
+    "warm_up": Workbench.warm_up,
+    "round": Workbench.round,
+    "operators": Workbench.operators,
+    "memory": Workbench.memory,
 }
 
 
-def answered(bench: Bench, line: str) -> dict[str, Any]:
+def answered(bench: Workbench, line: str) -> dict[str, Any]:
     """The answer to a question, or the error that stands for it."""
     details = json.loads(line)
     question = QUESTIONS[details.pop("question")]
@@ -103,7 +103,7 @@ def main() -> None:
     os.dup2(2, 1)  # what the network itself may print is no answer
     subject = Subject.from_json(sys.stdin.readline())
     torch.set_num_threads(subject.threads)
-    bench = Bench(subject)
+    bench = Workbench(subject)
     with numerics(subject.plan):
         for line in sys.stdin:
             answers.write(json.dumps(answered(bench, line)) + "\n")

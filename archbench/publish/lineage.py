@@ -126,9 +126,5 @@ CHANGE_NOTES = (
 def _notes(found: Sequence[Record]) -> tuple[str, ...]:
     untimed = [record.model.label for record in found if not by_class(record, "time_s")]
     lines = [f"time by operator class not measured (profile --time): {', '.join(untimed)}"] if untimed else []
-    precision, batch = found[0].config["execution"]["precision"], found[0].config["batch"]
-    if len(untimed) < len(found):
-        lines.append(
-            f"time: of the operations of a training step, both passes, at batch {batch}, eager {precision}{notes.on_threads(found[0])}"
-        )
+    lines += [notes.of_training_step(found[0])] * (len(untimed) < len(found))
     return ("percent of each network's own MACs and time; what is missing to 100 mixes nothing", *lines, *notes.doubts(found))

@@ -101,6 +101,12 @@ def _where(doubt: Doubt) -> str:
     return str(doubt.at.get("batch")) + ("" if mode == "eager" else f" {str(mode).replace('_', ' ')}")
 
 
+def of_training_step(profile: Record) -> str:
+    """What the times by operator class are of."""
+    precision, batch = profile.config["execution"]["precision"], profile.config["batch"]
+    return f"time: of the operations of a training step, both passes, at batch {batch}, eager {precision}{on_threads(profile)}"
+
+
 def explained(shown: Sequence[Record]) -> list[str]:
     """What part of the passes the operator classes add up to, and what the profiler costs."""
     lines = []

@@ -86,10 +86,7 @@ def _notes(profiles: Sequence[Record], shown: Sequence[str]) -> list[str]:
     if missing:
         lines.append(f"not in these profiles by class: {', '.join(missing)}; archbench profile --time --rerun measures all")
     if "time_s" in shown:
-        precision, batch = profiles[0].config["execution"]["precision"], profiles[0].config["batch"]
-        lines.append(
-            f"time: of the operations of a training step, both passes, at batch {batch}, eager {precision}{notes.on_threads(profiles[0])}"
-        )
+        lines.append(notes.of_training_step(profiles[0]))
         lines += notes.explained(profiles)
         return [*lines, *notes.doubts(profiles), *notes.widths(profiles)]
     return [*lines, *notes.uncounted(profiles), *notes.widths(profiles)]

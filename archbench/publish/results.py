@@ -13,6 +13,7 @@ from archbench import stats
 from archbench.publish import columns
 from archbench.publish.formats import Row
 from archbench.publish.notes import benchmark_notes, by, caption, is_benchmark, is_doubtful, notes
+from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record, canonical
 from archbench.records.store import settled
 
@@ -157,7 +158,7 @@ def _profile_figures(profile: Record | None) -> dict[str, Any]:
     figures |= {name: value(profile, name) for name in ("params", "macs")}
     pointwise = profile.measurement("macs", operator_class="pointwise")
     figures["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / figures["macs"] if pointwise else 0.0
-    figures["pointwise_time_pct"] = _time_share(profile, "pointwise")
+    figures["pointwise_time_pct"] = class_shares(by_class(profile, "time_s")).get("pointwise", math.nan)
     figures |= {name: value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
     latency = profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
     if latency is not None:
@@ -167,13 +168,6 @@ def _profile_figures(profile: Record | None) -> dict[str, Any]:
     if images is not None:
         figures["images_doubtful"] = is_doubtful(profile, images)
     return figures
-
-
-def _time_share(profile: Record, operator_class: str) -> float:
-    """Percent of the kernels' time of a training step, both passes; NaN where it was not measured."""
-    rows = [row for row in profile.measurements if row.name == "time_s" and "operator_class" in row.at]
-    whole = sum(_number(row.value) for row in rows)
-    return 100 * sum(_number(row.value) for row in rows if row.at["operator_class"] == operator_class) / whole if whole else math.nan
 
 
 def value(record: Record, name: str, **at: Any) -> float:

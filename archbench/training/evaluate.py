@@ -19,13 +19,13 @@ from archbench.stats import Interval, wilson
 class Predictions:
     """Per image: the class with the largest logit (int64), its label, the negative log-likelihood of the label, and the logits.
 
-    `(N,)` each, in float32 where it is no class; `logits` are `(N, classes)`.
+    `(N,)` each, in float32 where it is no class; `logits` are `(N, classes)`, None where they were not asked for.
     """
 
     predicted: torch.Tensor
     labels: torch.Tensor
     nll: torch.Tensor
-    logits: torch.Tensor
+    logits: torch.Tensor | None = None
 
     @property
     def error_pct(self) -> Interval:
@@ -34,7 +34,9 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, split: Split, normalise: Normaliser, plan: ExecutionPlan, device: Device, batch: int) -> Predictions:
+def predict(
+    model: nn.Module, split: Split, normalise: Normaliser, plan: ExecutionPlan, device: Device, batch: int, with_logits: bool = False
+) -> Predictions:
     """Predictions for a resident split, in evaluation mode, in order, without augmentation."""
     was_training = model.training
     model.eval()
@@ -44,6 +46,9 @@ def predict(model: nn.Module, split: Split, normalise: Normaliser, plan: Executi
             logits = model(normalise(images, LAYOUTS[plan.memory_format]))
         predicted.append(logits.argmax(1))
         losses.append(F.cross_entropy(logits.float(), labels, reduction="none"))
-        all_logits.append(logits.float())
+        if with_logits:
+            all_logits.append(logits.float().cpu())
     model.train(was_training)
-    return Predictions(torch.cat(predicted).cpu(), split.labels.cpu(), torch.cat(losses).cpu(), torch.cat(all_logits).cpu())
+    return Predictions(
+        torch.cat(predicted).cpu(), split.labels.cpu(), torch.cat(losses).cpu(), torch.cat(all_logits) if with_logits else None
+    )

@@ -1,0 +1,33 @@
+"""Memory of the machine that can be had now."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+MEMINFO, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+
+
+def available_bytes() -> int | None:
+    """Memory that can be had without swapping, within a container's limit; None where the system does not tell."""
+    told = [size for size in (_of_machine(), _in_container()) if size is not None]
+    return min(told, default=None)
+
+
+def _of_machine() -> int | None:
+    if MEMINFO.is_file() and (line := re.search(r"MemAvailable:\s+(\d+) kB", MEMINFO.read_text())):
+        return int(line[1]) * 1024
+    if "SC_AVPHYS_PAGES" in getattr(os, "sysconf_names", {}):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _in_container() -> int | None:
+    """What a limit leaves (cgroup v2), pages of files that would be given up not counted; None where there is none."""
+    files = [CONTAINER / f"memory.{name}" for name in ("max", "current", "stat")]
+    if not all(file.is_file() for file in files):
+        return None
+    limit, used, details = (file.read_text().strip() for file in files)
+    given_up = re.search(r"^inactive_file (\d+)$", details, re.MULTILINE)
+    return None if limit == "max" else int(limit) - int(used) + (int(given_up[1]) if given_up else 0)
