@@ -174,12 +174,18 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on(tmp_path: Path, sign
     """Interrupted after the first epochs of fifty short ones, so that it cannot have ended before: no half-written file, and the
     Record says where it was resumed.
     """
-    command = [sys.executable, "-m", "archbench", "train", "--models", "alexnet", "--limit-train", "320", "--epochs", "50", "--json"]
+    # a shell's background job, as these tests may be, hands down that SIGINT is ignored
+    heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heeding += "runpy.run_module('archbench', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", heeding, "train", "--models", "alexnet", "--limit-train", "320", "--epochs", "50", "--json"]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert running.stderr is not None
-    assert any("epoch 2/50" in line for line in running.stderr)  # the checkpoint of the first epoch is written
-    running.send_signal(signal_number)
-    _, said = running.communicate(timeout=60)
+    try:
+        assert running.stderr is not None
+        assert any("epoch 2/50" in line for line in running.stderr)  # the checkpoint of the first epoch is written
+        running.send_signal(signal_number)
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
     assert running.returncode == status
     assert "Traceback" not in said
     assert not list(tmp_path.rglob(".writing-*"))
