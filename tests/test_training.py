@@ -163,18 +163,32 @@ def test_a_training_resumed_between_two_steps_ends_where_the_undisturbed_one_doe
         assert result.curves["loss"] == undisturbed.curves["loss"]
 
 
-def test_a_training_that_must_end_leaves_a_checkpoint_of_the_step_it_took(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("last", [2, 3])
+def test_a_training_that_must_end_leaves_a_checkpoint_of_the_step_it_took(
+    last: int, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the second of an epoch's three steps, and after its third, where no step of the epoch is left for the resumed run."""
     monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
-    task, kept = tiny_task(digits), []
+    task, kept = tiny_task(digits, epochs=2), []
+    assert task.steps_per_epoch == 3
 
     def end(event: object) -> None:
-        if isinstance(event, Step) and event.done == 2:
+        if isinstance(event, Step) and event.done == last:
             raise Terminated
 
-    network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
+    def trained(start: checkpoint.Checkpoint | None, emit: Callable[[object], None]) -> tuple[nn.Module, loop.Fit]:
+        network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
+        return network, loop.fit(network, task, Normaliser.fitted(task.train.images), emit, start, kept.append)
+
     with pytest.raises(Terminated):
-        loop.fit(network, task, Normaliser.fitted(task.train.images), end, None, kept.append)
-    assert [(state.epoch, state.position.step) for state in kept] == [(0, 2)]
+        trained(None, end)
+    (left,) = kept
+    assert (left.epoch, left.position.step) == (0, last)
+    left.save(tmp_path / "k.pt")
+    resumed, result = trained(checkpoint.load(tmp_path / "k.pt", "k"), ignore)
+    whole, undisturbed = trained(None, ignore)
+    assert weights(resumed).equal(weights(whole))
+    assert result.curves["loss"] == undisturbed.curves["loss"]
 
 
 def test_checkpoints_between_epochs_take_at_most_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

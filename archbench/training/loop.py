@@ -186,7 +186,7 @@ class Stepper:
         self.model.train()
         total = torch.full((), start.loss if start else 0.0, device=task.device.torch)
         begun = time.perf_counter() - (start.seconds if start else 0.0)
-        reported, pace = time.perf_counter(), Pace()
+        reported, pace, step = time.perf_counter(), Pace(), done
         for step, (images, labels) in enumerate(batches.after(done), start=done + 1):
             total += self.step(images, labels, epoch * task.steps_per_epoch + step - 1)
             now = time.perf_counter()
