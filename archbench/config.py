@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from archbench.errors import ArchbenchError, unknown
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
+COMPILE = ("no", "yes", "auto")
 MODES = ("eager", "compiled", "cuda_graph")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 LARGEST_SEED = 2**32 - 1
@@ -45,7 +46,7 @@ class Settings:
     download: Annotated[bool, "Fetch the data set if it is not there"] = False
     skip_broken: Annotated[bool, "Go on without image files that cannot be read, and record how many"] = False
     pretrained: Annotated[bool, "Test with published weights instead of training; --download fetches them"] = False
-    recipe: Annotated[str, "How to train"] = "modern"
+    recipe: Annotated[str, "How to train: modern, fast, paper or the path of a .toml file"] = "modern"
     epochs: Annotated[int | None, Ge(1), Le(MOST), "Passes over the training images  [default: the data set's or the recipe's]"] = None
     batch_size: Annotated[int | None, Ge(1), Le(MOST), "Images a step  [default: the data set's or the recipe's]"] = None
     seeds: Annotated[tuple[int, ...], "Seeds, as 0,1,2 or 0-4: each is a run of its own"] = (0,)
@@ -60,7 +61,11 @@ class Settings:
     modes: Annotated[tuple[str, ...], "How the timed forward pass runs: eager, compiled, cuda_graph"] = ("eager",)
     launches: Annotated[int, Ge(1), Le(100), "Processes that time each model one after the other"] = 5
     time: Annotated[bool, "Time forward and backward passes by operator class too"] = False
-    compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
+    compile: Annotated[str, "Compile the training step: no, yes or auto, which measures whether it pays"] = "no"
+    micro_batch: Annotated[
+        str | None,
+        "Images that go through the network at once, the batch staying as it is; auto halves them when memory runs out",
+    ] = None
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
     rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
@@ -72,7 +77,7 @@ class Settings:
         for name in values:
             if name not in fields:
                 raise unknown("setting", name, fields)
-        settings: Self = _checked(cls, {**values, **_lists(values)})
+        settings: Self = _checked(cls, {**values, **_spelled_out(values)})
         return settings
 
     @property
@@ -89,20 +94,24 @@ def expanded(path: Path) -> Path:
         raise ArchbenchError(f"{path}: there is no such home directory") from None
 
 
-def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are lists, from their spelling on a command line."""
-    lists: dict[str, Any] = {}
+def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that have several spellings, from the one on a command line or in a notebook."""
+    spelled: dict[str, Any] = {}
     if isinstance(values.get("models"), str):
-        lists["models"] = split_names(values["models"])
+        spelled["models"] = split_names(values["models"])
     elif "models" in values:
-        lists["models"] = _texts(values["models"])
+        spelled["models"] = _texts(values["models"])
     if "batch_sizes" in values:
-        lists["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
+        spelled["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
     if isinstance(values.get("modes"), str):
-        lists["modes"] = split_names(values["modes"])
+        spelled["modes"] = split_names(values["modes"])
+    if isinstance(values.get("compile"), bool):
+        spelled["compile"] = "yes" if values["compile"] else "no"
+    if isinstance(values.get("micro_batch"), int):
+        spelled["micro_batch"] = str(values["micro_batch"])
     if "seeds" in values:
-        lists["seeds"] = parse_seeds(values["seeds"])
-    return lists
+        spelled["seeds"] = parse_seeds(values["seeds"])
+    return spelled
 
 
 def _texts(models: Any) -> tuple[str, ...]:
@@ -122,6 +131,10 @@ def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
         raise ArchbenchError(one_line(error)) from None
     if settings.precision not in PRECISIONS:
         raise unknown("precision", settings.precision, PRECISIONS)
+    if settings.compile not in COMPILE:
+        raise unknown("value of --compile", settings.compile, COMPILE)
+    if settings.micro_batch not in (None, "auto") and not re.fullmatch("[1-9][0-9]{0,6}", settings.micro_batch):
+        raise ArchbenchError(f"--micro-batch takes a whole number from 1 or auto (got {settings.micro_batch})")
     for mode in settings.modes:
         if mode not in MODES:
             raise unknown("mode", mode, MODES)

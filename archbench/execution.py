@@ -23,28 +23,46 @@ from archbench.records.schema import Strict
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 PROBE_STEPS = 3
+WORTH_COMPILING_S = 300.0  # compiling takes up to a minute, and gains a fifth where it gains
 # glibc's mallopt: numbers of the parameters, and their defaults
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 DEFAULT_TRIM_THRESHOLD, DEFAULT_MMAP_MAX = 128 * 1024, 65536
 
 
 class ExecutionPlan(Strict):
-    """The choices for one job. `step_s` holds the seconds a training step took in each layout that was tried.
+    """The choices for one job. `step_s` holds the seconds a training step took in each way that was tried.
 
-    `retain_memory` keeps freed memory in the process during a training on a CPU.
+    `retain_memory` keeps freed memory in the process during a training on a CPU. `micro_batch` is how many images go through the network
+    at once, where that is less than the batch; `micro_batch_auto` lets a training find it when memory runs out. `compile_auto` says that
+    whether to compile was measured, `compile_s` what trying took.
     """
 
     precision: str = "fp32"
     memory_format: str = "contiguous"
     compiled: bool = False
+    compile_auto: bool = False
+    compile_s: float | None = None
     deterministic: bool = False
     retain_memory: bool = False
+    micro_batch: int | None = None
+    micro_batch_auto: bool = False
     step_s: dict[str, float] = Field(default_factory=dict)
 
     def autocast(self, device: Device, cache: bool = True) -> contextlib.AbstractContextManager[Any]:
         """Casts what a reduced precision casts, weights once where they are cached; does nothing in fp32 and tf32."""
         dtype = AUTOCAST.get(self.precision)
         return torch.autocast(device.kind, dtype, cache_enabled=cache) if dtype else contextlib.nullcontext()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked for rather than found by measuring: the part that tells one run from another."""
+        compiled = "auto" if self.compile_auto else self.compiled
+        return {"precision": self.precision, "compiled": compiled, "deterministic": self.deterministic}
+
+    @property
+    def step_seconds(self) -> float:
+        """What a training step took where it was timed in the way that was chosen; else 0."""
+        return self.step_s.get(f"{self.memory_format} compiled" if self.compiled else self.memory_format, 0.0)
 
     def lay_out(self, tensor: torch.Tensor) -> torch.Tensor:
         """A batch of images in the plan's memory layout."""
@@ -95,6 +113,29 @@ def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_s
     return loss
 
 
+def choose_compilation(model: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan, steps: int) -> ExecutionPlan:
+    """The plan, compiled where that pays for itself in so many steps, with what was measured to tell.
+
+    Tried only where the steps take WORTH_COMPILING_S or longer. What compiling costs is the first compiled step; it is paid twice, here
+    and when the training begins. Raises what compiling raises.
+    """
+    layout = plan.memory_format
+    eager_s = plan.step_s[layout]
+    if eager_s * steps < WORTH_COMPILING_S:
+        return plan
+    eager = _trial(model, images, device, plan)
+    compiled = _trial(model, images, device, plan.model_copy(update={"compiled": True}))
+    torch.compiler.reset()
+    with preserved_random_state(device):
+        cost_s = device.time(compiled.step)
+        eager.step()
+        rounds = [(device.time(eager.step), device.time(compiled.step)) for _ in range(PROBE_STEPS)]
+    eager_s, compiled_s = (statistics.median(times) for times in zip(*rounds, strict=True))
+    step_s = {**plan.step_s, layout: eager_s, f"{layout} compiled": compiled_s}
+    pays = 2 * cost_s + steps * compiled_s < steps * eager_s
+    return plan.model_copy(update={"compiled": pays, "compile_s": cost_s, "step_s": step_s})
+
+
 class TrainingStep:
     """A training step that is measured: SGD with momentum on images `(N, C, H, W)`, each of class 0, in a plan's precision.
 
@@ -103,13 +144,14 @@ class TrainingStep:
 
     def __init__(self, network: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> None:
         self.network, self.images, self.device, self.plan = network.train(), images, device, plan
+        self.forward = torch.compile(network, dynamic=False) if plan.compiled else network
         self.labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
         self.optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
 
     def loss(self) -> torch.Tensor:
         """The forward pass and the loss."""
         with self.plan.autocast(self.device):
-            return training_loss(self.network, self.network(self.images), self.labels)
+            return training_loss(self.network, self.forward(self.images), self.labels)
 
     def step(self) -> None:
         """All of it."""

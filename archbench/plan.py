@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from archbench.events import Listener, Notice
 from archbench.execution import (
     ExecutionPlan,
     can_retain_memory,
+    choose_compilation,
     choose_layout,
     missing_compiler,
     numerics,
@@ -30,7 +32,7 @@ from archbench.models import Input, Model, pretrained
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Record
 from archbench.records.store import Store, settled
-from archbench.training import checkpoint, transfer
+from archbench.training import checkpoint, recipe_file, transfer
 from archbench.training import recipe as recipes
 from archbench.training.recipe import Recipe
 
@@ -40,7 +42,8 @@ EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
 PROFILE_BATCH = 32
 PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
 WORDNET_ID = re.compile(r"n\d{8}")
-NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "compile")  # settings that mean nothing where nothing is trained
+# settings that mean nothing where nothing is trained
+NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "compile", "micro_batch")
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     if settings.precision == "fp16" and device.kind == "cpu":
         emit(Notice("fp16 on a CPU is emulated and takes many times as long as fp32; bf16 is the reduced precision for it"))
     for name in NOT_TRAINED:
-        if settings.pretrained and getattr(settings, name):
+        if settings.pretrained and getattr(settings, name) != getattr(Settings, name):
             raise ArchbenchError(f"--pretrained trains nothing, so --{name.replace('_', '-')} means nothing beside it")
     store.check_writable()
     environment.git_state()  # as it is now, however long the run takes
@@ -101,13 +104,19 @@ def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
     return kept
 
 
+def steps_of(job: Job) -> int:
+    """Steps of a training."""
+    assert job.training is not None and job.data is not None
+    return job.data.train_images // job.batch * job.training.epochs
+
+
 class Planner:
     """Makes the Jobs of one run; loads each data set once for every image size."""
 
     def __init__(self, settings: Settings, device: Device, store: Store, emit: Listener) -> None:
         self.settings, self.device, self.store, self.emit = settings, device, store, emit
         self.request: DataRequest = request(settings, test_only=settings.pretrained)
-        self.recipe: Recipe = recipes.load(settings.recipe)
+        self.recipe: Recipe = recipe_file.load(settings.recipe)
         self.datasets: dict[int | DataRequest, Dataset] = {}
         self._loaded: Dataset | None = None
         self._chosen: dict[Model, ExecutionPlan] = {}
@@ -178,13 +187,26 @@ class Planner:
             self.emit(Notice(f"timing a few training steps of {job.model.label}"))
             try:
                 with preserved_settings(), preserved_random_state(self.device), numerics(job.plan), retained_memory(job.plan):
-                    network = job.model.build(job.shape)
-                    self._chosen[job.model] = choose_layout(network, job.shape.example(job.batch), self.device, job.plan)
+                    self._chosen[job.model] = self._measured(job)
             except Exception as error:  # it becomes a Record when the job meets it again
                 self.emit(Notice(f"{job.model.label} cannot take a training step: {brief(error)}"))
                 self._chosen[job.model] = job.plan
             self.device.release_memory()
         return self._chosen[job.model]
+
+    def _measured(self, job: Job) -> ExecutionPlan:
+        """The plan in the memory layout, and compiled or not, that a few steps showed to be fastest for its model."""
+        assert job.training is not None and job.data is not None
+        network, images = job.model.build(job.shape), job.shape.example(job.plan.micro_batch or job.batch)
+        plan = choose_layout(network, images, self.device, job.plan)
+        if not plan.compile_auto:
+            return plan
+        parts = math.ceil(job.batch / len(images))
+        try:
+            return choose_compilation(network, images, self.device, plan, parts * steps_of(job))
+        except Exception as error:  # the compiler's own failure, of any kind; the model runs without it
+            self.emit(Notice(f"--compile auto: {job.model.label} cannot be compiled ({brief(error)}); running without"))
+            return plan
 
     def seconds(self, job: Job) -> float:
         """About how long a job takes, from the steps that were timed."""
@@ -193,11 +215,10 @@ class Planner:
             return PROFILE_S + job.launches * (LAUNCH_S * len(job.modes) + SERIES_S * series)
         if job.kind == "imported":
             return EVALUATION_S * (job.data.test_images if job.data else 0)
-        assert job.training is not None and job.data is not None
-        step_s = job.plan.step_s.get(job.plan.memory_format, 0.0)
-        steps = job.data.train_images // job.batch * job.training.epochs
+        assert job.data is not None
         evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
-        return step_s * (steps + EVALUATION_SHARE * evaluated / job.batch)
+        parts = math.ceil(job.batch / (job.plan.micro_batch or job.batch))
+        return parts * job.plan.step_seconds * (steps_of(job) + EVALUATION_SHARE * evaluated / job.batch)
 
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
         dataset = self._dataset(shape.image_size)
@@ -207,24 +228,38 @@ class Planner:
             raise ArchbenchError(
                 f"a batch of {config.batch_size} is larger than the {part.train_images} training images; --batch-size sets a smaller one"
             )
-        plan = self._execution(resolve_precision(self.settings.precision, self.device, training=True))
-        return Job("train", model, shape, self.device, plan, config.batch_size, seed, config, self.recipe, part, self.settings.rerun)
+        if config.translate >= shape.image_size:
+            raise ArchbenchError(f"recipe {config.name} moves images by {config.translate} pixels; they have {shape.image_size} a side")
+        asked = self.settings.precision if self.settings.precision != "auto" else config.precision
+        plan = self._execution(resolve_precision(asked, self.device, training=True), config.batch_size)
+        job = Job("train", model, shape, self.device, plan, config.batch_size, seed, config, self.recipe, part, self.settings.rerun)
+        return dataclasses.replace(job, micro_batch=self.settings.micro_batch)
 
     def _part(self, dataset: Dataset, seed: int) -> DataPart:
         limit, fraction, val = self.settings.limit_train, self.settings.train_fraction, self.settings.val_fraction
         taken = parts(dataset, seed, limit, fraction, val)
         return DataPart(dataset.name, dataset.fingerprint, len(taken.train), len(taken.test), limit, fraction, val, dataset.skipped)
 
-    def _execution(self, precision: str) -> ExecutionPlan:
-        compiled = self.settings.compile
-        if compiled and (reason := missing_compiler(self.device)) is not None:
+    def _execution(self, precision: str, batch: int) -> ExecutionPlan:
+        compiled, deterministic = self.settings.compile, self.settings.deterministic
+        if compiled == "auto" and deterministic:
+            self.emit(Notice("--compile auto chooses by time, which --deterministic rules out; running without compilation"))
+            compiled = "no"
+        if compiled != "no" and (reason := missing_compiler(self.device)) is not None:
             self.emit(Notice(f"--compile: {reason}; running without compilation"))
-            compiled = False
+            compiled = "no"
+        micro_batch = self.settings.micro_batch
+        size = int(micro_batch) if micro_batch not in (None, "auto") else batch
+        if size > batch:
+            raise ArchbenchError(f"--micro-batch {size} is larger than the batch of {batch}")
         return ExecutionPlan(
             precision=precision,
-            compiled=compiled,
-            deterministic=self.settings.deterministic,
+            compiled=compiled == "yes",
+            compile_auto=compiled == "auto",
+            deterministic=deterministic,
             retain_memory=can_retain_memory(self.device),
+            micro_batch=size if size < batch else None,
+            micro_batch_auto=micro_batch == "auto",
         )
 
     def _batch(self) -> int:

@@ -10,6 +10,7 @@ are not timed (they use up what the workers had prepared) and then `--steps` tha
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -25,13 +26,14 @@ from torchvision import transforms
 import zoo
 from archbench.config import Settings
 from archbench.data import Split
-from archbench.data.augment import Normaliser
+from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
 from archbench.events import ignore
 from archbench.execution import ExecutionPlan, can_retain_memory, choose_layout, resolve_precision, retained_memory
 from archbench.models import Input, Model
-from archbench.training import initial, recipe
-from archbench.training.loop import Stepper, Task, batches, make_optimizer
+from archbench.training import initial, recipe, recipe_file
+from archbench.training.batches import Batches
+from archbench.training.stepper import Stepper
 
 CLASSES, WARM_UP = 10, 5
 CPU, SHAPE = Device("cpu"), Input(CLASSES, 3, 32)
@@ -97,26 +99,19 @@ def plain_turn(name: str, batch: int) -> Turn:
 def archbench_turn(name: str, split: Split, batch: int, precision: str, compiled: bool) -> Turn:
     """Seconds that archbench's own loop takes for a number of steps, its layout chosen as in a run."""
     model = Model(name)
-    config = recipe.resolve(recipe.load("modern"), model.hints, mirror_safe=True, settings=Settings.of(batch_size=batch))
+    config = recipe.resolve(recipe_file.load("modern"), model.hints, mirror_safe=True, settings=Settings.of(batch_size=batch))
     plan = ExecutionPlan(precision=resolve_precision(precision, CPU, training=True), compiled=compiled)
     network = initial.build(model, SHAPE, config, seed=0)
     plan = choose_layout(network, SHAPE.example(batch), CPU, plan)
     plan.place(network, CPU).train()
-    task, normalise = Task(name, name, config, plan, CPU, 0, split, None), Normaliser.fitted(split.images)
-    forward = torch.compile(network, dynamic=False) if compiled else network
-    stepper = Stepper(network, forward, make_optimizer(network, config), task, ignore)
-    epochs = iter(range(10**9))
-
-    def forever() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for epoch in epochs:
-            yield from batches(task, epoch, normalise)
-
-    stream = forever()
+    normalise = Normaliser.fitted(split.images)
+    stepper = Stepper(network, config, plan, CPU, len(split) // batch, ignore)
+    stream = (each for epoch in itertools.count() for each in Batches(split, config, 0, epoch, plan.memory_format, normalise).after(0))
 
     def take(steps: int) -> float:
         start = time.perf_counter()
         for _ in range(steps):
-            stepper.step(*next(stream), step=0)
+            stepper.step(*next(stream), number=0)
         return time.perf_counter() - start
 
     return take

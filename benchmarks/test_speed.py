@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import zoo
-from archbench.data.augment import Normaliser, translate_and_flip
+from archbench.data.augment import translate_and_flip
+from archbench.data.preprocessing import Normaliser
 from archbench.measure.complexity import count
 from archbench.models import Input, Model
 

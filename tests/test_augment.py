@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import pytest
 import torch
 
-from archbench.data.augment import Normaliser, channel_statistics, translate_and_flip
+from archbench.data.augment import translate_and_flip
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -40,20 +39,11 @@ def test_the_generator_fixes_it() -> None:
     assert not first.equal(translate_and_flip(IMAGES, 4, True, generator(8)))
 
 
-def test_statistics_are_those_of_the_pixels() -> None:
-    mean, deviation = channel_statistics(IMAGES)
-    pixels = IMAGES.double()
-    torch.testing.assert_close(mean.double(), pixels.mean((0, 2, 3)), rtol=1e-6, atol=0)
-    torch.testing.assert_close(deviation.double(), pixels.std((0, 2, 3), correction=0), rtol=1e-6, atol=0)
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_normalised_images_have_mean_0_and_deviation_1(layout: torch.memory_format) -> None:
-    normal = Normaliser.fitted(IMAGES)(IMAGES, layout)
-    assert normal.is_contiguous(memory_format=layout)
-    torch.testing.assert_close(normal.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
-    torch.testing.assert_close(normal.std((0, 2, 3), correction=0), torch.ones(3), rtol=0, atol=1e-5)
-
-
-def test_a_channel_that_never_varies_stays_finite() -> None:
-    assert Normaliser.fitted(torch.full((4, 1, 2, 2), 7, dtype=torch.uint8))(IMAGES[:4, :1], torch.contiguous_format).isfinite().all()
+def test_named_images_are_mirrored_and_no_others() -> None:
+    """The last column of an image becomes its first where it is mirrored; floats are moved as bytes are."""
+    chosen = torch.arange(200) % 3 == 0
+    for images in (IMAGES, IMAGES.float()):
+        flipped = translate_and_flip(images, 0, chosen, generator())
+        assert flipped.dtype == images.dtype
+        assert flipped[chosen].equal(images[chosen].flip(-1))
+        assert flipped[~chosen].equal(images[~chosen])

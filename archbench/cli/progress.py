@@ -111,7 +111,7 @@ def announcement(plan: Plan, settings: Settings) -> list[str]:
                 f"recipe {job.training.name}, {epochs}, batch {job.batch}, {job.plan.precision} on {job.device.name}"
             )
     if parts:
-        compiling = ", compiling not counted" if settings.compile else ""
+        compiling = ", compiling not counted" if settings.compile != "no" else ""
         lines.append(f"to do: {' and '.join(parts)}, about {duration_text(plan.estimate_s)}{compiling}")
     return lines
 

@@ -54,6 +54,7 @@ class Job:
     recipe: Recipe | None = None
     data: DataPart | None = None
     rerun: bool = False
+    micro_batch: str | None = None  # as it was asked for: a number or "auto"
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
     modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
@@ -94,13 +95,13 @@ class Job:
             "model": [snapshot.name, snapshot.knobs, snapshot.source_sha256],
             "input": dataclasses.asdict(self.shape),
             "batch": self.batch,
-            "precision": self.plan.precision,
-            "compiled": self.plan.compiled,
-            "deterministic": self.plan.deterministic,
+            **self.plan.asked,
             "device": self.device.kind,
         }
         if self.training is not None and self.data is not None:
             training = self.training.model_dump(exclude={"hints"})
+            if self.micro_batch:
+                identity["micro_batch"] = self.micro_batch
             return {**identity, "training": training, "data": dataclasses.asdict(self.data)}
         if self.data is not None:
             return {**identity, "weights": self.weights, "data": dataclasses.asdict(self.data)}

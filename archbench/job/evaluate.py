@@ -7,7 +7,7 @@ import time
 import torch
 
 from archbench.data import Dataset
-from archbench.data.augment import Normaliser
+from archbench.data.preprocessing import Normaliser
 from archbench.errors import StorageError
 from archbench.events import Finished, Listener, Started
 from archbench.execution import numerics, preserved_random_state

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import torch
 
-from archbench.data import Dataset, Split
-from archbench.data.augment import Normaliser
+from archbench.data import Dataset, Split, preprocessing
 from archbench.data.dataset import parts, stratified
 from archbench.errors import StorageError
 from archbench.events import Finished, Listener, Started
-from archbench.execution import ExecutionPlan, numerics, preserved_random_state, retained_memory
+from archbench.execution import LAYOUTS, ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
@@ -23,6 +22,8 @@ from archbench.records.store import Store
 from archbench.training import checkpoint, initial, transfer
 from archbench.training.evaluate import predict
 from archbench.training.loop import Fit, Task, fit
+
+WHITENED_ON = 2000  # training images whose patches start the first layer
 
 
 def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
@@ -56,21 +57,26 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     network = initial.build(job.model, job.shape, job.training, job.seed)
     if job.model.source is not None:
         transfer.take(network, transfer.source_of(job.model, job.shape, store), store)
-    model = plan.place(network, device)
-    normalise = Normaliser.fitted(train_split.images)
-    task = Task(job.label, job.key, job.training, plan, device, job.seed, train_split, validation)
+    model, config = plan.place(network, device), job.training
+    prepare = preprocessing.fitted(config.preprocessing, train_split)
+    train_split, validation = prepare.once(train_split), prepare.once(validation) if validation else None
+    if config.whiten_first_layer and start is None:
+        initial.whiten(model, prepare(_same_size(train_split, WHITENED_ON).images, LAYOUTS[plan.memory_format]))
+    task = Task(job.label, job.key, config, plan, device, job.seed, train_split, validation)
     emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch if start else 0))
-    result = fit(model, task, normalise, emit, start, lambda state: state.save(path))
+    result = fit(model, task, prepare, emit, start, lambda state: state.save(path))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
-    outcome.config |= {"normalisation": normalise.described(), "classes": list(dataset.class_names)}
+    outcome.config["micro_batch"] = result.micro_batch
+    outcome.config |= {"normalisation": prepare.described(), "classes": list(dataset.class_names)}
     outcome.measurements.append(_training_speed(task, result))
     if result.diverged:
         outcome.status = "diverged"
         outcome.failure = Failure(reason="diverged", message=f"the loss was not finite in epoch {len(result.curves['loss'])}")
     else:
-        test = predict(model, seen.test.to(device.torch), normalise, plan, device, job.batch, with_logits=True)
-        learned = predict(model, _same_size(train_split, len(seen.test)), normalise, plan, device, job.batch)
+        split = prepare.once(seen.test.to(device.torch))
+        test = predict(model, split, prepare, plan, device, job.batch, with_logits=True, mirror=config.test_flip)
+        learned = predict(model, _same_size(train_split, len(seen.test)), prepare, plan, device, job.batch, mirror=config.test_flip)
         outcome.measurements[:0] = [error_row("test", test), error_row("train", learned)]
         outcome.measurements.extend(quality_rows(test))
         outcome.warnings.extend(at_chance(test))
@@ -79,7 +85,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
 
 
 def _same_size(split: Split, n: int) -> Split:
-    """At most `n` images of the training split, the same share of each class: enough to see the gap to the test error."""
+    """At most `n` images of the training split, the same share of each class."""
     if len(split) <= n:
         return split
     return split.take(stratified(split.labels.cpu(), n, seed=0).to(split.labels.device))

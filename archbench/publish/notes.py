@@ -35,7 +35,8 @@ def caption(record: Record, batch: bool = True) -> str:
     shape = f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
     device = record.environment["device"]["name"]
     execution = config["execution"]
-    mode = execution["precision"] + (", compiled" if execution["compiled"] else "")
+    compiled = ", compiled where that is faster" if execution.get("compile_auto") else ", compiled" * execution["compiled"]
+    mode = execution["precision"] + compiled
     if record.kind == "profile":
         at = f" · batch {config['batch']}" if batch else ""
         return f"profile · {shape}{at} · {mode} · {device}"

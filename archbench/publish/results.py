@@ -80,7 +80,7 @@ def newest(records: Iterable[Record], kind: str) -> list[Record]:
 def condition(record: Record) -> tuple[Any, ...]:
     """What must be equal for two rows to stand in one table."""
     config, execution = record.config, record.config["execution"]
-    common = (record.kind, *_circumstances(record), execution["precision"], execution["compiled"], execution["deterministic"])
+    common = (record.kind, *_circumstances(record), execution["precision"], _compiled(execution), execution["deterministic"])
     if record.kind == "profile" or is_benchmark(record):
         return (*common, record.environment["threads"], config.get("launches"))
     data, training = config["data"], config["training"]
@@ -88,6 +88,11 @@ def condition(record: Record) -> tuple[Any, ...]:
     if record.kind == "imported":
         return (*common, *part, config["protocol"])
     return (*common, *part, training["epochs"], config["protocol"], canonical(config["recipe"]))
+
+
+def _compiled(execution: dict[str, Any]) -> bool | str:
+    """Whether the step was compiled; where each model was given what is faster for it, that is what rows have in common."""
+    return "auto" if execution.get("compile_auto") else bool(execution["compiled"])
 
 
 def _circumstances(record: Record) -> tuple[Any, ...]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
+from archbench.device import Device
 from archbench.errors import ArchbenchError
 from archbench.records.store import write_atomically
 
-FORMAT = 2
+if TYPE_CHECKING:
+    from archbench.training.stepper import Stepper
+
+FORMAT = 3
 DIGEST_BYTES = 32
 
 
@@ -31,10 +36,23 @@ class Position:
     random: torch.Tensor
     device_random: torch.Tensor | None = None
 
+    @classmethod
+    def at(cls, step: int, total: torch.Tensor, begun: float, draws: torch.Generator, device: Device) -> Self:
+        """Where things stand now; `begun` is when the epoch would have begun if nothing had interrupted it."""
+        states = (draws.get_state(), torch.get_rng_state(), device.random_state())
+        return cls(step, total.item(), time.perf_counter() - begun, *states)
+
+    def restore(self, draws: torch.Generator, device: Device) -> None:
+        """Give the generators their states back."""
+        draws.set_state(self.draws)
+        torch.set_rng_state(self.random)
+        if self.device_random is not None:
+            device.set_random_state(self.device_random)
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """After `epoch` whole epochs, and `position` in the next: weights, optimizer, curves so far, and the execution plan to be kept.
+    """After `epoch` whole epochs, and `position` in the next: weights, their average, optimizer, curves so far, the execution plan.
 
     At the end of an epoch there is no position: order, augmentation and dropout are drawn anew from (seed, epoch).
     """
@@ -46,7 +64,24 @@ class Checkpoint:
     curves: dict[str, list[float]]
     plan: dict[str, Any]
     scaler: dict[str, Any]
+    average: dict[str, Any] | None = None
     position: Position | None = None
+
+    @classmethod
+    def of(cls, stepper: Stepper, key: str, epoch: int, curves: dict[str, list[float]], position: Position | None) -> Self:
+        """What `stepper` holds now."""
+        plan = stepper.plan.model_copy(update={"micro_batch": stepper.part if stepper.part < stepper.config.batch_size else None})
+        average = stepper.average.state() if stepper.average else None
+        states = (stepper.model.state_dict(), stepper.optimizer.state_dict(), curves, plan.model_dump(), stepper.scaler.state_dict())
+        return cls(key, epoch, *states, average, position)
+
+    def restore(self, stepper: Stepper) -> None:
+        """Give it back to a stepper that was made with the same settings."""
+        stepper.model.load_state_dict(self.model)
+        stepper.optimizer.load_state_dict(self.optimizer)
+        stepper.scaler.load_state_dict(self.scaler)
+        if stepper.average is not None and self.average is not None:
+            stepper.average.load(self.average)
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from archbench.data import Split
-from archbench.data.augment import Normaliser
+from archbench.data.preprocessing import Preprocessing
 from archbench.device import Device
 from archbench.execution import LAYOUTS, ExecutionPlan
 from archbench.stats import Interval, wilson
@@ -35,15 +35,27 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, split: Split, normalise: Normaliser, plan: ExecutionPlan, device: Device, batch: int, with_logits: bool = False
+    model: nn.Module,
+    split: Split,
+    prepare: Preprocessing,
+    plan: ExecutionPlan,
+    device: Device,
+    batch: int,
+    with_logits: bool = False,
+    mirror: bool = False,
 ) -> Predictions:
-    """Predictions for a resident split, in evaluation mode, in order, without augmentation."""
+    """Predictions for a resident split that `prepare.once` was applied to, in evaluation mode, in order, without augmentation.
+
+    With `mirror`, an image's logits are the mean of its own and of its mirror image's.
+    """
     was_training = model.training
     model.eval()
     predicted, losses, all_logits = [], [], []
     for images, labels in zip(split.images.split(batch), split.labels.split(batch), strict=True):
+        prepared = prepare(images, LAYOUTS[plan.memory_format])
         with plan.autocast(device):
-            logits = model(normalise(images, LAYOUTS[plan.memory_format]))
+            logits = model(prepared)
+            logits = (logits + model(prepared.flip(-1))) / 2 if mirror else logits
         predicted.append(logits.argmax(1))
         losses.append(F.cross_entropy(logits.float(), labels, reduction="none"))
         if with_logits:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from archbench.models import Input, Model
 from archbench.training import seeds
 from archbench.training.recipe import TrainingConfig
+
+WHITENING_FLOOR = 5e-4  # airbench's, added to variances of images with deviation 1
 
 
 def build(model: Model, shape: Input, config: TrainingConfig, seed: int) -> nn.Module:
@@ -16,6 +21,8 @@ def build(model: Model, shape: Input, config: TrainingConfig, seed: int) -> nn.M
     network = model.build(shape)
     if config.init == "he":
         network.apply(_he)
+    if config.init_std is not None:
+        network.apply(functools.partial(_normal, std=config.init_std))
     for name in config.start_alive:
         _start_alive(network.get_submodule(name), config)
     for layer in network.modules():
@@ -30,6 +37,38 @@ def _he(layer: nn.Module) -> None:
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def _normal(layer: nn.Module, std: float) -> None:
+    """Weights N(0, std), biases 0."""
+    if isinstance(layer, nn.Conv2d | nn.Linear):
+        nn.init.normal_(layer.weight, std=std)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def whiten(network: nn.Module, images: torch.Tensor) -> None:
+    """Start the first convolution with the principal directions of its patches, scaled so that each answers with variance 1.
+
+    `images` are float `(N, C, H, W)` as the network sees them. Filters come in pairs of opposite sign, the strongest directions first,
+    so that a ReLU loses neither half; filters that are left keep the weights they have. The small directions are damped. After
+    airbench's whitening convolution (arXiv:2404.00498, section 3.1), which is a layer more; here the architecture stays as it is. A
+    network whose first layer with weights is no ungrouped convolution over the images' channels stays as it is.
+    """
+    layer = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)), None)
+    if not isinstance(layer, nn.Conv2d) or layer.groups != 1 or layer.in_channels != images.shape[1]:
+        return
+    unfolded = F.unfold(images, layer.kernel_size, layer.dilation, stride=layer.stride)
+    patches = unfolded.transpose(1, 2).flatten(0, 1)
+    values, vectors = torch.linalg.eigh(torch.cov(patches.double().T))
+    values, vectors = values.flip(0), vectors.flip(1)
+    directions = (vectors / (values + WHITENING_FLOOR).sqrt()).T.float()
+    pairs = min(layer.out_channels // 2, len(directions))
+    filters = torch.stack([directions[:pairs], -directions[:pairs]], dim=1).flatten(0, 1)
+    layer.weight[: 2 * pairs] = filters.view(-1, *layer.weight.shape[1:]).to(layer.weight)
+    if layer.bias is not None:
+        layer.bias[: 2 * pairs] = 0
 
 
 def _start_alive(block: nn.Module, config: TrainingConfig) -> None:

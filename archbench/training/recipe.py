@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from annotated_types import Ge, Gt, Le
-from pydantic import Field, ValidationError
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import Field, model_validator
 
 import zoo
 from archbench.config import Settings
 from archbench.data import request, suggested
-from archbench.errors import ArchbenchError, unknown
 from archbench.records.schema import Strict
+
+Share = Annotated[float, Ge(0), Le(1)]
+Positive = Annotated[float, Gt(0), Le(1e6)]
+NEAR_PRECISIONS = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 
 
 class Recipe(Strict):
-    """How to train any network. `lr` is the peak rate, fractions are shares of the run, `translate` is in pixels."""
+    """How to train any network: the keys of a recipe's TOML file. Fractions are shares of the run, so that they hold at any length.
 
-    name: str
-    epochs: Annotated[int, Ge(1)]
-    batch_size: Annotated[int, Ge(1)]
-    lr: Annotated[float, Gt(0)]
-    momentum: Annotated[float, Ge(0), Le(1)]
-    nesterov: bool
-    weight_decay: Annotated[float, Ge(0)]
+    `optimizer` and `schedule` are names (see optimizers.py and schedules.py), their options those of torch or timm. `lr` is the peak
+    rate; with `lr_batch` it is that of a batch of so many images and grows in proportion to the batch. `bias_lr_scale` and
+    `last_layer_lr_scale` multiply it for biases and for the last layer with weights, `weight_decay` is on weights alone. `milestones`
+    and `gamma` belong to the schedule `step`. `whiten_first_layer` starts the first convolution with the directions of its patches,
+    scaled to one variance. `translate` is in pixels; `flip_alternates` mirrors every other epoch instead of by chance. `average`
+    is the share of the run over which weights are averaged, 0 for none. `test_flip` averages the logits of an image and its mirror
+    image. `heeds_hints` lets a network's own wishes change the recipe.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")]
+    heeds_hints: bool = True
+    epochs: Annotated[int, Ge(1), Le(1_000_000)]
+    batch_size: Annotated[int, Ge(1), Le(1_000_000)]
+    precision: NEAR_PRECISIONS = "auto"
+    optimizer: str = "sgd"
+    optimizer_options: dict[str, Any] = Field(default_factory=dict)
+    lr: Positive
+    lr_batch: Annotated[int, Ge(1)] | None = None
+    bias_lr_scale: Positive = 1.0
+    last_layer_lr_scale: Positive = 1.0
+    weight_decay: Annotated[float, Ge(0)] = 0.0
     clip_norm: Annotated[float, Gt(0)] | None = None
-    warmup_fraction: Annotated[float, Ge(0), Le(1)]
-    decay: Literal["linear", "cosine"]
-    label_smoothing: Annotated[float, Ge(0), Le(1)]
-    dropout_scale: Annotated[float, Ge(0), Le(1)]
-    init: Literal["default", "he"]
-    translate: Annotated[int, Ge(0)]
-    flip: bool
+    schedule: str = "cosine"
+    schedule_options: dict[str, Any] = Field(default_factory=dict)
+    warmup_fraction: Annotated[float, Ge(0), Lt(1)] = 0.0
+    milestones: tuple[Annotated[float, Gt(0), Lt(1)], ...] = ()
+    gamma: Annotated[float, Gt(0), Lt(1)] = 0.1
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
+    dropout_scale: Share = 1.0
+    init: Literal["default", "he", "normal"] = "default"
+    init_std: Annotated[float, Gt(0)] | None = None
+    whiten_first_layer: bool = False
+    preprocessing: Literal["normalise", "gcn_zca"] = "normalise"
+    translate: Annotated[int, Ge(0), Le(1024)] = 0
+    flip: bool = False
+    flip_alternates: bool = False
+    average: Annotated[float, Ge(0), Lt(1)] = 0.0
+    test_flip: bool = False
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if (self.schedule == "step") != bool(self.milestones):
+            raise ValueError("milestones and the schedule 'step' belong together")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones must rise (got {list(self.milestones)})")
+        if self.milestones and self.warmup_fraction >= self.milestones[0]:
+            raise ValueError(f"the warm-up ({self.warmup_fraction:g} of the run) lasts beyond the first milestone ({self.milestones[0]:g})")
+        if (self.init == "normal") != (self.init_std is not None):
+            raise ValueError("init_std and the init 'normal' belong together")
+        if self.whiten_first_layer and self.preprocessing == "gcn_zca":
+            raise ValueError("images whitened by gcn_zca leave nothing for whiten_first_layer to do")
+        if self.flip_alternates and not self.flip:
+            raise ValueError("flip_alternates says how to flip, so it needs flip = true")
+        return self
 
 
 class TrainingConfig(Recipe):
@@ -45,38 +85,26 @@ class TrainingConfig(Recipe):
     hints: dict[str, Any] = Field(default_factory=dict)
 
 
-def names() -> list[str]:
-    """Names of the shipped recipes."""
-    files = resources.files("archbench.training").joinpath("recipes").iterdir()
-    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
-
-
-def load(name: str) -> Recipe:
-    """A shipped recipe. Raises ArchbenchError for a name that is not known."""
-    if name not in names():
-        raise unknown("recipe", name, names())
-    text = resources.files("archbench.training").joinpath("recipes", f"{name}.toml").read_text()
-    try:
-        return Recipe.model_validate(tomllib.loads(text))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ArchbenchError(f"recipe {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
 def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settings: Settings) -> TrainingConfig:
-    """The settings of one training: the user's wish, else the data set's, else the network's hint, else the recipe's."""
-    hints = {key: value for key, value in vars(wishes).items() if value not in (None, (), "", {})}
+    """The settings of one training: the user's wish, else the data set's, else the network's hint, else the recipe's.
+
+    A hint's rate is one for SGD, and its share of dropout is a factor on the recipe's.
+    """
+    hints = {key: value for key, value in vars(wishes).items() if value not in (None, (), "", {})} if recipe.heeds_hints else {}
     hints.pop("unless", None)
     reason = hints.pop("reason", None)
+    if recipe.optimizer != "sgd":
+        hints.pop("lr", None)
+    if "dropout_scale" in hints:
+        hints["dropout_scale"] *= recipe.dropout_scale
     batch_size, epochs = suggested(request(settings))
     asked = {"epochs": settings.epochs or epochs, "batch_size": settings.batch_size or batch_size}
     mirrored = mirror_safe if settings.flip is None else settings.flip
-    return TrainingConfig(
-        **{
-            **recipe.model_dump(),
-            **hints,
-            **{key: value for key, value in asked.items() if value is not None},
-            "flip": recipe.flip and mirrored,
-            "hints": {**hints, "reason": reason} if hints else {},
-        }
-    )
+    values = {**recipe.model_dump(), **hints, **{key: value for key, value in asked.items() if value is not None}}
+    if recipe.lr_batch is not None:
+        values["lr"] *= values["batch_size"] / recipe.lr_batch
+    flip = recipe.flip and mirrored
+    values |= {"flip": flip, "flip_alternates": recipe.flip_alternates and flip, "test_flip": recipe.test_flip and mirrored}
+    if values["init"] != "normal":
+        values["init_std"] = None
+    return TrainingConfig(**values, hints={**hints, "reason": reason} if hints else {})

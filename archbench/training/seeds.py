@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-PURPOSES = ("weights", "order", "dropout")
+PURPOSES = ("weights", "order", "dropout", "flip")
 
 
 def derive(seed: int, purpose: str, epoch: int = 0) -> int:

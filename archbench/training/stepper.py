@@ -1,0 +1,85 @@
+"""One update of a network's weights after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from archbench.device import Device, is_out_of_memory
+from archbench.errors import ArchbenchError
+from archbench.events import Listener, Notice
+from archbench.execution import ExecutionPlan, training_loss
+from archbench.training import optimizers, schedules
+from archbench.training.averaging import Average
+from archbench.training.recipe import TrainingConfig
+
+
+class Stepper:
+    """A network, its optimizer, the scaler of fp16, the average of its weights, and the learning rate of each step.
+
+    `part` is how many images go through the network at once. It is the batch, unless the plan names a smaller micro-batch or, where it
+    may, finds that a step runs out of memory: then it is halved until the step fits. Gradients are summed over the parts, so the update
+    is the batch's; batch norm sees the parts.
+    """
+
+    def __init__(self, model: nn.Module, config: TrainingConfig, plan: ExecutionPlan, device: Device, steps: int, emit: Listener) -> None:
+        self.model, self.config, self.plan, self.device, self.emit = model, config, plan, device, emit
+        self.forward: Callable[..., torch.Tensor] = torch.compile(model, dynamic=False) if plan.compiled else model
+        self.optimizer = optimizers.make(model, config)
+        self.scaler = torch.amp.GradScaler(device.kind, enabled=plan.precision == "fp16")
+        self.average = Average(model, config.average, steps) if config.average else None
+        self.factors = schedules.factors(config, steps)
+        self.part = min(plan.micro_batch or config.batch_size, config.batch_size)
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that the training has come to: with averaged weights where they are averaged."""
+        return self.average.network if self.average else self.model
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor, number: int) -> torch.Tensor:
+        """Update the weights with a batch, as the step of this number from 0; the mean loss stays on the device."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * group["lr_scale"] * self.factors[number]
+        loss = self._gradients(images, labels)
+        if self.config.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average:
+            self.average.update(self.model)
+        return loss
+
+    def _gradients(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Those of the mean loss over the batch, in parts that fit into memory; the loss."""
+        while True:
+            self.optimizer.zero_grad()
+            try:
+                return self._accumulated(images, labels)
+            except Exception as error:
+                if not (self.plan.micro_batch_auto and is_out_of_memory(error)):
+                    raise
+                if self.part == 1:
+                    raise ArchbenchError(f"a training step runs out of memory even with one image at a time: {error}") from error
+                self.part //= 2
+            self.optimizer.zero_grad()
+            self.device.release_memory()
+            norm = "; batch norm sees those alone" if has_batch_norm(self.model) else ""
+            self.emit(Notice(f"out of memory: each batch of {len(labels)} now goes through in parts of {self.part}{norm}"))
+
+    def _accumulated(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        total = torch.zeros((), device=labels.device)
+        for part, targets in zip(images.split(self.part), labels.split(self.part), strict=True):
+            with self.plan.autocast(self.device):
+                output = self.forward(part)
+            loss = training_loss(self.model, output, targets, self.config.label_smoothing) * (len(targets) / len(labels))
+            self.scaler.scale(loss).backward()
+            total += loss.detach()
+        return total
+
+
+def has_batch_norm(model: nn.Module) -> bool:
+    """Whether the images of a batch change each other's result."""
+    return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())

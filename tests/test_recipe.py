@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import zoo
+from archbench.config import Settings
+from archbench.device import Device
+from archbench.errors import ArchbenchError
+from archbench.events import Notice
+from archbench.execution import ExecutionPlan
+from archbench.models import Input, Model
+from archbench.training import initial, optimizers, recipe_file, schedules
+from archbench.training.averaging import Average
+from archbench.training.recipe import Recipe, TrainingConfig, resolve
+from archbench.training.stepper import Stepper
+
+WHOLE = 'name = "mine"\nepochs = 2\nbatch_size = 16\nlr = 0.1\n'
+PAPER_STEPS = 260
+
+
+def small(**changes: object) -> Recipe:
+    return Recipe.model_validate({"name": "mine", "epochs": 2, "batch_size": 16, "lr": 0.1, **changes})
+
+
+def config(**changes: object) -> TrainingConfig:
+    return TrainingConfig(**small(**changes).model_dump())
+
+
+def stepper(network: nn.Module, plan: ExecutionPlan | None = None, said: list[object] | None = None, **changes: object) -> Stepper:
+    emit = said.append if said is not None else (lambda event: None)
+    return Stepper(network, config(**changes), plan or ExecutionPlan(), Device("cpu"), 10, emit)
+
+
+def test_shipped_recipes_load_and_an_unknown_name_is_refused() -> None:
+    assert recipe_file.names() == ["fast", "modern", "paper"]
+    assert [recipe_file.load(name).name for name in recipe_file.names()] == recipe_file.names()
+    with pytest.raises(ArchbenchError, match="unknown recipe 'moderm'; did you mean 'modern'"):
+        recipe_file.load("moderm")
+
+
+def test_a_recipe_of_the_users_own_is_named_after_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "wide-steps.toml"
+    path.write_text(WHOLE.removeprefix('name = "mine"\n'))
+    assert recipe_file.load(str(path)).name == "wide-steps"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (WHOLE + "momentun = 0.9\n", "unknown key 'momentun'"),
+        (WHOLE + 'warmup_fraction = "long"\n', "warmup_fraction: input should be a valid number"),
+        (WHOLE.replace("lr = 0.1\n", ""), "lr is missing"),
+        (WHOLE.replace("lr = 0.1", "lr = nan"), "lr: "),
+        (WHOLE + 'schedule = "step"\nmilestones = [0.5, 0.8]\nwarmup_fraction = 0.6\n', "the warm-up .* lasts beyond the first milestone"),
+        (WHOLE + "milestones = [0.5]\n", "milestones and the schedule 'step' belong together"),
+        (WHOLE + "warmup_fraction = 1.5\n", "warmup_fraction: input should be less than 1"),
+        (WHOLE + 'optimizer = "admw"\n', "unknown optimizer 'admw'; did you mean 'adamw'"),
+        (WHOLE + 'optimizer = "lbfgs"\n', "not for this training loop"),
+        (WHOLE + "optimizer_options = { betas = 3 }\n", "the optimizer sgd: .*betas"),
+        (WHOLE + 'schedule = "cosin"\n', "unknown schedule 'cosin'; did you mean 'cosine'"),
+        (WHOLE + 'schedule = "torch:OneCycle"\n', "did you mean 'OneCycleLR'"),
+        (WHOLE + "flip_alternates = true\n", "flip_alternates says how to flip"),
+        (WHOLE + "epochs = 3\n", "is not TOML"),
+        ("", "is missing"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused_in_one_line(text: str, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(ArchbenchError, match=complaint) as error:
+        recipe_file.load(str(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_recipe_that_cannot_be_read_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ArchbenchError, match=r"r\.toml cannot be read: "):
+        recipe_file.load(str(path))
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_zero() -> None:
+    """Warm-up over a quarter of 100 steps: step 25 has the whole rate, the last step nearly none."""
+    shares = schedules.factors(small(schedule="linear", warmup_fraction=0.25), 100)
+    assert shares[25] == max(shares) == 1.0
+    assert shares[0] == pytest.approx(1 / 26)
+    assert shares[99] == pytest.approx(1 / 75)
+    assert shares[62] == pytest.approx(38 / 75)
+
+
+def test_the_papers_schedule_at_its_own_and_at_another_length() -> None:
+    """Reference A: a tenth of the rate from epoch 200 on, a hundredth from 230 on, of 260; at a tenth of the length from 20 and 23 on."""
+    paper = recipe_file.load("paper")
+    for scale in (10, 1):
+        shares = schedules.factors(paper, 26 * scale)
+        assert shares[: 20 * scale] == [1.0] * 20 * scale
+        assert shares[20 * scale : 23 * scale] == pytest.approx([0.1] * 3 * scale)
+        assert shares[23 * scale :] == pytest.approx([0.01] * 3 * scale)
+
+
+def test_schedules_of_torch_and_timm_by_name() -> None:
+    """OneCycleLR with its defaults rises from 1/25 over 30 % of the steps; a cosine at half its length is at one half."""
+    one_cycle = schedules.factors(small(schedule="torch:OneCycleLR"), 101)
+    assert one_cycle[0] == pytest.approx(1 / 25)
+    assert max(one_cycle) == one_cycle[30] == pytest.approx(1.0, abs=2e-3)
+    decayed = schedules.factors(small(schedule="torch:StepLR", schedule_options={"step_size": 2, "gamma": 0.5}), 5)
+    assert decayed == [1, 1, 0.5, 0.5, 0.25]
+    pytest.importorskip("timm")
+    assert schedules.factors(small(schedule="timm:cosine"), 100)[50] == pytest.approx(0.5)
+
+
+def test_groups_of_the_papers_rates() -> None:
+    """Table of reference A: weights 0.1, biases 0.2, last layer 0.01 and 0.02; decay 1e-4 on weights and on nothing else."""
+    optimizer = optimizers.make(zoo.create("nin"), recipe_file.load("paper"))
+    found = {(group["weight_decay"], round(group["lr"], 6)): len(group["params"]) for group in optimizer.param_groups}
+    assert found == {(1e-4, 0.1): 8, (1e-4, 0.01): 1, (0.0, 0.2): 8, (0.0, 0.02): 1}
+
+
+def test_decay_is_on_weights_only() -> None:
+    weights, others = optimizers.make(zoo.create("nin_bn"), small(weight_decay=5e-4)).param_groups
+    assert weights["weight_decay"] > 0 == others["weight_decay"]
+    assert {parameter.ndim for parameter in weights["params"]} == {4}
+    assert {parameter.ndim for parameter in others["params"]} == {1}
+
+
+@pytest.mark.parametrize("name", ["adamw", "nadam", "rmsprop", "timm:lamb", "timm:lion"])
+def test_optimizers_of_torch_and_timm_by_name_learn(name: str) -> None:
+    pytest.importorskip("timm")
+    torch.manual_seed(0)
+    images, labels = torch.randn(16, 4), torch.arange(16) % 2
+    images[:, 0] += 4 * labels
+    taking = stepper(nn.Linear(4, 2), optimizer=name, lr=0.05, schedule="constant", epochs=1)
+    losses = [taking.step(images, labels, number).item() for number in range(10)]
+    assert losses[-1] < losses[0]
+
+
+def test_the_rate_grows_with_the_batch_where_the_recipe_says_so() -> None:
+    """0.1 for 128 images is 0.05 for 64."""
+    wishes = zoo.TrainingHints()
+    asked = Settings.of(dataset="cifar10", batch_size=64)
+    assert resolve(small(lr_batch=128), wishes, True, asked).lr == pytest.approx(0.05)
+    assert resolve(small(), wishes, True, asked).lr == 0.1
+
+
+def test_hints_are_for_recipes_that_heed_them() -> None:
+    """A hint's rate is SGD's; its share of dropout is a factor on the recipe's: 0.5 x 0.4."""
+    wishes, asked = zoo.TrainingHints(lr=0.03, dropout_scale=0.4, reason="r"), Settings.of(dataset="cifar10")
+    hinted = resolve(small(dropout_scale=0.5), wishes, True, asked)
+    assert (hinted.lr, hinted.dropout_scale) == (0.03, 0.2)
+    assert resolve(small(optimizer="adamw"), wishes, True, asked).lr == 0.1
+    unheeding = resolve(small(heeds_hints=False), wishes, True, asked)
+    assert (unheeding.lr, unheeding.hints) == (0.1, {})
+
+
+def test_the_papers_initial_weights() -> None:
+    """N(0, 0.05) and biases of 0 in each layer; the second 5x5 convolution has 460,800 weights, so their deviation is within 1 %."""
+    network = initial.build(Model("nin"), Input(10, 3, 32), TrainingConfig(**recipe_file.load("paper").model_dump()), seed=0)
+    convolution = network.features.mlpconv2[0][0]
+    assert convolution.weight.std().item() == pytest.approx(0.05, rel=0.01)
+    assert all(parameter.abs().max() == 0 for name, parameter in network.named_parameters() if name.endswith("bias"))
+
+
+def test_a_whitened_first_layer_answers_with_variance_1_along_each_direction() -> None:
+    """Before the floor of 5e-4 on variances far above it: the covariance of the paired filters' answers is the unit matrix."""
+    images = nn.functional.avg_pool2d(torch.randn(500, 3, 18, 18, generator=torch.Generator().manual_seed(0)), 3, 1)
+    network = nn.Sequential(nn.Conv2d(3, 24, 3, padding=1), nn.ReLU())
+    before = network[0].weight.detach().clone()
+    initial.whiten(network, images)
+    weight = network[0].weight.detach()
+    assert weight[0::2].equal(-weight[1::2])
+    assert not weight.equal(before)
+    answers = nn.functional.conv2d(images, weight[0::2]).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(torch.cov(answers), torch.eye(12), rtol=0, atol=0.05)
+
+
+def test_layers_that_cannot_be_whitened_stay_as_they_are() -> None:
+    for first in (nn.Linear(12, 8), nn.Conv2d(3, 6, 3, groups=3)):
+        before = first.weight.detach().clone()
+        initial.whiten(nn.Sequential(first), torch.randn(10, 3, 8, 8))
+        assert first.weight.equal(before)
+
+
+def test_the_average_of_weights_forgets_at_its_rate() -> None:
+    """Over a share of 0.2 of 10 steps the decay is 1/2: 1, then (1 + 3) / 2, then (2 + 6) / 2."""
+    layer = nn.Linear(1, 1)
+    average = Average(layer, 0.2, 10)
+    for value, expected in ((1.0, 1.0), (3.0, 2.0), (6.0, 4.0)):
+        nn.init.constant_(layer.weight, value)
+        average.update(layer)
+        assert average.network.weight.item() == expected
+
+
+def test_parts_of_a_batch_give_the_gradients_of_the_batch() -> None:
+    """Without batch norm: 7 images in parts of 3, 3 and 1, each weighted by its share, sum to the same update."""
+    torch.manual_seed(0)
+    images, labels = torch.randn(7, 4), torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    first = nn.Linear(4, 3)
+    second = nn.Linear(4, 3)
+    second.load_state_dict(first.state_dict())
+    whole = stepper(first, batch_size=7)
+    parts = stepper(second, ExecutionPlan(micro_batch=3), batch_size=7)
+    for number in range(3):
+        torch.testing.assert_close(whole.step(images, labels, number), parts.step(images, labels, number))
+    torch.testing.assert_close(first.weight, second.weight)
+
+
+class Greedy(nn.Linear):
+    """Out of memory with more than two images."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(images)
+
+
+def test_micro_batches_are_halved_until_a_step_fits() -> None:
+    """16 images, then 8, 4 and 2; each halving is said. Without `auto` the error passes."""
+    images, labels, said = torch.randn(16, 4), torch.zeros(16, dtype=torch.long), []
+    taking = stepper(nn.Sequential(Greedy(4, 3)), ExecutionPlan(micro_batch_auto=True), said)
+    assert math.isfinite(taking.step(images, labels, 0))
+    assert taking.part == 2
+    assert said[-1] == Notice("out of memory: each batch of 16 now goes through in parts of 2")
+    assert len(said) == 3
+    with pytest.raises(torch.OutOfMemoryError):
+        stepper(nn.Sequential(Greedy(4, 3))).step(images, labels, 0)
