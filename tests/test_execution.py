@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from archbench import execution
+from archbench.device import Device
+from archbench.execution import ExecutionPlan, choose_compilation
+
+
+class Clock(Device):
+    """A device on which a call takes what it returns."""
+
+    def time(self, call: Callable[[], object]) -> float:
+        return float(call())  # type: ignore[arg-type]
+
+
+class Trial:
+    """A training step that takes 0.1 s, or compiled 0.07 s and 40 s before it is."""
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self.seconds = [40.0] if plan.compiled else []
+        self.each = 0.07 if plan.compiled else 0.1
+
+    def step(self) -> float:
+        return self.seconds.pop() if self.seconds else self.each
+
+
+@pytest.mark.parametrize(
+    ("steps", "tried", "compiled"),
+    [
+        (2000, False, False),  # 200 s: compiling is not even tried
+        (3010, True, True),  # 301 s eager; 2 x 40 + 3010 x 0.07 = 290.7 s
+        (3000, True, False),  # 300 s eager, 290 s compiled, but a compiling of 46 s a time: 302 s
+    ],
+)
+def test_compiling_is_tried_where_the_run_is_long_and_kept_where_it_pays(
+    steps: int, tried: bool, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trial(model: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan) -> Trial:
+        made = Trial(plan)
+        if steps == 3000 and plan.compiled:
+            made.seconds = [46.0]
+        return made
+
+    monkeypatch.setattr(execution, "_trial", trial)
+    plan = ExecutionPlan(compile_auto=True, step_s={"contiguous": 0.1})
+    chosen = choose_compilation(nn.Identity(), torch.zeros(1), Clock("cpu"), plan, steps)
+    assert (chosen.compile_s is not None, chosen.compiled) == (tried, compiled)
+    assert chosen.step_seconds == pytest.approx(0.07 if compiled else 0.1)
+    assert chosen.asked == plan.asked == {"precision": "fp32", "compiled": "auto", "deterministic": False}
+    if tried:
+        assert chosen.step_s["contiguous compiled"] == pytest.approx(0.07)
