@@ -366,3 +366,29 @@ def test_one_models_failure_costs_the_others_nothing(tmp_path: Path, monkeypatch
     assert [record.status for record in records] == ["out_of_memory", "ok"]
     assert records[0].failure is not None
     assert records[0].failure.message == "no more of it"
+
+
+def test_what_departs_from_the_recipes_letter_is_in_the_record(tmp_path: Path) -> None:
+    """A recipe of the user's own with a flip at the test, and a batch of 16 in parts of 4; a recipe of whitened images beside it."""
+    import archbench
+
+    mine = tmp_path / "mine.toml"
+    mine.write_text("epochs = 1\nbatch_size = 16\nlr = 0.01\nflip = true\ntest_flip = true\n")
+    archbench.train(models="lenet", recipe=str(mine), limit_train=64, epochs=1, flip=True, micro_batch=4, batch_size=16, results=tmp_path)
+    archbench.train(models="lenet", recipe="paper", limit_train=64, epochs=1, results=tmp_path)
+    records = {record.config["training"]["name"]: record for record in archbench.load(tmp_path)}
+    told = {doubt.code: doubt.message for doubt in records["mine"].warnings}
+    assert told["micro_batch"] == "each batch of 16 went through the network in parts of 4"
+    assert told["test_flip"] == "its test error is of logits averaged over an image and its mirror image"
+    assert not {"micro_batch", "test_flip"} & {doubt.code for doubt in records["paper"].warnings}
+    assert records["paper"].config["normalisation"]["method"] == "gcn_zca"
+
+
+def test_images_cannot_be_moved_out_of_their_frame(tmp_path: Path) -> None:
+    from archbench import plan as planning
+    from archbench.records.store import Store
+
+    far = tmp_path / "far.toml"
+    far.write_text("epochs = 1\nbatch_size = 16\nlr = 0.01\ntranslate = 32\n")
+    with pytest.raises(ArchbenchError, match="recipe far moves images by 32 pixels; they have 32 a side"):
+        planning.make(Settings.of(models="lenet", recipe=str(far)), ("train",), Store(tmp_path), ignore)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -17,11 +18,12 @@ from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
 from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
-from archbench.records.schema import Failure, Measurement, Record, StoredFile
+from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
 from archbench.records.store import Store
 from archbench.training import checkpoint, initial, transfer
 from archbench.training.evaluate import predict
 from archbench.training.loop import Fit, Task, fit
+from archbench.training.stepper import has_batch_norm
 
 WHITENED_ON = 2000  # training images whose patches start the first layer
 
@@ -79,9 +81,19 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
         learned = predict(model, _same_size(train_split, len(seen.test)), prepare, plan, device, job.batch, mirror=config.test_flip)
         outcome.measurements[:0] = [error_row("test", test), error_row("train", learned)]
         outcome.measurements.extend(quality_rows(test))
-        outcome.warnings.extend(at_chance(test))
+        outcome.warnings.extend([*at_chance(test), *_departures(task, result, model)])
         folder = folder_of(job)
         outcome.files.extend([keep_predictions(store, folder, test), _keep_weights(store, folder, model)])
+
+
+def _departures(task: Task, result: Fit, model: torch.nn.Module) -> Iterator[Doubt]:
+    """What sets this training or its test apart from another under the same recipe, in a line each."""
+    if result.micro_batch < task.config.batch_size:
+        norm = ", which batch norm saw alone" if has_batch_norm(model) else ""
+        message = f"each batch of {task.config.batch_size} went through the network in parts of {result.micro_batch}{norm}"
+        yield Doubt(code="micro_batch", message=message)
+    if task.config.test_flip:
+        yield Doubt(code="test_flip", message="its test error is of logits averaged over an image and its mirror image")
 
 
 def _same_size(split: Split, n: int) -> Split:
