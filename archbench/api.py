@@ -33,19 +33,27 @@ def run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
     """Train and profile models; one row a model and condition, as `archbench run` shows it, figures as numbers.
 
     Takes the settings of `archbench run` by their names: `run(models=["nin"], epochs=4, seeds="0-2")`. Raises ArchbenchError for a
-    setting that is not known or not valid.
+    setting that is not known or not valid; a UserWarning names each model that could not run, and why.
     """
-    return results.frame(execute(Settings.of(**settings), ("train", "profile"), emit).records)
+    return results.frame(_executed(settings, ("train", "profile"), emit))
 
 
 def train(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
     """Train models; the Record of each run, those that were there already included."""
-    return execute(Settings.of(**settings), ("train",), emit).records
+    return _executed(settings, ("train",), emit)
 
 
 def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
     """Profile models; the Record of each, those that were there already included."""
-    return execute(Settings.of(**settings), ("profile",), emit).records
+    return _executed(settings, ("profile",), emit)
+
+
+def _executed(settings: dict[str, Any], kinds: tuple[str, ...], emit: Listener) -> list[Record]:
+    """The Records; a UserWarning says of each model that it could not run, and why."""
+    executed = execute(Settings.of(**settings), kinds, emit)
+    for reason in [*executed.refused, *(record.failure_line for record in executed.failed)]:
+        warnings.warn(reason, stacklevel=3)
+    return executed.records
 
 
 def load(results: str | Path = Settings.results) -> list[Record]:

@@ -156,8 +156,7 @@ def print_json(value: Any) -> None:
 def say_failures(failed: Iterable[Record]) -> None:
     """A line for each run that gave no result."""
     for record in failed:
-        assert record.failure is not None
-        say(f"{record.model.label} ({record.kind}) {record.status.replace('_', ' ')}: {record.failure.message}")
+        say(record.failure_line)
 
 
 def report_problems(problems: Sequence[str]) -> None:

@@ -122,6 +122,12 @@ class Record(Strict):
                 value = value[step]
         return self
 
+    @property
+    def failure_line(self) -> str:
+        """What a Record without a result says of itself: `nin (train) failed: ...`."""
+        assert self.failure is not None
+        return f"{self.model.label} ({self.kind}) {self.status.replace('_', ' ')}: {self.failure.message}"
+
     def measurement(self, name: str, **at: Scalar) -> Measurement | None:
         """The row of this name whose `at` holds at least these values."""
         matching = (row for row in self.measurements if row.name == name and at.items() <= row.at.items())
