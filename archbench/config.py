@@ -63,6 +63,7 @@ class Settings:
     compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
+    tag: Annotated[tuple[str, ...], "Mark the Records of this run, also those that are there already; several with commas"] = ()
     rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
 
     @classmethod
@@ -98,8 +99,9 @@ def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
         lists["models"] = _texts(values["models"])
     if "batch_sizes" in values:
         lists["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
-    if isinstance(values.get("modes"), str):
-        lists["modes"] = split_names(values["modes"])
+    for name in ("modes", "tag"):
+        if isinstance(values.get(name), str):
+            lists[name] = split_names(values[name])
     if "seeds" in values:
         lists["seeds"] = parse_seeds(values["seeds"])
     return lists

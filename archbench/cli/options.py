@@ -15,7 +15,7 @@ import typer
 
 from archbench.config import Settings
 
-MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "rerun", "batch_size")
+MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "tag", "rerun", "batch_size")
 DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip")
 TRAINING = ("pretrained", "recipe", "epochs", "seeds", "compile", "deterministic")
 PROFILING = ("batch_sizes", "modes", "launches", "time")
