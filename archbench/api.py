@@ -50,6 +50,27 @@ def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
     return execute(Settings.of(**settings), ("profile",), emit).records
 
 
+def evaluate(record: str, *, emit: Listener = ignore, **settings: Any) -> Record:
+    """Test the kept weights of a training on the test split of `dataset`: a Record of kind `evaluated`, also one that was there already.
+
+    `record` is its id or the beginning of it. Raises ArchbenchError where the weights are gone, the Record does not tell how images were
+    normalised, or the data set has other classes or channels.
+    """
+    return tested(record, Settings.of(**settings), emit).records[0]
+
+
+def tested(record: str, settings: Settings, emit: Listener) -> Executed:
+    """As `evaluate` does, from settings. Raises ArchbenchError as it does, and where another process is at it."""
+    from archbench import evaluating
+
+    store = Store(expanded(settings.results))
+    _check_tags(store, settings.tag)
+    done = _carried_out(evaluating.make(record, settings, store, emit), store, settings.tag, emit)
+    if done.refused:
+        raise ArchbenchError(done.refused[0])
+    return done
+
+
 def load(results: str | Path = Settings.results, where: str | None = None) -> list[Record]:
     """All Records of a results folder, or those that `where` is true of, oldest first; a UserWarning names each that cannot be read.
 

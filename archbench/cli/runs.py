@@ -70,7 +70,8 @@ def _show(found: Listed, store: Store, json: bool) -> None:
         return
     shown = ("id", "when", "model", "kind", "dataset", "recipe", "seed", "status", "error", "tag")
     columns = {name: [_cell(name, row[name]) for row in rows] for name in shown}
-    view.print_table(view.columns_table({name: cells for name, cells in columns.items() if any(cells)}, whole="id"))
+    used = {name: cells for name, cells in columns.items() if any(cells)}
+    view.print_table(view.columns_table(used, whole="id", yielding=("model", "dataset", "recipe", "tag")))
 
 
 def _cell(name: str, value: object) -> str:
