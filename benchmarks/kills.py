@@ -39,7 +39,7 @@ from archbench.training import loop
 ROOT = Path(__file__).parents[1]
 OTHERS = sorted((ROOT / "results" / "runs").glob("nin*.json"))[:5]
 LOOK_EVERY_S, LIMIT_S = 0.002, 600
-SETTINGS = ("--limit-train", "160", "--epochs", "8", "--precision", "fp32", "--deterministic", "--device", "cpu", "--quiet")
+SETTINGS = ("--limit-train", "96", "--epochs", "8", "--precision", "fp32", "--deterministic", "--device", "cpu", "--quiet")
 Run = multiprocessing.process.BaseProcess
 
 
