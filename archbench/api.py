@@ -13,6 +13,8 @@ from archbench.config import DEFAULT_DATA_DIR, Settings, expanded
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, ignore
 from archbench.publish import results
+from archbench.records import tags
+from archbench.records import where as filters
 from archbench.records.schema import Record
 from archbench.records.store import Store, write_atomically
 
@@ -56,18 +58,56 @@ def _executed(settings: dict[str, Any], kinds: tuple[str, ...], emit: Listener) 
     return executed.records
 
 
-def load(results: str | Path = Settings.results) -> list[Record]:
-    """All Records of a results folder, oldest first; a UserWarning names each that cannot be read.
+def evaluate(record: str, *, emit: Listener = ignore, **settings: Any) -> Record:
+    """Test the kept weights of a training on the test split of `dataset`: a Record of kind `evaluated`, also one that was there already.
 
-    Raises ArchbenchError when there is no such folder.
+    `record` is its id or the beginning of it. Raises ArchbenchError where the weights are gone, the Record does not tell how images were
+    normalised, or the data set has other classes or channels.
+    """
+    return tested(record, Settings.of(**settings), emit).records[0]
+
+
+def tested(record: str, settings: Settings, emit: Listener) -> Executed:
+    """As `evaluate` does, from settings. Raises ArchbenchError as it does, and where another process is at it."""
+    from archbench import evaluating
+
+    store = Store(expanded(settings.results))
+    _check_tags(store, settings.tag)
+    done = _carried_out(evaluating.make(record, settings, store, emit), store, settings.tag, emit)
+    if done.refused:
+        raise ArchbenchError(done.refused[0])
+    return done
+
+
+def load(results: str | Path = Settings.results, where: str | None = None) -> list[Record]:
+    """All Records of a results folder, or those that `where` is true of, oldest first; a UserWarning names each that cannot be read.
+
+    `where` is as in `archbench runs --where`: `model=nin and error<20`. Raises ArchbenchError when there is no such folder.
     """
     folder = expanded(Path(results))
     if not folder.is_dir():
         raise ArchbenchError(f"there is no results folder {folder}")
-    records, problems = Store(folder).load()
-    for problem in problems:
+    found = listed(Store(folder), where)
+    for problem in found.problems:
         warnings.warn(problem, stacklevel=2)
-    return records
+    return found.records
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Records that were asked for, the tags of all there are, and a line for each file that cannot be read."""
+
+    records: list[Record]
+    tags: tags.Tags
+    problems: list[str]
+
+
+def listed(store: Store, where: str | None = None) -> Listed:
+    """The Records that an expression of `--where` is true of; all without one. Raises ArchbenchError where it cannot be read."""
+    matches = filters.parse(where) if where is not None else None
+    records, problems = store.load()
+    marks = tags.load(store)
+    return Listed([record for record in records if matches is None or matches(record, marks)], marks, problems)
 
 
 def compare(before: str | Path, after: str | Path, *, results: str | Path = Settings.results) -> list[Difference]:
@@ -227,10 +267,33 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
     from archbench import plan as planning
-    from archbench.engines import local
 
     store = Store(expanded(settings.results))
+    _check_tags(store, settings.tag)
     plan = planning.make(settings, kinds, store, emit)
     if announce is not None:
         announce(plan)
-    return Executed([*plan.done, *local.execute(plan, store, emit)], plan.refused)
+    return _carried_out(plan, store, settings.tag, emit)
+
+
+def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:
+    """The Records of a plan, each tagged as soon as it is saved."""
+    from archbench.engines import local
+
+    records, refused = list(plan.done), list(plan.refused)
+    _tag(store, records, tag)
+    for record in local.execute(plan, store, emit, refused.append):
+        _tag(store, [record], tag)
+        records.append(record)
+    return Executed(records, tuple(refused))
+
+
+def _check_tags(store: Store, tag: tuple[str, ...]) -> None:
+    """Name what is no tag, or a damaged file of tags, before the work."""
+    if tags.checked(tag):
+        tags.load(store)
+
+
+def _tag(store: Store, records: Iterable[Record], tag: tuple[str, ...]) -> None:
+    if tag:
+        tags.change(store, [record.id for record in records], add=tag)

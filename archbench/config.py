@@ -68,6 +68,7 @@ class Settings:
     ] = None
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
+    tag: Annotated[tuple[str, ...], "Mark the Records of this run, also those that are there already; several with commas"] = ()
     rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
 
     @classmethod
@@ -103,8 +104,9 @@ def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
         spelled["models"] = _texts(values["models"])
     if "batch_sizes" in values:
         spelled["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
-    if isinstance(values.get("modes"), str):
-        spelled["modes"] = split_names(values["modes"])
+    for name in ("modes", "tag"):
+        if isinstance(values.get(name), str):
+            spelled[name] = split_names(values[name])
     if isinstance(values.get("compile"), bool):
         spelled["compile"] = "yes" if values["compile"] else "no"
     if isinstance(values.get("micro_batch"), int):

@@ -28,6 +28,21 @@ ALLOWED = {
     "budget": {"measure", "models", "errors"},
     "catalogue": {"budget", "measure", "models", "publish", "errors"},
     "counting": {"catalogue", "measure", "models", "publish", "errors"},
+    "evaluating": {
+        "catalogue",
+        "plan",
+        "job",
+        "training",
+        "data",
+        "models",
+        "execution",
+        "environment",
+        "device",
+        "config",
+        "records",
+        "events",
+        "errors",
+    },
     "exporting": {"catalogue", "training", "models", "records", "errors"},
     "examining": {"conditions", "device", "environment", "events", "execution", "measure", "models", "records", "stats"},
     "execution": {"device", "errors", "records"},
@@ -61,6 +76,7 @@ ALLOWED = {
         "catalogue",
         "counting",
         "measure",
+        "evaluating",
         "examining",
         "exporting",
         "importing",
@@ -125,7 +141,8 @@ def test_the_registry_works_without_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "run", "train", "profile", "list", "show", "count", "export", "doctor", "import", "compare", "tables"]
+    "command",
+    ["", "run", "train", "profile", "list", "show", "count", "export", "doctor", "import", "compare", "evaluate", "runs", "tables"],
 )
 def test_help_loads_nothing_heavy(command: str) -> None:
     arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]

@@ -30,6 +30,8 @@ COMMANDS = {
     "doctor": "Say what this machine is fit to measure, with advice for each doubt.",
     "compare": "Say for each measurement of two sides whether it differs, with an interval; --fail-above for CI.",
     "import": "Take benchmarks that pytest-benchmark timed into the results folder.",
+    "evaluate": "Test the kept weights of a training on another data set's test split.",
+    "runs": "List Records and mark them with tags; list and prune checkpoints.",
     "tables": "Make tables from Records, without torch: results, operators, lineage, latency, memory, roofline.",
 }
 

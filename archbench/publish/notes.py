@@ -47,6 +47,10 @@ def caption(record: Record, batch: bool = True) -> str:
     if record.kind == "imported":
         images = f"{data['test_images']:,} test images"
         return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
+    if record.kind == "evaluated":
+        learned = f"trained on {config['trained_on']['name']}, recipe {training['name']}, epochs {training['epochs']}"
+        images = f"{data['test_images']:,} test images"
+        return f"{data['name']} ({shape}; {images}) · weights {learned} · batch {config['batch']}, {mode} · {device}"
     part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
     part += f", {100 * data['val_fraction']:g} % of it held out" if data["val_fraction"] else ""
     images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"

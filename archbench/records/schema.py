@@ -97,7 +97,7 @@ class Record(Strict):
     id: str
     key: str
     group: str
-    kind: Literal["train", "profile", "imported"]
+    kind: Literal["train", "profile", "imported", "evaluated"]
     status: Literal["ok", "diverged", "out_of_memory", "failed"]
     failure: Failure | None = None
     created: str
