@@ -219,10 +219,13 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
     from archbench import plan as planning
+    from archbench import tracking
     from archbench.engines import local
 
+    tracking.check(settings.track)
     store = Store(expanded(settings.results))
     plan = planning.make(settings, kinds, store, emit)
     if announce is not None:
         announce(plan)
-    return Executed([*plan.done, *local.execute(plan, store, emit)], plan.refused)
+    with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
+        return Executed([*plan.done, *local.execute(plan, store, listen)], plan.refused)

@@ -19,6 +19,7 @@ from archbench.errors import ArchbenchError, unknown
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
 MODES = ("eager", "compiled", "cuda_graph")
+TRACKERS = ("tensorboard", "mlflow", "wandb")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 LARGEST_SEED = 2**32 - 1
 MOST, MOST_PIXELS = 1_000_000, 8192
@@ -62,6 +63,7 @@ class Settings:
     time: Annotated[bool, "Time forward and backward passes by operator class too"] = False
     compile: Annotated[bool, "Compile the training step (torch.compile)"] = False
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
+    track: Annotated[tuple[str, ...], "Write curves for these too: tensorboard, mlflow, wandb"] = ()
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
     rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
 
@@ -98,8 +100,9 @@ def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
         lists["models"] = _texts(values["models"])
     if "batch_sizes" in values:
         lists["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
-    if isinstance(values.get("modes"), str):
-        lists["modes"] = split_names(values["modes"])
+    for name in ("modes", "track"):
+        if isinstance(values.get(name), str):
+            lists[name] = split_names(values[name])
     if "seeds" in values:
         lists["seeds"] = parse_seeds(values["seeds"])
     return lists
@@ -125,6 +128,9 @@ def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
     for mode in settings.modes:
         if mode not in MODES:
             raise unknown("mode", mode, MODES)
+    for tracker in settings.track:
+        if tracker not in TRACKERS:
+            raise unknown("tracker", tracker, TRACKERS)
     if not settings.models:
         raise ArchbenchError("--models names no model")
     return settings

@@ -20,7 +20,7 @@ from archbench.data import Split
 from archbench.data.augment import Normaliser, translate_and_flip
 from archbench.device import Device
 from archbench.errors import Terminated
-from archbench.events import Epoch, Listener, Step
+from archbench.events import Epoch, Listener, Memory, Step
 from archbench.execution import LAYOUTS, ExecutionPlan, training_loss
 from archbench.training import seeds
 from archbench.training.checkpoint import Checkpoint, Position
@@ -198,7 +198,8 @@ class Stepper:
                 break
             here = functools.partial(self._position, batches, step, total, begun)
             try:
-                self.emit(Step(task.label, epoch * task.steps_per_epoch + step, mean, rate))
+                lr, memory = self.optimizer.param_groups[0]["lr"], Memory(*task.device.occupied())
+                self.emit(Step(task.label, epoch * task.steps_per_epoch + step, mean, rate, lr, memory))
             except Terminated:
                 keep(here())
                 raise
