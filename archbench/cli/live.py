@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -17,8 +17,8 @@ from archbench.cli.time_left import TimeLeft
 from archbench.events import Epoch, Event, Finished, Loading, Memory, Started, Step
 
 LEAST_S = 0.25  # between two drawings
-NARROW = 60  # columns; no bars below
-LONGEST_NAME = 32
+NARROW, LEAST_BAR = 60, 6  # columns; a narrower terminal has no bars
+LONGEST_NAME = 40
 SEPARATOR = " · "
 
 
@@ -39,11 +39,11 @@ class Row:
         parts = {
             "epoch": self.epoch,
             "loss": "" if self.loss is None else f"loss {self.loss:.3f}",
-            "error": "" if self.val_error_pct is None else f"val. error {self.val_error_pct:.1f} %",
+            "error": "" if self.val_error_pct is None else f"val. err. {self.val_error_pct:.1f} %",
             "rate": "" if self.images_per_s is None else f"{self.images_per_s:,.0f} images/s",
             "count": f"{self.done:,} of {self.total:,} {self.unit}" if self.unit else "",
         }
-        return fitted(parts, ("count", "loss", "rate", "error", "epoch"), room)
+        return fitted(parts, ("count", "loss", "error", "rate", "epoch"), room)
 
 
 def fitted(parts: dict[str, str], by_weight: tuple[str, ...], room: int) -> str:
@@ -54,6 +54,14 @@ def fitted(parts: dict[str, str], by_weight: tuple[str, ...], room: int) -> str:
         if cell_len(line) <= room or len(kept) <= 1:
             return line
         kept.pop()
+
+
+def shortened(label: str, room: int) -> str:
+    """A job's name in so many columns, its model cut before what tells its jobs apart, as `a_long_na… · seed 3`."""
+    model, separator, rest = label.rpartition(SEPARATOR)
+    if cell_len(label) <= room or not separator or cell_len(rest) > room // 2:
+        return label
+    return f"{set_cell_size(model, room - cell_len(separator + rest) - 1).rstrip()}…{separator}{rest}"
 
 
 class LiveView:
@@ -122,8 +130,9 @@ class LiveView:
 
     def _bars(self, rows: dict[str, Row]) -> Table:
         width = self.console.width - 1  # a cursor in the last column makes some terminals wrap
-        bar = 0 if width < NARROW else min(width // 6, 40)
-        name = min(max(map(cell_len, rows)), LONGEST_NAME, width // 4 if bar else width // 3)
+        bar = 0 if width < NARROW else max(width // 4 - 14, LEAST_BAR)
+        bare = not any(row.state(width) for row in rows.values())  # as profiles are
+        name = min(max(map(cell_len, rows)), LONGEST_NAME, width // (2 if bare else 4 if bar else 3))
         state = max(width - name - bar - 4 - (3 if bar else 2), 1)
         table = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
         for column in (name, bar, 4, state):
@@ -131,7 +140,7 @@ class LiveView:
                 table.add_column(width=column, no_wrap=True, overflow="ellipsis", justify="right" if column == 4 else "left")
         for label, row in rows.items():
             share = row.done / row.total if row.total else 0.0
-            cells: list[RenderableType] = [Text(label), Text(f"{100 * share:.0f}%"), Text(row.state(state))]
+            cells: list[RenderableType] = [Text(shortened(label, name)), Text(f"{100 * share:.0f}%"), Text(row.state(state))]
             if bar:
                 cells.insert(1, ProgressBar(total=max(row.total, 1), completed=row.done, width=bar))
             table.add_row(*cells)
@@ -142,7 +151,7 @@ class LiveView:
         if self.time_left is not None and (jobs := len(self.time_left.planned)):
             parts["done"] = f"{self.finished} of {jobs} done" if jobs > 1 else ""
             left_s = self.time_left.seconds(self.clock())
-            parts["left"] = "" if left_s is None else f"about {duration_text(left_s)} left"
+            parts["left"] = "" if left_s is None or left_s < 1 else f"about {duration_text(left_s)} left"
         return fitted(parts, ("left", "memory", "done"), self.console.width - 1)
 
 

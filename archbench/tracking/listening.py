@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,12 +31,14 @@ def listening(names: Sequence[str], results: Path, jobs: Sequence[Job], emit: Li
         yield emit
         return
     folder = results / "tracking"
-    workers = [Worker(name, make(name, folder)) for name in dict.fromkeys(names)]
-    tracking = Tracking(workers, tracked, Unfinished(folder / "unfinished"), emit)
+    trackers = {name: make(name, folder) for name in names}
+    tracking = Tracking([Worker(*each) for each in trackers.items()], tracked, Unfinished(folder / "unfinished"), emit)
     try:
         yield tracking.listen
-    finally:
-        tracking.close(LEAVE_S if sys.exc_info()[0] else FINISH_S)
+    except BaseException:
+        tracking.close(LEAVE_S)
+        raise
+    tracking.close(FINISH_S)
 
 
 class Tracking:
@@ -106,6 +107,7 @@ class Tracking:
 
 def _values(step: Step) -> dict[str, float]:
     """What a step says, under the names of the curves."""
-    memory = None if step.memory is None else step.memory.bytes
-    told = {"loss": step.loss, "images_per_s": step.images_per_s, "lr": step.lr, "memory_bytes": memory}
+    told = {"loss": step.loss, "images_per_s": step.images_per_s, "lr": step.lr}
+    if step.memory is not None:  # resident_bytes or gpu_peak_bytes
+        told[f"{step.memory.of.lower().replace(' ', '_')}_bytes"] = step.memory.bytes
     return {name: value for name, value in told.items() if value is not None}
