@@ -267,13 +267,16 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
     from archbench import plan as planning
+    from archbench import tracking
 
+    tracking.check(settings.track)
     store = Store(expanded(settings.results))
     _check_tags(store, settings.tag)
     plan = planning.make(settings, kinds, store, emit)
     if announce is not None:
         announce(plan)
-    return _carried_out(plan, store, settings.tag, emit)
+    with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
+        return _carried_out(plan, store, settings.tag, listen)
 
 
 def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:

@@ -20,6 +20,7 @@ from archbench.errors import ArchbenchError, unknown
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
 COMPILE = ("no", "yes", "auto")
 MODES = ("eager", "compiled", "cuda_graph")
+TRACKERS = ("tensorboard", "mlflow", "wandb")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 LARGEST_SEED = 2**32 - 1
 MOST, MOST_PIXELS = 1_000_000, 8192
@@ -67,6 +68,7 @@ class Settings:
         "Images that go through the network at once, the batch staying as it is; auto halves them when memory runs out",
     ] = None
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
+    track: Annotated[tuple[str, ...], "Write curves for these too: tensorboard, mlflow, wandb"] = ()
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
     tag: Annotated[tuple[str, ...], "Mark the Records of this run, also those that are there already; several with commas"] = ()
     rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
@@ -104,7 +106,7 @@ def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
         spelled["models"] = _texts(values["models"])
     if "batch_sizes" in values:
         spelled["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
-    for name in ("modes", "tag"):
+    for name in ("modes", "tag", "track"):
         if isinstance(values.get(name), str):
             spelled[name] = split_names(values[name])
     if isinstance(values.get("compile"), bool):
@@ -140,6 +142,9 @@ def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
     for mode in settings.modes:
         if mode not in MODES:
             raise unknown("mode", mode, MODES)
+    for tracker in settings.track:
+        if tracker not in TRACKERS:
+            raise unknown("tracker", tracker, TRACKERS)
     if not settings.models:
         raise ArchbenchError("--models names no model")
     return settings

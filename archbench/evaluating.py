@@ -52,7 +52,7 @@ def make(beginning: str, settings: Settings, store: Store, emit: Listener) -> Pl
     batch = settings.batch_size or record.config["batch"]
     job = Job("evaluated", model, shape, device, plan, batch, record.config["seed"], data=part, rerun=settings.rerun, source=source)
     there = None if settings.rerun else settled(store.load()[0]).get(job.key)
-    return Plan(() if there else (job,), (there,) if there else (), {dataset.fingerprint: dataset}, 0.0)
+    return Plan(() if there else (job,), (there,) if there else (), {dataset.fingerprint: dataset}, () if there else (0.0,))
 
 
 def _dataset(source: transfer.Source, settings: Settings, emit: Listener) -> Dataset:

@@ -48,7 +48,7 @@ NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "compile", "micr
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that the jobs will take.
+    """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that each job will take.
 
     `refused` says why some of the models cannot run at all.
     """
@@ -56,8 +56,13 @@ class Plan:
     jobs: tuple[Job, ...]
     done: tuple[Record, ...]
     datasets: dict[str, Dataset]
-    estimate_s: float
+    seconds: tuple[float, ...]
     refused: tuple[str, ...] = ()
+
+    @property
+    def estimate_s(self) -> float:
+        """About how long all of it will take."""
+        return sum(self.seconds)
 
 
 def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener) -> Plan:
@@ -86,7 +91,7 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     done = tuple(known[job.key] for job in jobs if job.key in known)
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
     refused = tuple(planner.refused.values())
-    return Plan(tuple(open_jobs), done, datasets, sum(map(planner.seconds, open_jobs)), refused)
+    return Plan(tuple(open_jobs), done, datasets, tuple(map(planner.seconds, open_jobs)), refused)
 
 
 def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:

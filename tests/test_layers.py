@@ -68,10 +68,12 @@ ALLOWED = {
         "events",
         "errors",
     },
+    "tracking": {"tracking", "job", "records", "events", "errors"},
     "engines": {"engines", "plan", "job", "records", "events"},
     "plan": {"budget", "job", "training", "data", "models", "execution", "environment", "device", "config", "records", "events", "errors"},
     "api": {
         "plan",
+        "tracking",
         "engines",
         "catalogue",
         "counting",
