@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from archbench.plan import Plan
     from archbench.publish.compare import Difference
     from archbench.publish.sides import Lost
+    from archbench.studies import Found
 
 
 def run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
@@ -46,6 +47,18 @@ def train(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
 def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
     """Profile models; the Record of each, those that were there already included."""
     return execute(Settings.of(**settings), ("profile",), emit).records
+
+
+def tune(*, emit: Listener = ignore, **settings: Any) -> list[Found]:
+    """Search learning rate and weight decay of each model on held-out training images; what was found for each.
+
+    Takes the settings of `archbench tune`; `run(tuned=True, ...)` then trains with what was found. Raises ArchbenchError for a setting
+    that is not valid, for a model that cannot run, or where Optuna is not installed.
+    """
+    tuned = search(Settings.of(**settings), emit)
+    if tuned.refused:
+        raise ArchbenchError(tuned.refused[0])
+    return tuned.found
 
 
 def load(results: str | Path = Settings.results) -> list[Record]:
@@ -214,10 +227,29 @@ class Executed:
         return [record for record in self.records if record.status in ("failed", "out_of_memory")]
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """What the searches found, and why some models could not run at all."""
+
+    found: list[Found]
+    refused: tuple[str, ...] = ()
+
+
+def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
+    """Plan the trials and make them; `announce` is called with the plan before the work begins."""
+    from archbench import tuning
+
+    _make_deterministic(settings)
+    store = Store(expanded(settings.results))
+    plan = tuning.plan(settings, store, emit)
+    if announce is not None:
+        announce(plan)
+    return Tuned(list(tuning.search(plan, settings, store, emit)), plan.refused)
+
+
 def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
     """Plan and carry out; `announce` is called with the plan before the work begins."""
-    if settings.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
+    _make_deterministic(settings)
     from archbench import plan as planning
     from archbench.engines import local
 
@@ -226,3 +258,8 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     if announce is not None:
         announce(plan)
     return Executed([*plan.done, *local.execute(plan, store, emit)], plan.refused)
+
+
+def _make_deterministic(settings: Settings) -> None:
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use

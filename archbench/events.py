@@ -55,7 +55,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Finished:
-    """A job has left a Record; `summary` is a short line about it."""
+    """A job has left a Record (a trial of `archbench tune` leaves none, its id is empty); `summary` is a short line about it."""
 
     job: str
     status: str

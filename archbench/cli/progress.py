@@ -68,7 +68,7 @@ class Progress:
                 self._epoch(event)
             case Finished(job, _, record, duration, summary):
                 self._close(job)
-                self._line(f"{job}: {summary} ({duration_text(duration)}) · Record {record}")
+                self._line(f"{job}: {summary} ({duration_text(duration)}){f' · Record {record}' if record else ''}")
 
     def _advance(self, name: str, done: int, total: int | None, state: str) -> None:
         if name not in self.tasks:

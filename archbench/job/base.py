@@ -54,6 +54,7 @@ class Job:
     recipe: Recipe | None = None
     data: DataPart | None = None
     rerun: bool = False
+    tuned: dict[str, Any] | None = None  # a training's: the search that found its rate and decay
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
     modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
@@ -101,6 +102,8 @@ class Job:
         }
         if self.training is not None and self.data is not None:
             training = self.training.model_dump(exclude={"hints"})
+            if self.tuned is not None:  # more trials are another run, even where they found the same
+                identity["tuned"] = [self.tuned["study"], self.tuned["trials"]]
             return {**identity, "training": training, "data": dataclasses.asdict(self.data)}
         if self.data is not None:
             return {**identity, "weights": self.weights, "data": dataclasses.asdict(self.data)}
@@ -124,6 +127,7 @@ class Job:
             "execution": self.plan.model_dump(),
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "training": self.training.model_dump() if self.training else None,
+            "tuned": self.tuned,
             "data": dataclasses.asdict(self.data) if self.data else None,
             "weights": self.weights,
         }
