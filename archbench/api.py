@@ -52,12 +52,12 @@ def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
 def tune(*, emit: Listener = ignore, **settings: Any) -> list[Found]:
     """Search learning rate and weight decay of each model on held-out training images; what was found for each.
 
-    Takes the settings of `archbench tune`; `run(tuned=True, ...)` then trains with what was found. Raises ArchbenchError for a setting
-    that is not valid, for a model that cannot run, or where Optuna is not installed.
+    Takes the settings of `archbench tune`; `run(tuned=True, ...)` then trains with what was found. A UserWarning names each model that
+    cannot run. Raises ArchbenchError for a setting that is not valid, for a single model that cannot run, or where Optuna is not installed.
     """
     tuned = search(Settings.of(**settings), emit)
-    if tuned.refused:
-        raise ArchbenchError(tuned.refused[0])
+    for reason in tuned.refused:
+        warnings.warn(reason, stacklevel=2)
     return tuned.found
 
 

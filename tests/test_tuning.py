@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-import torch
-from conftest import make_record
+from conftest import CommandLine, make_record
 from filelock import FileLock
 
 import archbench
@@ -274,15 +273,26 @@ def test_without_optuna_it_says_how_to_get_it(
         asked(**QUICK, **settings, results=tmp_path)
 
 
-def test_trials_leave_the_random_state_and_optunas_words_alone(tmp_path: Path, trials: Callable, capfd: pytest.CaptureFixture[str]) -> None:
+def test_optuna_is_silent_during_a_search_alone(tmp_path: Path, trials: Callable) -> None:
     import optuna
 
-    trials(ending_with([50.0] * 2))
-    state, verbosity = torch.random.get_rng_state(), optuna.logging.get_verbosity()
-    tune(tmp_path, trials=2)
-    assert torch.random.get_rng_state().equal(state)
-    assert optuna.logging.get_verbosity() == verbosity
-    assert capfd.readouterr() == ("", "")
+    verbosity, during = optuna.logging.get_verbosity(), []
+    trials(lambda job, emit: during.append(optuna.logging.get_verbosity()) or make_record("alexnet", error_pct=50.0))
+    tune(tmp_path, trials=1)
+    assert during == [optuna.logging.ERROR]
+    assert optuna.logging.get_verbosity() == verbosity != optuna.logging.ERROR
+
+
+def test_the_command_shows_what_was_found_and_how_to_train_with_it(archbench: CommandLine) -> None:
+    asked = ("--models", "alexnet", "--epochs", "1", "--limit-train", "160", "--results", "my runs")
+    answer = archbench("tune", *asked, "--trials", "1")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1].split()[:4] == ["alexnet", "1", "0", "0"]
+    assert max(map(len, answer.stdout.splitlines())) <= 80
+    assert "digits: 144 training and 16 validation images · recipe modern, 1 epoch, batch 32" in answer.stderr
+    assert answer.stderr.splitlines()[-1] == (
+        "train with these values: archbench run --models alexnet --epochs 1 --limit-train 160 --tuned --results 'my runs'"
+    )
 
 
 def test_a_study_is_its_own_for_each_recipe_and_data_but_not_for_what_is_held_out(tmp_path: Path, trials: Callable) -> None:
