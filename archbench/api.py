@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from archbench.plan import Plan
     from archbench.publish.compare import Difference
     from archbench.publish.sides import Lost
+    from archbench.studies import Found
 
 
 def run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
@@ -56,6 +57,18 @@ def _executed(settings: dict[str, Any], kinds: tuple[str, ...], emit: Listener) 
     for reason in [*executed.refused, *(record.failure_line for record in executed.failed)]:
         warnings.warn(reason, stacklevel=3)
     return executed.records
+
+
+def tune(*, emit: Listener = ignore, **settings: Any) -> list[Found]:
+    """Search learning rate and weight decay of each model on held-out training images; what was found for each.
+
+    Takes the settings of `archbench tune`; `run(tuned=True, ...)` then trains with what was found. A UserWarning names each model that
+    cannot run. Raises ArchbenchError for a setting that is not valid, for a single model that cannot run, or where Optuna is not installed.
+    """
+    tuned = search(Settings.of(**settings), emit)
+    for reason in tuned.refused:
+        warnings.warn(reason, stacklevel=2)
+    return tuned.found
 
 
 def evaluate(record: str, *, emit: Listener = ignore, **settings: Any) -> Record:
@@ -262,10 +275,29 @@ class Executed:
         return [record for record in self.records if record.status in ("failed", "out_of_memory")]
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """What the searches found, and why some models could not run at all."""
+
+    found: list[Found]
+    refused: tuple[str, ...] = ()
+
+
+def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
+    """Plan the trials and make them; `announce` is called with the plan before the work begins."""
+    from archbench import tuning
+
+    _make_deterministic(settings)
+    store = Store(expanded(settings.results))
+    plan = tuning.plan(settings, store, emit)
+    if announce is not None:
+        announce(plan)
+    return Tuned(list(tuning.search(plan, settings, store, emit)), plan.refused)
+
+
 def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
     """Plan and carry out; `announce` is called with the plan before the work begins."""
-    if settings.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
+    _make_deterministic(settings)
     from archbench import plan as planning
     from archbench import tracking
 
@@ -289,6 +321,11 @@ def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener)
         _tag(store, [record], tag)
         records.append(record)
     return Executed(records, tuple(refused))
+
+
+def _make_deterministic(settings: Settings) -> None:
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
 
 
 def _check_tags(store: Store, tag: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,9 @@ class Settings:
     modes: Annotated[tuple[str, ...], "How the timed forward pass runs: eager, compiled, cuda_graph"] = ("eager",)
     launches: Annotated[int, Ge(1), Le(100), "Processes that time each model one after the other"] = 5
     time: Annotated[bool, "Time forward and backward passes by operator class too"] = False
+    trials: Annotated[int, Ge(1), Le(10_000), "Trainings that each model's search may take"] = 12
+    span: Annotated[float, Gt(1), Le(1_000), "Search from the recipe's rate and decay divided by this to this many times them"] = 10.0
+    tuned: Annotated[bool, "Train each model with the rate and decay that archbench tune found for it"] = False
     compile: Annotated[str, "Compile the training step: no, yes or auto, which measures whether it pays"] = "no"
     micro_batch: Annotated[
         str | None,
@@ -82,6 +86,21 @@ class Settings:
                 raise unknown("setting", name, fields)
         settings: Self = _checked(cls, {**values, **_spelled_out(values)})
         return settings
+
+    def command(self, command: str, leave_out: Iterable[str]) -> str:
+        """The command line of a command that takes these settings: those that are not the defaults, without some."""
+        words = ["archbench", command]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in leave_out or (value == field.default and field.name != "models"):
+                continue
+            option = field.name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+            else:
+                text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                words += [f"--{option}", shlex.quote(text)]
+        return " ".join(words)
 
     @property
     def data_root(self) -> Path:

@@ -67,7 +67,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Finished:
-    """A job has left a Record; `summary` is a short line about it, `figures` those of its measurements that a name alone tells apart."""
+    """A job has left a Record (a trial of `archbench tune` leaves none, its id is empty).
+
+    `summary` is a short line about it, `figures` those of its measurements that a name alone tells apart.
+    """
 
     job: str
     status: str

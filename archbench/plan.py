@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from archbench import budget, environment, models
+from archbench import budget, environment, models, studies
 from archbench import device as devices
 from archbench.config import Settings
 from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of, suggested
@@ -43,7 +43,7 @@ PROFILE_BATCH = 32
 PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
 WORDNET_ID = re.compile(r"n\d{8}")
 # settings that mean nothing where nothing is trained
-NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "compile", "micro_batch")
+NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "tuned", "compile", "micro_batch")
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ class Planner:
         for model, shape in shaped:
             if model.spec.frozen_from:
                 transfer.source_of(model, shape, self.store)
-        return [self._training_job(model, shape, seed) for model, shape in shaped for seed in self.settings.seeds]
+        jobs = [self._training_job(model, shape, seed) for model, shape in shaped for seed in self.settings.seeds]
+        return studies.with_found_values(jobs, self.settings, self.store) if self.settings.tuned else jobs
 
     def imported_jobs(self, chosen: list[Model]) -> list[Job]:
         """A test of each model's published weights, which are fetched now where that is allowed; images as the weights want them."""

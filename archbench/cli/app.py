@@ -22,6 +22,7 @@ ABOUT = "Train and profile Network In Network, its ancestors and its descendants
 COMMANDS = {
     "run": "Train and profile models on one data set, and compare them in a table.",
     "train": "Train models on one data set.",
+    "tune": "Search each model's learning rate and weight decay, the same budget for each, on held-out training images.",
     "profile": "Count parameters and MACs, time and weigh models; on their own input unless --dataset is given.",
     "list": "List models with their counts at their own input, by year.",
     "show": "Show what is known of a model, and its layers with their shapes and counts.",

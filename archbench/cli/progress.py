@@ -70,7 +70,7 @@ class Progress:
             case Epoch() if self.view is None:
                 self._epoch(event)
             case Finished(job, _, record, duration, summary):
-                self._line(f"{job}: {summary} ({duration_text(duration)}) · Record {record}")
+                self._line(f"{job}: {summary} ({duration_text(duration)}){f' · Record {record}' if record else ''}")
 
     def _epoch(self, event: Epoch) -> None:
         error = "" if event.val_error_pct is None else f" · validation error {event.val_error_pct:.2f} %"

@@ -56,6 +56,7 @@ class Job:
     data: DataPart | None = None
     rerun: bool = False
     micro_batch: str | None = None  # as it was asked for: a number or "auto"
+    tuned: dict[str, Any] | None = None  # a training's: the search that found its rate and decay
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
     modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
@@ -109,6 +110,8 @@ class Job:
             training = self.training.model_dump(exclude={"hints"})
             if self.micro_batch:
                 identity["micro_batch"] = self.micro_batch
+            if self.tuned is not None:  # more trials are another run, even where they found the same
+                identity["tuned"] = [self.tuned["study"], self.tuned["trials"]]
             return {**identity, "training": training, "data": dataclasses.asdict(self.data)}
         if self.data is not None:
             weights = {"group": self.source.record.group} if self.source else self.weights
@@ -133,6 +136,7 @@ class Job:
             "execution": self.plan.model_dump(),
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "training": self.training.model_dump() if self.training else None,
+            "tuned": self.tuned,
             "data": dataclasses.asdict(self.data) if self.data else None,
             "weights": self.weights,
         }

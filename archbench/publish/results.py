@@ -118,6 +118,7 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
         "runs": len(runs),
         "n": interval.n,
         "left_chance": len(left),
+        "tuned_trials": (runs[0].config.get("tuned") or {}).get("trials", math.nan),
         "diverged": sum(run.status == "diverged" for run in runs),
         "train_error_pct": _mean(run.measurement("train_error_pct") for run in runs),
         **_profile_figures(profile),
