@@ -17,7 +17,7 @@ from archbench.records.schema import hash_of
 from archbench.records.store import Store, plain_name
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -182,10 +182,9 @@ def import_optuna(user: str) -> None:
 def opened(root: Path) -> Iterator[BaseStorage]:
     """The database of studies of a results folder, made where there is none; Optuna's own words are not shown meanwhile.
 
-    Raises StorageError in one line where the file is damaged or cannot be written.
+    Raises StorageError in one line where the file is damaged, of another version of Optuna, or cannot be written.
     """
     import optuna
-    from sqlalchemy import URL
     from sqlalchemy.exc import SQLAlchemyError
 
     path = root / FILE
@@ -194,7 +193,7 @@ def opened(root: Path) -> Iterator[BaseStorage]:
     storage = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        storage = optuna.storages.RDBStorage(URL.create("sqlite", database=str(path)).render_as_string())
+        storage = _storage(path)
         yield storage
     except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
         raise StorageError(f"{path} cannot be used: {brief(error)}") from None
@@ -203,3 +202,13 @@ def opened(root: Path) -> Iterator[BaseStorage]:
             storage.remove_session()
             storage.engine.dispose()
         optuna.logging.set_verbosity(verbosity)
+
+
+def _storage(path: Path) -> RDBStorage:
+    from optuna.storages import RDBStorage
+    from sqlalchemy import URL
+
+    try:
+        return RDBStorage(URL.create("sqlite", database=str(path)).render_as_string())
+    except RuntimeError as error:  # what Optuna raises for the tables of another version
+        raise StorageError(f"{path} cannot be used: {brief(error)}") from None

@@ -7,6 +7,7 @@ interrupted goes on as if nothing had happened, the interrupted trial from its c
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -58,9 +59,12 @@ def plan(settings: Settings, store: Store, emit: Listener) -> Plan:
 def search(plan: Plan, settings: Settings, store: Store, emit: Listener) -> Iterator[Found]:
     """Carry out what is left of each model's trials, and give what was found.
 
-    Raises ArchbenchError for a study that was begun with other settings, StorageError where nothing can be written.
+    Raises ArchbenchError for a study that was begun with other settings or that another process is at work on, StorageError where
+    nothing can be written.
     """
-    with studies.opened(store.root) as storage:
+    with studies.opened(store.root) as storage, contextlib.ExitStack() as locks:
+        for job in plan.jobs:
+            locks.enter_context(_locked(job, store.root))
         opened = [_study(job, settings, storage) for job in plan.jobs]
         for job, study in zip(plan.jobs, opened, strict=True):
             assert job.data is not None
@@ -85,6 +89,24 @@ def _space(job: Job, span: float) -> dict[str, list[float]]:
     """The ends of each searched setting; a recipe without weight decay gives none to search."""
     own = {name: getattr(job.training, name) for name in SEARCHED}
     return {name: [value / span, value * span] for name, value in own.items() if value > 0}
+
+
+@contextlib.contextmanager
+def _locked(job: Job, root: Path) -> Iterator[None]:
+    """The study of a training for this process alone; a process that dies holds it no longer."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(root / studies.FILE.parent / f"{studies.name_of(job)}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ArchbenchError(
+            f"another process is at work on the study of {job.model.label}: give the command again when it has ended"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _study(job: Job, settings: Settings, storage: BaseStorage) -> Study:
@@ -128,23 +150,14 @@ class Search:
     emit: Listener
 
     def go_on(self, trials: int) -> Found:
-        """Make the trials that are left. Raises ArchbenchError where another process is making them."""
-        from filelock import FileLock, Timeout
+        """Make the trials that are left."""
         from optuna.trial import TrialState
 
-        lock = FileLock(self.store.root / studies.FILE.parent / f"{self.study.study_name}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise ArchbenchError(
-                f"another process is at work on the study of {self.job.model.label}; give the command again then"
-            ) from None
-        with lock:
-            for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                self.study.tell(left.number, state=TrialState.FAIL)
-            for number in range(len(studies.counted(self.study)), trials):
-                self._try(number, f"{self.job.model.label} · trial {number + 1}/{trials}")
-            return studies.summary(self.job.model.label, self.study)
+        for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self.study.tell(left.number, state=TrialState.FAIL)
+        for number in range(len(studies.counted(self.study)), trials):
+            self._try(number, f"{self.job.model.label} · trial {number + 1}/{trials}")
+        return studies.summary(self.job.model.label, self.study)
 
     def _try(self, number: int, label: str) -> None:
         assert self.job.training is not None

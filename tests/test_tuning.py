@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -247,11 +249,11 @@ def test_a_search_over_another_space_does_not_go_on(tmp_path: Path, trials: Call
 def test_two_processes_do_not_make_the_same_trials(tmp_path: Path, trials: Callable) -> None:
     trials(ending_with([50.0] * 2))
     found = tune(tmp_path, trials=1)
-    with (
-        FileLock(tmp_path / "tuning" / f"{found.study}.lock"),
-        pytest.raises(ArchbenchError, match="another process is at work on the study of alexnet"),
-    ):
-        tune(tmp_path, trials=2)
+    with FileLock(tmp_path / "tuning" / f"{found.study}.lock"):
+        for rerun in (False, True):
+            with pytest.raises(ArchbenchError, match="another process is at work on the study of alexnet"):
+                tune(tmp_path, trials=2, rerun=rerun)
+    assert tune(tmp_path, trials=1) == found
 
 
 def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
@@ -261,6 +263,15 @@ def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ArchbenchError, match=r"studies\.db cannot be used: .*file is not a database") as caught:
         archbench.train(**QUICK, results=tmp_path, tuned=True)
     assert "\n" not in str(caught.value)
+
+
+def test_a_database_of_another_version_is_one_line(tmp_path: Path, trials: Callable) -> None:
+    trials(ending_with([50.0]))
+    tune(tmp_path, trials=1)
+    with contextlib.closing(sqlite3.connect(tmp_path / studies.FILE)) as database, database:
+        database.execute("update alembic_version set version_num = 'v0.9.0.a'")
+    with pytest.raises(ArchbenchError, match=r"studies\.db cannot be used: .*version"):
+        tune(tmp_path, trials=1)
 
 
 @pytest.mark.parametrize(("settings", "user"), [({"trials": 1}, "archbench tune"), ({"tuned": True}, "--tuned")])
