@@ -34,7 +34,7 @@ ALLOWED = {
     "importing": {"records", "stats", "errors"},
     "pytest_plugin": {"models", "environment", "device", "config", "errors"},
     "pytest_suite": {"pytest_plugin", "catalogue", "measure", "models", "execution", "errors"},
-    "publish": {"publish", "records", "stats"},
+    "publish": {"publish", "records", "stats", "errors"},
     "data": {"data", "memory", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
     "training": {"training", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},

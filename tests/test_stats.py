@@ -125,6 +125,7 @@ def test_newcombes_interval_of_two_shares() -> None:
     assert (found.change, found.low, found.high) == (pytest.approx(20), pytest.approx(5.24, abs=0.005), pytest.approx(33.39, abs=0.005))
     assert found.p < 0.05
     assert stats.difference_of_errors((5, 100), (5, 100)).p == 1
+    assert stats.difference_of_errors((0, 100), (20, 100)).p < 0.001  # a network without an error is no trouble
 
 
 def test_welchs_difference_of_seeds() -> None:

@@ -30,7 +30,7 @@ COMMANDS = {
     "doctor": "Say what this machine is fit to measure, with advice for each doubt.",
     "compare": "Say for each measurement of two sides whether it differs, with an interval; --fail-above for CI.",
     "import": "Take benchmarks that pytest-benchmark timed into the results folder.",
-    "tables": "Make tables from Records, without torch: results, operators, lineage, latency, memory, roofline.",
+    "tables": "Make tables from Records, without torch: results, errors, classes, operators, lineage, latency, memory, roofline.",
 }
 
 
