@@ -39,6 +39,7 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["tables", "--results", "nowhere"], "there is no results folder nowhere"),
         (["tables", "operator"], "unknown table 'operator'; did you mean 'operators'?"),
         (["tables", "all", "--format", "csv"], "--format csv shows one table at a time"),
+        (["tables", "--mix"], "--mix is for the table that ranks: archbench tables errors --mix"),
         (["show", "nim"], "unknown model 'nim'; did you mean 'nin'?"),
         (["show", "nin", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
         (["export", "nin", "--format", "onx", "--out", "x"], "unknown format 'onx'; did you mean 'onnx'?"),
@@ -125,7 +126,7 @@ def test_every_table_in_every_form(archbench: CommandLine, tmp_path: Path) -> No
     said = archbench("tables", "all", "--results", "r", "--out", "t").stderr
     names = [f"{name}.{suffix}" for name in ("lineage", "operators", "results") for suffix in ("csv", "md")]
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == names
-    assert said.splitlines()[1:] == ["not written, since the Records hold nothing for them: latency, memory, roofline"]
+    assert said.splitlines()[1:] == ["not written, since the Records hold nothing for them: errors, classes, latency, memory, roofline"]
     for name in ("lineage", "operators"):
         assert "\n## Reading\n" in (tmp_path / "t" / f"{name}.md").read_text()
     assert "| MACs | nin | 2014 | 95 | 0 | 0 | 5 | 0 | 100 |" in (tmp_path / "t" / "operators.md").read_text()

@@ -125,6 +125,7 @@ def test_newcombes_interval_of_two_shares() -> None:
     assert (found.change, found.low, found.high) == (pytest.approx(20), pytest.approx(5.24, abs=0.005), pytest.approx(33.39, abs=0.005))
     assert found.p < 0.05
     assert stats.difference_of_errors((5, 100), (5, 100)).p == 1
+    assert stats.difference_of_errors((0, 100), (20, 100)).p < 0.001  # a network without an error is no trouble
 
 
 def test_welchs_difference_of_seeds() -> None:
@@ -138,3 +139,57 @@ def test_holm_asks_more_of_the_smallest_of_several() -> None:
     assert stats.holm([0.04, 0.01, 0.02]) == [True, True, True]
     assert stats.holm([0.04, 0.02, 0.03]) == [False, False, False]
     assert stats.holm([math.nan, 0.01]) == [False, True]
+
+
+def test_holms_adjusted_p_by_hand() -> None:
+    """Holm 1979: 0.01 x 3, then 0.02 x 2, then 0.04 x 1, none smaller than the one before."""
+    assert stats.holm_adjusted([0.04, 0.01, math.nan, 0.02]) == [
+        pytest.approx(0.04),
+        pytest.approx(0.03),
+        pytest.approx(math.nan, nan_ok=True),
+        pytest.approx(0.04),
+    ]
+
+
+def side(both: int, one: int, other: int, neither: int) -> tuple[stats.Wrong, stats.Wrong]:
+    """Two networks: images that both get wrong, one of them alone, the other alone, neither."""
+    counts = (both, one, other, neither)
+    return np.repeat([True, True, False, False], counts), np.repeat([True, False, True, False], counts)
+
+
+def test_mcnemar_of_many_discordant_images() -> None:
+    """Agresti, Categorical Data Analysis, section 10.1: 794, 150, 86, 570; z² = (150 - 86)² / 236 = 17.36, p = 3.1e-5."""
+    assert stats.mcnemar(*side(794, 150, 86, 570)) == pytest.approx(3.1e-5, rel=0.01)
+
+
+def test_mcnemar_of_few_is_exact() -> None:
+    """Ten to two: 2 (1 + 12 + 66) / 2^12 = 0.03857. None at all: nothing speaks against equal."""
+    assert stats.mcnemar(*side(5, 10, 2, 100)) == pytest.approx(158 / 4096)
+    assert stats.mcnemar(*side(5, 0, 0, 100)) == 1
+
+
+def test_seeds_are_permuted_from_eight_on() -> None:
+    """Eight runs all below eight others: two of C(16, 8) = 12,870 orders are as extreme."""
+    low, high = [float(run) for run in range(8)], [float(run) for run in range(100, 108)]
+    assert stats.permutation(low, high) == pytest.approx(2 / 12_870)
+    assert math.isnan(stats.permutation(low[:7], high))
+
+
+def test_the_bootstrap_of_the_difference_by_hand() -> None:
+    """One side errs on images 0 to 49 of 1,000 with each seed, the other on 50 to 119: seeds do not scatter, images do.
+
+    The difference of an image is -1, 1 and 0 with 50, 70 and 880 of 1,000: variance 0.12 - 0.02² = 0.1196, standard error 1.094 points.
+    """
+    before, after = np.zeros((5, 1000), bool), np.zeros((5, 1000), bool)
+    before[:, :50], after[:, 50:120] = True, True
+    found = stats.difference_over_images(before, after)
+    assert found.change == pytest.approx(2)
+    assert (found.low, found.high) == (pytest.approx(2 - 1.96 * 1.094, abs=0.1), pytest.approx(2 + 1.96 * 1.094, abs=0.1))
+    assert found.p == pytest.approx(0.067, abs=0.015)  # 2 (1 - Phi(2 / 1.094))
+    assert stats.difference_over_images(before, before) == (0, 0, 0, 1)
+    assert math.isnan(stats.difference_over_images(before[:1], after).p)
+
+
+def test_a_rank_counts_who_is_significantly_better() -> None:
+    """The first two beat the last, the first the third too; the second and the third are not told apart."""
+    assert stats.ranks(4, [(0, 2), (0, 3), (1, 3)]) == [1, 1, 2, 3]

@@ -33,7 +33,7 @@ COMMANDS = {
     "import": "Take benchmarks that pytest-benchmark timed into the results folder.",
     "evaluate": "Test the kept weights of a training on another data set's test split.",
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
-    "tables": "Make tables from Records, without torch: results, operators, lineage, latency, memory, roofline.",
+    "tables": "Make tables from Records, without torch: results, errors, classes, operators, lineage, latency, memory, roofline.",
 }
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from archbench.records.schema import Record
 
 
+NAMES_HELP = "results (the default), errors, classes, operators, lineage, latency, memory, roofline; all"
+GLOB = set("*?[")
+
+
 class Format(StrEnum):
     """How a table is written."""
 
@@ -27,22 +31,27 @@ class Format(StrEnum):
 
 
 def command(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="results (the default), operators, lineage, latency, memory, roofline; all")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=NAMES_HELP)] = None,
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     models: Annotated[str, typer.Option("--models", help="Only these: names or globs as they stand in the table, with commas")] = "*",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only trainings on this data set, and profiles")] = None,
+    mix: Annotated[
+        bool,
+        typer.Option("--mix", help="errors: rank what was trained under different settings together, each row with a footnote"),
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How the tables are written")] = Format.terminal,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write NAME.md and NAME.csv to")] = None,
     json: Annotated[bool, typer.Option("--json", help="The rows as JSON on stdout; by name where several are asked for")] = False,
 ) -> None:
-    """Make tables from Records, without torch: results, operators, lineage, latency, memory, roofline."""
+    """Make tables from Records, without torch: results, errors, classes, operators, lineage, latency, memory, roofline."""
     from archbench.cli import view
     from archbench.publish.pages import page
+    from archbench.publish.predictions import Kept
     from archbench.records.store import Store
 
     asked = _asked(names or ["results"])
+    if mix and "errors" not in asked:
+        raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
     if form is Format.csv and len(asked) > 1 and out is None and not json:
         raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
     results = expanded(results)
@@ -50,7 +59,10 @@ def command(
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
     records = [record for record in stored if _wanted(record, split_names(models), dataset)]
-    pages = [page(name, records) for name in asked]
+    if "errors" in asked and not mix:
+        _check_one_ranking(records, split_names(models))
+    kept = Kept(results)
+    pages = [page(name, records, kept, mix) for name in asked]
     if out is not None:
         _write(pages, out)
     elif json:
@@ -58,17 +70,25 @@ def command(
         view.print_json(rows if len(rows) > 1 else rows[asked[0]])
     else:
         _show(pages, form, f"{'of these ' if stored else ''}in {results} yet")
-    view.report_problems(problems)
+    view.report_problems([*problems, *kept.problems])
 
 
 def _asked(names: Sequence[str]) -> list[str]:
     """The tables' names, each once. Raises ArchbenchError, with the near name, for one that is not known."""
-    from archbench.publish.pages import PAGES
+    from archbench.publish.pages import NAMES
 
     for name in names:
-        if name not in (*PAGES, "all"):
-            raise unknown("table", name, [*PAGES, "all"])
-    return list(PAGES) if "all" in names else list(dict.fromkeys(names))
+        if name not in (*NAMES, "all"):
+            raise unknown("table", name, [*NAMES, "all"])
+    return list(NAMES) if "all" in names else list(dict.fromkeys(names))
+
+
+def _check_one_ranking(records: Sequence[Record], models: Sequence[str]) -> None:
+    """Who names networks one by one asks how they rank: raise ArchbenchError where that would have to mix settings."""
+    from archbench.publish import errors, guard
+
+    if not any(GLOB & set(name) for name in models):
+        guard.one_ranking(errors.tested(records), models)
 
 
 def _write(pages: Sequence[Page], out: Path) -> None:

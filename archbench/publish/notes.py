@@ -63,11 +63,11 @@ def notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Se
     found = [profile for profile in profiles if profile is not None]
     shown = [*runs, *found]
     lines = [
-        *_interval_notes(runs),
+        *interval_notes(runs),
         *_tuning_notes(runs),
         *_profile_notes(found),
         *doubts(shown),
-        *_twice(runs or found),
+        *twice(runs or found),
         *widths(runs or found),
     ]
     skipped = max((record.config["data"].get("skipped", 0) for record in runs), default=0)
@@ -161,7 +161,7 @@ def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
     return [f"the newest Record of each run is shown; {more} more of the same runs are in the store"] if more > 0 else []
 
 
-def _twice(shown: Sequence[Record]) -> list[str]:
+def twice(shown: Sequence[Record]) -> list[str]:
     """Names that stand for more than one network, since their code changed between the runs."""
     sources = by(shown, lambda record: record.model.label)
     changed = [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
@@ -174,7 +174,7 @@ def widths(shown: Sequence[Record]) -> list[str]:
     return [f"{label}: width {width:.4g}" for label, width in found.items()]
 
 
-def _interval_notes(runs: Sequence[Record]) -> list[str]:
+def interval_notes(runs: Sequence[Record]) -> list[str]:
     """Which interval stands beside an error."""
     ended = (sum(run.status == "ok" for run in members) for members in by(runs, lambda record: record.group).values())
     sizes = set(ended) - {0}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from archbench.publish import formats, latency, lineage, memory, operators, reading, results, roofline
+from archbench.publish import classes, errors, formats, latency, lineage, memory, operators, reading, results, roofline
+from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
 from archbench.records.schema import Record
@@ -20,8 +21,14 @@ PAGES = {
     "memory": memory,
     "roofline": roofline,
 }
+NAMES = ("results", "errors", "classes", *(name for name in PAGES if name != "results"))
 READ = ("operators", "lineage")  # pages that end with the reading
-MADE_FROM = {"results": "run", "lineage": "lineage profile"}  # the others from profiles of any network
+MADE_FROM = {  # the others from profiles of any network
+    "results": "run",
+    "errors": "training",
+    "classes": "training with predictions beside it",
+    "lineage": "lineage profile",
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,12 @@ class Page:
         return formats.csv(self.frame)
 
 
-def page(name: str, records: Sequence[Record]) -> Page:
-    """The page of this name, one of `PAGES`."""
+def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False) -> Page:
+    """The page of this name, one of `NAMES`; `mix` lets the errors page rank what was trained under different settings."""
+    if name == "errors":
+        found = errors.rankings(records, kept, mix)
+        return Page(name, errors.tables(found, records, kept), errors.frame(found), ())
+    if name == "classes":
+        return Page(name, classes.tables(records, kept), classes.frame(records, kept), ())
     made = PAGES[name]
     return Page(name, made.tables(records), made.frame(records), reading.readings(records) if name in READ else ())

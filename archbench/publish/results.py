@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from archbench import stats
-from archbench.publish import columns
+from archbench.publish import columns, guard
 from archbench.publish.formats import Row
 from archbench.publish.notes import benchmark_notes, by, caption, is_benchmark, is_doubtful, notes
 from archbench.publish.shares import by_class, class_shares
-from archbench.records.schema import Record, canonical
+from archbench.records.schema import Record
 from archbench.records.store import settled
 
 PROFILE_FIGURES: dict[str, dict[str, Any]] = {
@@ -79,21 +79,11 @@ def newest(records: Iterable[Record], kind: str) -> list[Record]:
 
 def condition(record: Record) -> tuple[Any, ...]:
     """What must be equal for two rows to stand in one table."""
+    if record.kind != "profile" and not is_benchmark(record):
+        return guard.condition(record)
     config, execution = record.config, record.config["execution"]
-    common = (record.kind, *_circumstances(record), execution["precision"], _compiled(execution), execution["deterministic"])
-    if record.kind == "profile" or is_benchmark(record):
-        return (*common, record.environment["threads"], config.get("launches"))
-    data, training = config["data"], config["training"]
-    part = tuple(data[name] for name in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction"))
-    if record.kind == "imported":
-        return (*common, *part, config["protocol"])
-    learned = canonical(config.get("trained_on"))  # of weights that are tested on another set
-    return (*common, *part, training["epochs"], config["protocol"], canonical(config["recipe"]), learned)
-
-
-def _compiled(execution: dict[str, Any]) -> bool | str:
-    """Whether the step was compiled; where each model was given what is faster for it, that is what rows have in common."""
-    return "auto" if execution.get("compile_auto") else bool(execution["compiled"])
+    common = (record.kind, *_circumstances(record), execution["precision"], execution["compiled"], execution["deterministic"])
+    return (*common, record.environment["threads"], config.get("launches"))
 
 
 def _circumstances(record: Record) -> tuple[Any, ...]:
@@ -106,12 +96,23 @@ def _circumstances(record: Record) -> tuple[Any, ...]:
 
 def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, Any]:
     """One row: the runs of one network over seeds, and its profile."""
-    errors = [run.measurement("test_error_pct") for run in runs]
-    known = [row for row in errors if row is not None and row.value is not None]
-    interval = _error_interval(known)
-    left = [run for run in runs if run.status == "ok" and not any(doubt.code == "at_chance" for doubt in run.warnings)]
     return {
         **identity(runs[0]),
+        **error_figures(runs),
+        "train_error_pct": mean_of(runs, "train_error_pct"),
+        **_profile_figures(profile),
+        "train_images_per_s": mean_of(runs, "train_images_per_s"),
+        "head": runs[0].model.spec["head_kind"],
+        "records": " ".join([*(run.id for run in runs), *([profile.id] if profile else [])]),
+    }
+
+
+def error_figures(runs: Sequence[Record]) -> dict[str, Any]:
+    """The test error of one network over its runs, with its interval, and how many of the runs came to something."""
+    errors = [run.measurement("test_error_pct") for run in runs]
+    interval = _error_interval([row for row in errors if row is not None and row.value is not None])
+    left = [run for run in runs if run.status == "ok" and not any(doubt.code == "at_chance" for doubt in run.warnings)]
+    return {
         "test_error_pct": interval.value,
         "test_error_low_pct": interval.low,
         "test_error_high_pct": interval.high,
@@ -120,11 +121,6 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
         "left_chance": len(left),
         "tuned_trials": (runs[0].config.get("tuned") or {}).get("trials", math.nan),
         "diverged": sum(run.status == "diverged" for run in runs),
-        "train_error_pct": _mean(run.measurement("train_error_pct") for run in runs),
-        **_profile_figures(profile),
-        "train_images_per_s": _mean(run.measurement("train_images_per_s") for run in runs),
-        "head": runs[0].model.spec["head_kind"],
-        "records": " ".join([*(run.id for run in runs), *([profile.id] if profile else [])]),
     }
 
 
@@ -187,8 +183,9 @@ def _number(figure: float | None) -> float:
     return math.nan if figure is None else figure
 
 
-def _mean(rows: Iterable[Any]) -> float:
-    values = [row.value for row in rows if row is not None and row.value is not None]
+def mean_of(runs: Iterable[Record], name: str) -> float:
+    """The mean of a measurement over the runs that have it; NaN where none has."""
+    values = [each for run in runs if not math.isnan(each := value(run, name))]
     return stats.mean_t(values).value if values else math.nan
 
 

@@ -1,0 +1,210 @@
+"""The errors page: test errors over seeds with intervals and ranks, and each two networks against each other.
+
+A ranking holds runs under equal settings alone. Told to mix, it holds all, and each row has a footnote of what differs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from archbench.publish import guard, notes, pairwise
+from archbench.publish.columns import TRAINED, Columns
+from archbench.publish.formats import MISSING, Row, plain
+from archbench.publish.pairwise import LEAST_SEEDS, Entry
+from archbench.publish.predictions import Kept
+from archbench.publish.results import Table, error_figures, identity, mean_of, newest
+from archbench.records.schema import Record
+from archbench.stats import DRAWS
+
+QUALITY = ("test_top5_error_pct", "test_nll", "test_calibration_error_pct")
+MOST_PAIRS = 45  # shown of a ranking: those of ten networks
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+PAIRED = "points: what the second of a pair errs more than the first, in percent points; intervals are 95 % each"
+WELCH = "interval, p: Welch's t over seeds, which speaks of training anew and testing on these images"
+IMAGES = f"new images, p new: bootstrap over seeds × images, {DRAWS:,} draws, which speaks of other images of the kind too"
+VERDICT = f"verdict: at the 5 % level, from {LEAST_SEEDS} seeds on both sides on; each p is Holm's over all pairs"
+NEWCOMBE = "one run each: Newcombe's interval over test images, of two trained networks; it says nothing about other seeds"
+MCNEMAR = "McNemar: p that these two trained networks err equally often on the same images; it says nothing about other seeds"
+PERMUTED = "p permuted: by permuting seeds, from 8 on both sides on; Holm's too"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Networks by error, those that only diverged last, and a row for each pair; `differing` names what is not the same for all."""
+
+    entries: Sequence[Entry]
+    pairs: Sequence[Row]
+    differing: Sequence[str]
+
+    @property
+    def runs(self) -> list[Record]:
+        """All runs of all rows."""
+        return [run for each in self.entries for run in each.runs]
+
+    @property
+    def caption(self) -> str:
+        """What holds for every row, behind what does not."""
+        first = self.entries[0].runs[0]
+        if not self.differing:
+            return notes.caption(first)
+        alike = [name for name in guard.SAID_ABOVE if name not in self.differing]
+        return " · ".join([f"mixed in {', '.join(self.differing)}", *(guard.said(first, [name]) for name in alike)])
+
+
+def rankings(records: Iterable[Record], kept: Kept, mix: bool = False) -> list[Ranking]:
+    """A ranking for each condition that occurs; with `mix` one of all."""
+    rows = tested(records)
+    return [_ranking(each, kept) for each in ([rows] if mix and rows else notes.by(rows, guard.condition).values())]
+
+
+def tables(found: Iterable[Ranking], records: Sequence[Record], kept: Kept) -> list[Table]:
+    """Two tables for each ranking: its rows, and its pairs where there are any; `records` are all from which they were chosen."""
+    made = []
+    for ranking in found:
+        rows = _rows(ranking)
+        below = tuple(_row_notes(ranking, rows, records))
+        made.append(Table(f"test errors · {ranking.caption}", pd.DataFrame(rows), below, COLUMNS))
+        if ranking.pairs:
+            made.append(_paired(ranking, kept))
+    return made
+
+
+def frame(found: Iterable[Ranking]) -> pd.DataFrame:
+    """All rows, then all pairs of each ranking, those with `against`; the condition in a column."""
+    made = [pd.DataFrame([*_rows(ranking), *ranking.pairs], dtype=object).assign(condition=ranking.caption) for ranking in found]
+    return pd.concat(made, ignore_index=True) if made else pd.DataFrame()
+
+
+def tested(records: Iterable[Record]) -> list[Record]:
+    """The newest Record of each training, and of each test of published weights."""
+    records = list(records)
+    published = [record for record in newest(records, "imported") if not notes.is_benchmark(record)]
+    return [*newest(records, "train"), *published]
+
+
+def _ranking(rows: Sequence[Record], kept: Kept) -> Ranking:
+    entries = _marked(sorted(map(Entry, notes.by(rows, lambda record: record.group).values()), key=_by_error))
+    return Ranking(entries, pairwise.pairs([each for each in entries if each.tested], kept), guard.differing(rows))
+
+
+def _by_error(entry: Entry) -> tuple[bool, float, str]:
+    return not entry.tested, mean_of(entry.tested, "test_error_pct") if entry.tested else 0.0, entry.name
+
+
+def _marked(entries: Sequence[Entry]) -> list[Entry]:
+    """Where settings differ, each has the mark of its own, by the order in which they come."""
+    settings = list(dict.fromkeys(guard.condition(each.runs[0]) for each in entries))
+    if len(settings) < 2:
+        return list(entries)
+    places = [str(settings.index(guard.condition(each.runs[0])) + 1) for each in entries]
+    return [Entry(each.runs, place.translate(SUPERSCRIPTS)) for each, place in zip(entries, places, strict=True)]
+
+
+def _rows(ranking: Ranking) -> list[dict[str, Any]]:
+    compared = [each for each in ranking.entries if each.tested]
+    ranks = [*pairwise.ranks(compared, ranking.pairs), *([math.nan] * (len(ranking.entries) - len(compared)))]
+    return [_row(each, rank, ranking.differing) for each, rank in zip(ranking.entries, ranks, strict=True)]
+
+
+def _row(entry: Entry, rank: float, differing: Sequence[str]) -> dict[str, Any]:
+    runs = entry.runs
+    return {
+        **identity(runs[0]),
+        "model": entry.name,
+        "setting": guard.said(runs[0], differing),
+        **error_figures(runs),
+        **{name: mean_of(runs, name) for name in QUALITY},
+        "rank": rank,
+        "records": " ".join(run.id for run in runs),
+    }
+
+
+def _row_notes(ranking: Ranking, rows: Sequence[Row], records: Sequence[Record]) -> list[str]:
+    shown, ranked = ranking.runs, sum(not math.isnan(row["rank"]) for row in rows)
+    footnotes = [f"{each.mark} {row['setting']}" for each, row in zip(ranking.entries, rows, strict=True) if each.mark]
+    lines = [*dict.fromkeys(footnotes), *notes.interval_notes(shown)]
+    if ranked:
+        lines.append(f"rank: 1 + how many of the {ranked} with at least {LEAST_SEEDS} seeds are better on these images (Welch, Holm)")
+    elif len(rows) > 1:
+        lines.append(f"no ranks: they take two networks with at least {LEAST_SEEDS} seeds each")
+    lines += [f"{row['model']}: {row['diverged']} of {row['runs']} runs diverged and are in no figure" for row in rows if row["diverged"]]
+    if any(not math.isnan(row[name]) for row in rows for name in QUALITY):
+        lines.append("NLL: mean negative log-likelihood of an image, in nats; calibration: expected calibration error; means over seeds")
+    return [*lines, *notes.doubts(shown), *notes.twice(shown), *notes.widths(shown), *notes.older(shown, records)]
+
+
+def _paired(ranking: Ranking, kept: Kept) -> Table:
+    """All pairs, or where they are many, those of neighbours in the order of errors."""
+    few = len(ranking.pairs) <= MOST_PAIRS
+    names = [each.name for each in ranking.entries]
+    neighbours = set(itertools.pairwise(names))
+    shown = [row for row in ranking.pairs if few or (row["model"], row["against"]) in neighbours]
+    lines = [] if few else [f"pairs of neighbours by error are shown; --format csv holds all {len(ranking.pairs):,}"]
+    return Table(f"differences · {ranking.caption}", pd.DataFrame(shown), (*lines, *_pair_notes(ranking, kept)), PAIRS)
+
+
+def _pair_notes(ranking: Ranking, kept: Kept) -> list[str]:
+    """How each figure was come by, and what is missing."""
+
+    def any_has(name: str) -> bool:
+        return any(not math.isnan(row[name]) for row in ranking.pairs)
+
+    several, single = (any(map(of, ranking.pairs)) for of in (_of_seeds, _of_two))
+    lines = [PAIRED, *[WELCH] * several, *[IMAGES] * any_has("p_images"), *[VERDICT] * any_has("p"), *[NEWCOMBE] * single]
+    lines += [MCNEMAR] * any_has("p_two_networks") + [PERMUTED] * any_has("p_permuted")
+    if not any_has("p"):
+        lines.append(f"no verdict: it takes at least {LEAST_SEEDS} seeds on both sides")
+    missing = [each.name for each in ranking.entries if each.tested and kept.of_all(each.tested) is None]
+    if missing:
+        lines.append(f"no test over images for {', '.join(missing)}: their predictions do not lie beside the Records")
+    return lines
+
+
+def _of_seeds(row: Row) -> bool:
+    return bool(min(row["n"], row["n_against"]) > 1)
+
+
+def _of_two(row: Row) -> bool:
+    return bool(row["n"] == row["n_against"] == 1)
+
+
+def _error(row: Row) -> str:
+    return plain(row["test_error_pct"], lambda value: f"{value:.2f}") if row["n"] else "diverged"
+
+
+def _span(low: str, high: str) -> Callable[[Row], str]:
+    return lambda row: MISSING if math.isnan(row[low]) else f"{row[low]:.1f} to {row[high]:.1f}"
+
+
+def _p(name: str) -> Callable[[Row], str]:
+    return lambda row: plain(row[name], lambda p: "<0.001" if p < 0.001 else f"{p:.3f}")
+
+
+COLUMNS: Columns = {
+    "model": lambda row: row["model"],
+    "seeds": lambda row: str(row["n"]),
+    "test error, %": _error,
+    "interval": _span("test_error_low_pct", "test_error_high_pct"),
+    "left chance": TRAINED["left chance"],
+    "top-5, %": lambda row: plain(row["test_top5_error_pct"], lambda value: f"{value:.2f}"),
+    "NLL": lambda row: plain(row["test_nll"], lambda value: f"{value:.3f}"),
+    "calibration, %": lambda row: plain(row["test_calibration_error_pct"], lambda value: f"{value:.1f}"),
+    "rank": lambda row: plain(row["rank"], lambda value: f"{value:.0f}"),
+}
+PAIRS: Columns = {
+    "pair": lambda row: f"{row['model']}, {row['against']}",
+    "points": lambda row: f"{row['difference_points']:.2f}",
+    "interval": _span("low_points", "high_points"),
+    "p": _p("p_holm"),
+    "new images": _span("low_images_points", "high_images_points"),
+    "p, new": _p("p_images_holm"),
+    "p, permuted": _p("p_permuted_holm"),
+    "p, McNemar": _p("p_two_networks"),
+    "verdict": lambda row: row["verdict"] or MISSING,
+}

@@ -1,0 +1,86 @@
+"""The guard of tables: what must be equal for errors to stand in one ranking, and what is said where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archbench.errors import ArchbenchError
+from archbench.records.schema import Record
+
+Facts = dict[str, Any]
+RECIPES_OWN = "recipe: "  # how the facts begin that tell recipes of one name apart
+OVERRIDDEN = {"name", "epochs", "batch_size"}  # of a recipe: said, or resolved, elsewhere
+MOST_SAID = 4
+SAID_ABOVE = ("data", "recipe", "epochs", "precision", "device")
+
+
+def facts(record: Record) -> Facts:
+    """Of a training, or of a test of published weights: everything that two errors must share to be compared."""
+    model, environment, config = record.model, record.environment, record.config
+    data, training, execution = config["data"], config["training"] or {}, config["execution"]
+    recipe = config["recipe"] or {}
+    return {
+        "data": data["name"],
+        "data's fingerprint": data["fingerprint"][:12],
+        "training images": data["train_images"],
+        "test images": data["test_images"],
+        "share of the training set": data["train_fraction"],
+        "held out": data["val_fraction"],
+        "input": f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes",
+        "weights": "published" if record.kind == "imported" else "trained",
+        "learned from": (config.get("trained_on") or data)["name"] if record.kind != "imported" else None,
+        "recipe": training.get("name"),
+        "epochs": training.get("epochs"),
+        "batch": config["batch"],
+        **{RECIPES_OWN + name: str(value) for name, value in recipe.items() if name not in OVERRIDDEN},
+        "precision": execution["precision"],
+        "compiled": "where it is faster" if execution.get("compile_auto") else execution["compiled"],
+        "deterministic": execution["deterministic"],
+        "device": f"{environment['device']['name']} ({environment['device']['kind']})",
+        "torch": environment["libraries"]["torch"],
+        "archbench": environment["archbench"].rpartition(".")[0],
+        "protocol": config["protocol"],
+    }
+
+
+def condition(record: Record) -> tuple[Any, ...]:
+    """The facts as a key: Records that share it may stand in one ranking."""
+    return tuple(facts(record).items())
+
+
+def differing(records: Sequence[Record]) -> list[str]:
+    """Names of the facts that are not the same in all; of recipes that differ in name, the name alone."""
+    found = [facts(record) for record in records]
+    names = [name for name in dict.fromkeys(name for each in found for name in each) if len({each.get(name) for each in found}) > 1]
+    return [name for name in names if "recipe" not in names or not name.startswith(RECIPES_OWN)]
+
+
+def said(record: Record, names: Sequence[str]) -> str:
+    """`epochs 2, precision bf16`: these facts of a Record in words."""
+    known = facts(record)
+    return ", ".join(f"{name} {_in_words(known.get(name))}" for name in names)
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def one_ranking(rows: Sequence[Record], names: Sequence[str]) -> None:
+    """Raise ArchbenchError where these networks, named one by one, stand in no ranking together: it would have to mix."""
+    of = {name: [record for record in rows if name in (record.model.label, record.model.name)] for name in names}
+    trained = {name: records for name, records in of.items() if records}
+    together = set.intersection(*({condition(record) for record in records} for records in trained.values())) if trained else set()
+    if len(trained) < 2 or together:
+        return
+    newest = [records[-1] for records in trained.values()]
+    apart = differing(newest)
+    values = "; ".join(f"{name}: {said(record, apart[:MOST_SAID])}" for name, record in zip(trained, newest, strict=True))
+    raise ArchbenchError(
+        f"no table holds {', '.join(trained)} together, since errors are ranked under equal settings alone ({values}); "
+        "--mix ranks them all the same and footnotes each row"
+    )

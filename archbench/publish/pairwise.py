@@ -1,0 +1,121 @@
+"""Each two networks of a ranking: by how much their errors differ, and whether that stands beside all other pairs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archbench import stats
+from archbench.publish.predictions import Kept
+from archbench.publish.results import value
+from archbench.records.schema import Record
+from archbench.stats import Comparison
+
+LEAST_SEEDS, LEVEL = 5, 0.05
+ADJUSTED = ("p", "p_images", "p_permuted")  # each over all pairs of a ranking
+BETTER, HERE, SAME = "better", "better on these images", "not told apart"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network under one setting: its runs over seeds, those that diverged included; `mark` leads to its footnote."""
+
+    runs: list[Record]
+    mark: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model, with its mark."""
+        return self.runs[0].model.label + self.mark
+
+    @property
+    def tested(self) -> list[Record]:
+        """Runs with a test error."""
+        return [run for run in self.runs if not math.isnan(value(run, "test_error_pct"))]
+
+    @property
+    def errors_pct(self) -> list[float]:
+        """The test error of each of these."""
+        return [value(run, "test_error_pct") for run in self.tested]
+
+
+def pairs(entries: Sequence[Entry], kept: Kept) -> list[dict[str, Any]]:
+    """A row for each two entries that come in order of their error: `difference` is what the second has more, in percent points."""
+    found = [_pair(one, other, kept) for one, other in itertools.combinations(entries, 2)]
+    for name in ADJUSTED:
+        for row, adjusted in zip(found, stats.holm_adjusted([row[name] for row in found]), strict=True):
+            row[f"{name}_holm"] = adjusted
+    return [{**row, "verdict": _verdict(row)} for row in found]
+
+
+def ranks(entries: Sequence[Entry], found: Sequence[dict[str, Any]]) -> list[float]:
+    """1 + how many are better on these images; NaN for fewer than 5 seeds, and where no other has as many."""
+    better = [places for places, row in zip(itertools.combinations(range(len(entries)), 2), found, strict=True) if is_better(row)]
+    rankable = [len(each.tested) >= LEAST_SEEDS for each in entries]
+    counted = stats.ranks(len(entries), better)
+    return [float(rank) if told and sum(rankable) > 1 else math.nan for rank, told in zip(counted, rankable, strict=True)]
+
+
+def is_better(row: dict[str, Any]) -> bool:
+    """Whether the first of a pair is better on the images at hand."""
+    return bool(row["p_holm"] <= LEVEL)
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    """Empty where a side has too few seeds; on new images too only where the bootstrap says so."""
+    if math.isnan(row["p_holm"]):
+        return ""
+    return SAME if not is_better(row) else BETTER if row["p_images_holm"] <= LEVEL else HERE
+
+
+def _pair(one: Entry, other: Entry, kept: Kept) -> dict[str, Any]:
+    enough = min(len(one.tested), len(other.tested)) >= LEAST_SEEDS
+    over_seeds, over_images = _over_seeds(one, other), _over_images(one, other, kept) if enough else None
+    return {
+        "model": one.name,
+        "against": other.name,
+        "n": len(one.tested),
+        "n_against": len(other.tested),
+        "difference_points": over_seeds.change,
+        "low_points": over_seeds.low,
+        "high_points": over_seeds.high,
+        "p": over_seeds.p if enough else math.nan,
+        "low_images_points": over_images.low if over_images else math.nan,
+        "high_images_points": over_images.high if over_images else math.nan,
+        "p_images": over_images.p if over_images else math.nan,
+        "p_permuted": stats.permutation(one.errors_pct, other.errors_pct),
+        "p_two_networks": _of_two_networks(one, other, kept),
+    }
+
+
+def _over_seeds(one: Entry, other: Entry) -> Comparison:
+    """Welch's t; of one run each, Newcombe's interval."""
+    if len(one.tested) == len(other.tested) == 1:
+        return stats.difference_of_errors(_count(one.tested[0]), _count(other.tested[0]))
+    return stats.difference_t(one.errors_pct, other.errors_pct)
+
+
+def _count(record: Record) -> tuple[int, int]:
+    row = record.measurement("test_error_pct")
+    assert row is not None and row.value is not None and row.n is not None
+    return round(row.value * row.n / 100), row.n
+
+
+def _over_images(one: Entry, other: Entry, kept: Kept) -> Comparison | None:
+    """None where predictions are missing, or were made on other images."""
+    found = kept.of_all([*one.tested, *other.tested])
+    if found is None:
+        return None
+    wrong = np.stack([each.wrong for each in found])
+    return stats.difference_over_images(wrong[: len(one.tested)], wrong[len(one.tested) :])
+
+
+def _of_two_networks(one: Entry, other: Entry, kept: Kept) -> float:
+    """McNemar's p for one run each; NaN otherwise."""
+    found = kept.of_all([*one.tested, *other.tested]) if len(one.tested) == len(other.tested) == 1 else None
+    return math.nan if found is None else stats.mcnemar(found[0].wrong, found[1].wrong)
