@@ -7,7 +7,9 @@ Records of others: it starts, is killed with SIGKILL at a moment drawn evenly fr
 is given again and runs to the end. Each time the predictions (classes, likelihoods, logits) must be bit-identical to the undisturbed
 run's, the Records and tags that were there must be what they were to the last bit, all Records must be readable, and no checkpoint,
 lease or half-written checkpoint may be left. Checkpoints are written after each step that can have one, far more often than in
-earnest, so that many kills meet one half written. A kill that came too late, after the end, is drawn again and not counted.
+earnest, so that some kills meet one half written. A kill that came too late, after the end, is drawn again and not counted.
+
+Each run is a process of its own, forked from this one, which has imported torch: else most of the time would go into imports.
 
 What was found lies in FOLDER/kills.jsonl, a line a kill, so that an interrupted measurement goes on where it was.
 """
