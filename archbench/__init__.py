@@ -9,7 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archbench.api import compare, count, describe, doctor, export, import_benchmarks, list_models, load, profile, run, train
+    from archbench.api import (
+        compare,
+        count,
+        describe,
+        doctor,
+        evaluate,
+        export,
+        import_benchmarks,
+        list_models,
+        load,
+        profile,
+        run,
+        train,
+        tune,
+    )
     from archbench.errors import ArchbenchError
 
 __version__ = "0.1.0"
@@ -20,6 +34,7 @@ __all__ = [
     "count",
     "describe",
     "doctor",
+    "evaluate",
     "export",
     "import_benchmarks",
     "list_models",
@@ -27,6 +42,7 @@ __all__ = [
     "profile",
     "run",
     "train",
+    "tune",
 ]
 
 

@@ -13,6 +13,8 @@ from archbench.config import DEFAULT_DATA_DIR, Settings, expanded
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, ignore
 from archbench.publish import results
+from archbench.records import tags
+from archbench.records import where as filters
 from archbench.records.schema import Record
 from archbench.records.store import Store, write_atomically
 
@@ -27,39 +29,98 @@ if TYPE_CHECKING:
     from archbench.plan import Plan
     from archbench.publish.compare import Difference
     from archbench.publish.sides import Lost
+    from archbench.studies import Found
 
 
 def run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
     """Train and profile models; one row a model and condition, as `archbench run` shows it, figures as numbers.
 
     Takes the settings of `archbench run` by their names: `run(models=["nin"], epochs=4, seeds="0-2")`. Raises ArchbenchError for a
-    setting that is not known or not valid.
+    setting that is not known or not valid; a UserWarning names each model that could not run, and why.
     """
-    return results.frame(execute(Settings.of(**settings), ("train", "profile"), emit).records)
+    return results.frame(_executed(settings, ("train", "profile"), emit))
 
 
 def train(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
     """Train models; the Record of each run, those that were there already included."""
-    return execute(Settings.of(**settings), ("train",), emit).records
+    return _executed(settings, ("train",), emit)
 
 
 def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
     """Profile models; the Record of each, those that were there already included."""
-    return execute(Settings.of(**settings), ("profile",), emit).records
+    return _executed(settings, ("profile",), emit)
 
 
-def load(results: str | Path = Settings.results) -> list[Record]:
-    """All Records of a results folder, oldest first; a UserWarning names each that cannot be read.
+def _executed(settings: dict[str, Any], kinds: tuple[str, ...], emit: Listener) -> list[Record]:
+    """The Records; a UserWarning says of each model that it could not run, and why."""
+    executed = execute(Settings.of(**settings), kinds, emit)
+    for reason in [*executed.refused, *(record.failure_line for record in executed.failed)]:
+        warnings.warn(reason, stacklevel=3)
+    return executed.records
 
-    Raises ArchbenchError when there is no such folder.
+
+def tune(*, emit: Listener = ignore, **settings: Any) -> list[Found]:
+    """Search learning rate and weight decay of each model on held-out training images; what was found for each.
+
+    Takes the settings of `archbench tune`; `run(tuned=True, ...)` then trains with what was found. A UserWarning names each model that
+    cannot run. Raises ArchbenchError for a setting that is not valid, for a single model that cannot run, or where Optuna is not installed.
+    """
+    tuned = search(Settings.of(**settings), emit)
+    for reason in tuned.refused:
+        warnings.warn(reason, stacklevel=2)
+    return tuned.found
+
+
+def evaluate(record: str, *, emit: Listener = ignore, **settings: Any) -> Record:
+    """Test the kept weights of a training on the test split of `dataset`: a Record of kind `evaluated`, also one that was there already.
+
+    `record` is its id or the beginning of it. Raises ArchbenchError where the weights are gone, the Record does not tell how images were
+    normalised, or the data set has other classes or channels.
+    """
+    return tested(record, Settings.of(**settings), emit).records[0]
+
+
+def tested(record: str, settings: Settings, emit: Listener) -> Executed:
+    """As `evaluate` does, from settings. Raises ArchbenchError as it does, and where another process is at it."""
+    from archbench import evaluating
+
+    store = Store(expanded(settings.results))
+    _check_tags(store, settings.tag)
+    done = _carried_out(evaluating.make(record, settings, store, emit), store, settings.tag, emit)
+    if done.refused:
+        raise ArchbenchError(done.refused[0])
+    return done
+
+
+def load(results: str | Path = Settings.results, where: str | None = None) -> list[Record]:
+    """All Records of a results folder, or those that `where` is true of, oldest first; a UserWarning names each that cannot be read.
+
+    `where` is as in `archbench runs --where`: `model=nin and error<20`. Raises ArchbenchError when there is no such folder.
     """
     folder = expanded(Path(results))
     if not folder.is_dir():
         raise ArchbenchError(f"there is no results folder {folder}")
-    records, problems = Store(folder).load()
-    for problem in problems:
+    found = listed(Store(folder), where)
+    for problem in found.problems:
         warnings.warn(problem, stacklevel=2)
-    return records
+    return found.records
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Records that were asked for, the tags of all there are, and a line for each file that cannot be read."""
+
+    records: list[Record]
+    tags: tags.Tags
+    problems: list[str]
+
+
+def listed(store: Store, where: str | None = None) -> Listed:
+    """The Records that an expression of `--where` is true of; all without one. Raises ArchbenchError where it cannot be read."""
+    matches = filters.parse(where) if where is not None else None
+    records, problems = store.load()
+    marks = tags.load(store)
+    return Listed([record for record in records if matches is None or matches(record, marks)], marks, problems)
 
 
 def compare(before: str | Path, after: str | Path, *, results: str | Path = Settings.results) -> list[Difference]:
@@ -214,15 +275,65 @@ class Executed:
         return [record for record in self.records if record.status in ("failed", "out_of_memory")]
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """What the searches found, and why some models could not run at all."""
+
+    found: list[Found]
+    refused: tuple[str, ...] = ()
+
+
+def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
+    """Plan the trials and make them; `announce` is called with the plan before the work begins."""
+    from archbench import tuning
+
+    _make_deterministic(settings)
+    store = Store(expanded(settings.results))
+    plan = tuning.plan(settings, store, emit)
+    if announce is not None:
+        announce(plan)
+    return Tuned(list(tuning.search(plan, settings, store, emit)), plan.refused)
+
+
 def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
     """Plan and carry out; `announce` is called with the plan before the work begins."""
-    if settings.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
+    _make_deterministic(settings)
     from archbench import plan as planning
-    from archbench.engines import local
+    from archbench import tracking
 
+    tracking.check(settings.track)
     store = Store(expanded(settings.results))
+    _check_tags(store, settings.tag)
     plan = planning.make(settings, kinds, store, emit)
     if announce is not None:
         announce(plan)
-    return Executed([*plan.done, *local.execute(plan, store, emit)], plan.refused)
+    with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
+        return _carried_out(plan, store, settings.tag, listen)
+
+
+def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:
+    """The Records of a plan, each tagged as soon as it is saved."""
+    from archbench.engines import local
+
+    records, refused = list(plan.done), list(plan.refused)
+    _tag(store, records, tag)
+    for record in local.execute(plan, store, emit, refused.append):
+        _tag(store, [record], tag)
+        records.append(record)
+    return Executed(records, tuple(refused))
+
+
+def _make_deterministic(settings: Settings) -> None:
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
+
+
+def _check_tags(store: Store, tag: tuple[str, ...]) -> None:
+    """Name what is no tag, or a damaged file of tags, before the work."""
+    if tags.checked(tag):
+        tags.load(store)
+
+
+def _tag(store: Store, records: Iterable[Record], tag: tuple[str, ...]) -> None:
+    if tag:
+        tags.change(store, [record.id for record in records], add=tag)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from archbench.errors import ArchbenchError, unknown
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
 COMPILE = ("no", "yes", "auto")
 MODES = ("eager", "compiled", "cuda_graph")
+TRACKERS = ("tensorboard", "mlflow", "wandb")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 LARGEST_SEED = 2**32 - 1
 MOST, MOST_PIXELS = 1_000_000, 8192
@@ -61,13 +63,18 @@ class Settings:
     modes: Annotated[tuple[str, ...], "How the timed forward pass runs: eager, compiled, cuda_graph"] = ("eager",)
     launches: Annotated[int, Ge(1), Le(100), "Processes that time each model one after the other"] = 5
     time: Annotated[bool, "Time forward and backward passes by operator class too"] = False
+    trials: Annotated[int, Ge(1), Le(10_000), "Trainings that each model's search may take"] = 12
+    span: Annotated[float, Gt(1), Le(1_000), "Search from the recipe's rate and decay divided by this to this many times them"] = 10.0
+    tuned: Annotated[bool, "Train each model with the rate and decay that archbench tune found for it"] = False
     compile: Annotated[str, "Compile the training step: no, yes or auto, which measures whether it pays"] = "no"
     micro_batch: Annotated[
         str | None,
         "Images that go through the network at once, the batch staying as it is; auto halves them when memory runs out",
     ] = None
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
+    track: Annotated[tuple[str, ...], "Write curves for these too: tensorboard, mlflow, wandb"] = ()
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
+    tag: Annotated[tuple[str, ...], "Mark the Records of this run, also those that are there already; several with commas"] = ()
     rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
 
     @classmethod
@@ -79,6 +86,21 @@ class Settings:
                 raise unknown("setting", name, fields)
         settings: Self = _checked(cls, {**values, **_spelled_out(values)})
         return settings
+
+    def command(self, command: str, leave_out: Iterable[str]) -> str:
+        """The command line of a command that takes these settings: those that are not the defaults, without some."""
+        words = ["archbench", command]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in leave_out or (value == field.default and field.name != "models"):
+                continue
+            option = field.name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+            else:
+                text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                words += [f"--{option}", shlex.quote(text)]
+        return " ".join(words)
 
     @property
     def data_root(self) -> Path:
@@ -103,8 +125,9 @@ def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
         spelled["models"] = _texts(values["models"])
     if "batch_sizes" in values:
         spelled["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
-    if isinstance(values.get("modes"), str):
-        spelled["modes"] = split_names(values["modes"])
+    for name in ("modes", "tag", "track"):
+        if isinstance(values.get(name), str):
+            spelled[name] = split_names(values[name])
     if isinstance(values.get("compile"), bool):
         spelled["compile"] = "yes" if values["compile"] else "no"
     if isinstance(values.get("micro_batch"), int):
@@ -138,6 +161,9 @@ def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
     for mode in settings.modes:
         if mode not in MODES:
             raise unknown("mode", mode, MODES)
+    for tracker in settings.track:
+        if tracker not in TRACKERS:
+            raise unknown("tracker", tracker, TRACKERS)
     if not settings.models:
         raise ArchbenchError("--models names no model")
     return settings

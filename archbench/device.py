@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from archbench.errors import ArchbenchError, unknown
-from archbench.memory import available_bytes
+from archbench.memory import available_bytes, resident_bytes
 
 KINDS = ("auto", "cpu", "cuda", "cuda:N", "mps")
 
@@ -92,6 +92,12 @@ class Device:
         self.synchronise()
         return {"allocated": torch.cuda.max_memory_allocated(self.index), "reserved": torch.cuda.max_memory_reserved(self.index)}
 
+    def occupied(self) -> tuple[str, int]:
+        """What this process takes, and in a word of what: on a GPU its tensors' peak since `release_memory`, else its resident size."""
+        if self.kind == "cuda":
+            return "GPU peak", torch.cuda.max_memory_allocated(self.index)
+        return "resident", resident_bytes()
+
     def free_bytes(self) -> int | None:
         """Memory that a new process could take on the device; None where the system does not tell."""
         return int(torch.cuda.mem_get_info(self.index)[0]) if self.kind == "cuda" else available_bytes()
@@ -123,9 +129,10 @@ class Device:
             torch.mps.set_rng_state(state)
 
     def release_memory(self) -> None:
-        """Give cached memory back to the device."""
-        if self.kind == "cuda":
+        """Give cached memory back to the device, and let its peak begin anew."""
+        if self.kind == "cuda" and torch.cuda.is_initialized():
             torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.index)
 
 
 def choose(requested: str) -> Device:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,25 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that a job takes, and `of` what: `resident` of its process, or `GPU peak` of its tensors since it began."""
+
+    of: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Step:
-    """A job has taken `done` of its steps; `loss` and `images_per_s` are the latest, where they are known."""
+    """A job has taken `done` of its steps; the rest is the latest, where it is known: the mean loss and the images/s of the epoch so
+    far, the learning rate, memory.
+    """
 
     job: str
     done: int
     loss: float | None = None
     images_per_s: float | None = None
+    lr: float | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True)
@@ -55,13 +67,17 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Finished:
-    """A job has left a Record; `summary` is a short line about it."""
+    """A job has left a Record (a trial of `archbench tune` leaves none, its id is empty).
+
+    `summary` is a short line about it, `figures` those of its measurements that a name alone tells apart.
+    """
 
     job: str
     status: str
     record_id: str
     duration_s: float
     summary: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 Event = Loading | Notice | Started | Step | Epoch | Finished

@@ -32,8 +32,12 @@ SLOWER = 0.9  # of the rate of fp32: less is no noise
 PRECISIONS = {"cpu": ("bf16",), "cuda": ("tf32", "bf16", "fp16"), "mps": ("fp16",)}  # besides fp32
 LEAST_MEMORY_BYTES = 2 * GIB
 CIFAR_BYTES = 170_498_071 + 60_000 * 3_073  # the archive, and what is in it
-EXTRAS = {"crosscheck": ("ptflops", "torchinfo"), "onnx": ("onnx", "onnxruntime", "onnxscript")}  # as in pyproject.toml
-USERS = {"crosscheck": "archbench count --explain", "onnx": "archbench export"}
+EXTRAS = {
+    "crosscheck": ("ptflops", "torchinfo"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "tune": ("filelock", "optuna"),
+}  # as in pyproject.toml
+USERS = {"crosscheck": "archbench count --explain", "onnx": "archbench export", "tune": "archbench tune"}
 GPU_SENSORS = "nvidia-ml-py"
 CLOCKS = {"clock_hz": "", "gpu_clock_hz": " (GPU)"}
 FLOAT_BYTES = 4

@@ -1,10 +1,12 @@
-"""Memory of the machine that can be had now."""
+"""Memory of the machine that can be had now, and that this process takes."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
+
+import psutil
 
 MEMINFO, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
@@ -13,6 +15,11 @@ def available_bytes() -> int | None:
     """Memory that can be had without swapping, within a container's limit; None where the system does not tell."""
     told = [size for size in (_of_machine(), _in_container()) if size is not None]
     return min(told, default=None)
+
+
+def resident_bytes() -> int:
+    """The resident size of this process."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def _of_machine() -> int | None:

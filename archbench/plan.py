@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from archbench import budget, environment, models
+from archbench import budget, environment, models, studies
 from archbench import device as devices
 from archbench.config import Settings
 from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of, suggested
@@ -43,12 +43,12 @@ PROFILE_BATCH = 32
 PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
 WORDNET_ID = re.compile(r"n\d{8}")
 # settings that mean nothing where nothing is trained
-NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "compile", "micro_batch")
+NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "tuned", "compile", "micro_batch")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that the jobs will take.
+    """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that each job will take.
 
     `refused` says why some of the models cannot run at all.
     """
@@ -56,8 +56,13 @@ class Plan:
     jobs: tuple[Job, ...]
     done: tuple[Record, ...]
     datasets: dict[str, Dataset]
-    estimate_s: float
+    seconds: tuple[float, ...]
     refused: tuple[str, ...] = ()
+
+    @property
+    def estimate_s(self) -> float:
+        """About how long all of it will take."""
+        return sum(self.seconds)
 
 
 def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener) -> Plan:
@@ -86,7 +91,7 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     done = tuple(known[job.key] for job in jobs if job.key in known)
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
     refused = tuple(planner.refused.values())
-    return Plan(tuple(open_jobs), done, datasets, sum(map(planner.seconds, open_jobs)), refused)
+    return Plan(tuple(open_jobs), done, datasets, tuple(map(planner.seconds, open_jobs)), refused)
 
 
 def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
@@ -128,7 +133,8 @@ class Planner:
         for model, shape in shaped:
             if model.spec.frozen_from:
                 transfer.source_of(model, shape, self.store)
-        return [self._training_job(model, shape, seed) for model, shape in shaped for seed in self.settings.seeds]
+        jobs = [self._training_job(model, shape, seed) for model, shape in shaped for seed in self.settings.seeds]
+        return studies.with_found_values(jobs, self.settings, self.store) if self.settings.tuned else jobs
 
     def imported_jobs(self, chosen: list[Model]) -> list[Job]:
         """A test of each model's published weights, which are fetched now where that is allowed; images as the weights want them."""

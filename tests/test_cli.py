@@ -30,6 +30,7 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["run", "--precision", "bf61"], "unknown precision 'bf61'; did you mean 'bf16'?"),
         (["run", "--epoch", "3"], "there is no option --epoch; did you mean --epochs?"),
         (["run", "--epochs", "0"], "--epochs: input should be greater than or equal to 1 (got 0)"),
+        (["tune", "--trials", "0"], "--trials: input should be greater than or equal to 1 (got 0)"),
         (["run", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["run", "--train-fraction", "0"], "--train-fraction"),
         (["run", "--limit-train", "64", "--batch-size", "100"], "a batch of 100 is larger than the 64 training images"),

@@ -25,6 +25,8 @@ def test_other_seeds_are_refused_by_name(text: str) -> None:
         ({"train_fraction": 0.0}, "--train-fraction: .*greater than 0"),
         ({"train_fraction": 1.5}, "--train-fraction: .*less than or equal to 1"),
         ({"val_fraction": 1.0}, "--val-fraction: .*less than 1"),
+        ({"trials": 0}, "--trials: .*greater than or equal to 1.*got 0"),
+        ({"span": 1.0}, "--span: .*greater than 1"),
         ({"precision": "bf61"}, "unknown precision 'bf61'; did you mean 'bf16'"),
         ({"epoch": 3}, "unknown setting 'epoch'; did you mean 'epochs'"),
         ({"models": ","}, "--models names no model"),
@@ -34,6 +36,13 @@ def test_a_wrong_setting_is_one_line(settings: dict[str, object], message: str) 
     with pytest.raises(ArchbenchError, match=message) as caught:
         Settings.of(**settings)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_as_the_command_line_that_gives_them() -> None:
+    settings = Settings.of(models="nin,vgg", epochs=2, flip=False, train_fraction=0.25, seeds="0-1", results="my runs", tuned=True)
+    asked = "archbench train --models nin,vgg --epochs 2 --train-fraction 0.25 --no-flip --tuned --results 'my runs'"
+    assert settings.command("train", ["seeds"]) == asked
+    assert Settings.of().command("tune", []) == "archbench tune --models nin,resnet_bottleneck"
 
 
 def test_names_come_as_text_or_list() -> None:

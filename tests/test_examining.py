@@ -166,10 +166,10 @@ def test_extras_that_are_missing_are_named_with_how_to_get_them(monkeypatch: pyt
         return "1"
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    crosscheck, onnx = examining.extras(CPU)
+    crosscheck, onnx, tune = examining.extras(CPU)
     assert (onnx.found, onnx.advice) == ("without onnxscript", "archbench export needs it: pip install 'archbench[onnx]'")
-    assert (crosscheck.found, crosscheck.advice) == ("installed", None)
-    assert [each.topic for each in examining.extras(CUDA)] == ["crosscheck", "onnx", "nvidia-ml-py"]
+    assert (crosscheck.found, crosscheck.advice) == (tune.found, tune.advice) == ("installed", None)
+    assert [each.topic for each in examining.extras(CUDA)] == ["crosscheck", "onnx", "tune", "nvidia-ml-py"]
 
 
 def test_the_extras_are_those_of_the_project() -> None:

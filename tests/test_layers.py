@@ -28,6 +28,21 @@ ALLOWED = {
     "budget": {"measure", "models", "errors"},
     "catalogue": {"budget", "measure", "models", "publish", "errors"},
     "counting": {"catalogue", "measure", "models", "publish", "errors"},
+    "evaluating": {
+        "catalogue",
+        "plan",
+        "job",
+        "training",
+        "data",
+        "models",
+        "execution",
+        "environment",
+        "device",
+        "config",
+        "records",
+        "events",
+        "errors",
+    },
     "exporting": {"catalogue", "training", "models", "records", "errors"},
     "examining": {"conditions", "device", "environment", "events", "execution", "measure", "models", "records", "stats"},
     "execution": {"device", "errors", "records"},
@@ -53,14 +68,35 @@ ALLOWED = {
         "events",
         "errors",
     },
+    "tracking": {"tracking", "job", "records", "events", "errors"},
     "engines": {"engines", "plan", "job", "records", "events"},
-    "plan": {"budget", "job", "training", "data", "models", "execution", "environment", "device", "config", "records", "events", "errors"},
+    "studies": {"job", "config", "records", "errors"},
+    "tuning": {"studies", "plan", "job", "training", "data", "config", "records", "events", "errors"},
+    "plan": {
+        "studies",
+        "budget",
+        "job",
+        "training",
+        "data",
+        "models",
+        "execution",
+        "environment",
+        "device",
+        "config",
+        "records",
+        "events",
+        "errors",
+    },
     "api": {
         "plan",
+        "tracking",
+        "studies",
+        "tuning",
         "engines",
         "catalogue",
         "counting",
         "measure",
+        "evaluating",
         "examining",
         "exporting",
         "importing",
@@ -70,7 +106,7 @@ ALLOWED = {
         "events",
         "errors",
     },
-    "cli": {"cli", "api", "catalogue", "importing", "examining", "plan", "publish", "records", "config", "events", "errors"},
+    "cli": {"cli", "api", "studies", "catalogue", "importing", "examining", "plan", "publish", "records", "config", "events", "errors"},
     "__init__": {"api", "errors"},
     "__main__": {"cli"},
 }
@@ -125,7 +161,8 @@ def test_the_registry_works_without_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "run", "train", "profile", "list", "show", "count", "export", "doctor", "import", "compare", "tables"]
+    "command",
+    ["", *"run train tune profile list show count export doctor import compare evaluate runs tables".split()],
 )
 def test_help_loads_nothing_heavy(command: str) -> None:
     arguments = ["archbench", command, "--help"] if command else ["archbench", "--help"]

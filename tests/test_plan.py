@@ -79,3 +79,16 @@ def test_the_environment_names_versions_threads_and_processor_but_no_person_or_f
     assert described["threads"] == torch.get_num_threads()
     assert described["cpu"]
     assert str(Path.home()) not in str(described)
+
+
+def test_a_notebook_is_warned_of_a_model_that_cannot_run(tmp_path: Path) -> None:
+    """A network for colours, given grey digits: the other is trained, and a warning says why this one is not."""
+    import archbench
+
+    odd = tmp_path / "odd.py"
+    odd.write_text(
+        "from torch import nn\n\ndef colours(num_classes):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes))\n"
+    )
+    with pytest.warns(UserWarning, match=r"odd\.py:colours cannot take images of 1x32x32"):
+        records = archbench.train(models=[f"{odd}:colours", "lenet"], limit_train=64, epochs=1, results=tmp_path)
+    assert [record.model.label for record in records] == ["lenet"]

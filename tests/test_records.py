@@ -122,3 +122,25 @@ def test_odd_labels_make_plain_file_names(tmp_path: Path) -> None:
     path = Store(tmp_path).save(make_record("../../evil/" + "x" * 300))
     assert path.parent == tmp_path / "runs"
     assert len(path.name) < 120
+
+
+@pytest.mark.parametrize("folder", ["checkpoints", "files", "runs", ".leases"])
+def test_a_file_where_a_folder_should_be_is_found_before_the_work(folder: str, tmp_path: Path) -> None:
+    (tmp_path / folder).write_text("")
+    with pytest.raises(ArchbenchError, match=r"cannot write .*; --results names another folder"):
+        Store(tmp_path).check_writable()
+
+
+def test_a_full_disk_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *details: object) -> None: ...
+
+        def write(self, content: bytes) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("archbench.records.store.tempfile.TemporaryFile", lambda dir: Full())
+    with pytest.raises(ArchbenchError, match=r"no space left on the disk .*; --results names another folder"):
+        Store(tmp_path).check_writable()

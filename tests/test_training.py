@@ -362,7 +362,8 @@ def test_one_models_failure_costs_the_others_nothing(tmp_path: Path, monkeypatch
         return sound(model, *rest)
 
     monkeypatch.setattr(initial, "build", sometimes)
-    records = archbench.train(models="nin_tiny,alexnet", epochs=1, limit_train=32, results=tmp_path)
+    with pytest.warns(UserWarning, match=r"nin_tiny \(train\) out of memory: no more of it"):
+        records = archbench.train(models="nin_tiny,alexnet", epochs=1, limit_train=32, results=tmp_path)
     assert [record.status for record in records] == ["out_of_memory", "ok"]
     assert records[0].failure is not None
     assert records[0].failure.message == "no more of it"

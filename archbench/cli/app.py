@@ -22,6 +22,7 @@ ABOUT = "Train and profile Network In Network, its ancestors and its descendants
 COMMANDS = {
     "run": "Train and profile models on one data set, and compare them in a table.",
     "train": "Train models on one data set.",
+    "tune": "Search each model's learning rate and weight decay, the same budget for each, on held-out training images.",
     "profile": "Count parameters and MACs, time and weigh models; on their own input unless --dataset is given.",
     "list": "List models with their counts at their own input, by year.",
     "show": "Show what is known of a model, and its layers with their shapes and counts.",
@@ -30,6 +31,8 @@ COMMANDS = {
     "doctor": "Say what this machine is fit to measure, with advice for each doubt.",
     "compare": "Say for each measurement of two sides whether it differs, with an interval; --fail-above for CI.",
     "import": "Take benchmarks that pytest-benchmark timed into the results folder.",
+    "evaluate": "Test the kept weights of a training on another data set's test split.",
+    "runs": "List Records and mark them with tags; list and prune checkpoints.",
     "tables": "Make tables from Records, without torch: results, operators, lineage, latency, memory, roofline.",
 }
 

@@ -27,6 +27,7 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
     def announce(plan: Plan) -> None:
         for line in shown.announcement(plan, settings):
             view.say(line)
+        progress.expect({job.label: seconds for job, seconds in zip(plan.jobs, plan.seconds, strict=True)})
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
         signal.signal(signal.SIGTERM, progress.end)

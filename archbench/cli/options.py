@@ -15,9 +15,10 @@ import typer
 
 from archbench.config import Settings
 
-MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "rerun", "batch_size")
+MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "tag", "rerun", "batch_size")
 DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip")
-TRAINING = ("pretrained", "recipe", "epochs", "seeds", "compile", "micro_batch", "deterministic")
+TRAINING = ("pretrained", "recipe", "epochs", "seeds", "tuned", "compile", "micro_batch", "deterministic", "track")
+TUNING = ("recipe", "epochs", "trials", "span", "compile", "micro_batch", "deterministic")
 PROFILING = ("batch_sizes", "modes", "launches", "time")
 FLAG_PAIRS = {"rerun": "--rerun/--resume", "flip": "--flip/--no-flip"}
 JSON = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout; all else goes to stderr")]
@@ -29,22 +30,28 @@ QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
 
 @dataclass(frozen=True)
 class Request:
-    """What a command was asked: settings by name, and how to answer."""
+    """What a command was asked: settings by name, how to answer, and what else it takes."""
 
     settings: dict[str, Any]
     json: bool
     quiet: bool
+    more: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def takes(names: Iterable[str]) -> Callable[[Callable[[Request], None]], Callable[..., None]]:
-    """Give a command the options of these settings, and `--json` and `--quiet`; it is called with a Request."""
+def takes(names: Iterable[str], **more: Any) -> Callable[[Callable[[Request], None]], Callable[..., None]]:
+    """Give a command the options of these settings, `--json`, `--quiet` and `more`, which are annotations of what must be given.
+
+    It is called with a Request.
+    """
 
     def decorate(command: Callable[[Request], None]) -> Callable[..., None]:
         @functools.wraps(command)
         def call(*, json: bool, quiet: bool, **settings: Any) -> None:
-            command(Request({name: value for name, value in settings.items() if value is not None}, json, quiet))
+            extra = {name: settings.pop(name) for name in more}
+            command(Request({name: value for name, value in settings.items() if value is not None}, json, quiet, extra))
 
-        parameters = [*_parameters(set(names)), _keyword("json", JSON), _keyword("quiet", QUIET)]
+        own = [_keyword(name, annotation, inspect.Parameter.empty) for name, annotation in more.items()]
+        parameters = [*own, *_parameters(set(names)), _keyword("json", JSON), _keyword("quiet", QUIET)]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return call

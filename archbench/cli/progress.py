@@ -1,49 +1,56 @@
-"""What a run shows while it works: what it will do, a bar or a line for what it does."""
+"""What a run says and shows while it works: what it will do, and what it does."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from rich.console import Console
 from rich.text import Text
 
+from archbench.cli.live import LiveView, duration_text
+from archbench.cli.time_left import TimeLeft
 from archbench.cli.view import err
 from archbench.config import Settings
 from archbench.errors import Terminated
-from archbench.events import Epoch, Event, Finished, Loading, Notice, Started, Step
+from archbench.events import Epoch, Event, Finished, Notice
 
 if TYPE_CHECKING:
     from archbench.plan import Plan
 
 
 class Progress:
-    """Listens to events: a bar a job on a terminal, a line an epoch elsewhere, nothing when quiet."""
+    """Listens to events: the live view on a terminal, a line an epoch elsewhere, nothing when quiet. A line for each Record on both."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[state]}", markup=False),
-            TimeRemainingColumn(),
-        )
-        self.bars = Bars(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
-        self.tasks: dict[str, TaskID] = {}
+    def __init__(self, quiet: bool, console: Console = err) -> None:
+        self.quiet, self.console = quiet, console
+        shows = not quiet and console.is_terminal and not console.is_dumb_terminal
+        self.view = LiveView(console) if shows else None
         self.must_end = False
 
     def __enter__(self) -> Self:
-        self.bars.start()
+        if self.view is not None:
+            self.view.live.start()
         return self
 
     def __exit__(self, *details: object) -> None:
-        self.bars.stop()
+        if self.view is not None:
+            with contextlib.suppress(OSError):  # the terminal is gone
+                self.view.live.stop()
+
+    def expect(self, planned_s: Mapping[str, float]) -> None:
+        """Count on these jobs, each with the seconds that it is planned to take."""
+        if self.view is not None:
+            self.view.time_left = TimeLeft(planned_s)
 
     def listen(self, event: Event) -> None:
         """Show an event; a log that nobody reads any more ends no run. Raises Terminated where the process was asked to end."""
         if self.must_end:
             raise Terminated
+        if self.quiet:
+            return
         try:
             self._show(event)
         except OSError:
@@ -55,31 +62,15 @@ class Progress:
         signal.signal(signal_number, signal.SIG_DFL)
 
     def _show(self, event: Event) -> None:
+        if self.view is not None:
+            self.view.follow(event)
         match event:
             case Notice(message):
                 self._line(message)
-            case Loading(what, done, total):
-                self._advance(what, done, total, f"{done:,} of {total:,} images")
-            case Started(job, steps, done):
-                self._advance(job, done, steps, "")
-            case Step(job, done, loss, rate):
-                self._advance(job, done, None, "" if loss is None else f"loss {loss:.3f} · {rate:,.0f} images/s")
-            case Epoch():
+            case Epoch() if self.view is None:
                 self._epoch(event)
             case Finished(job, _, record, duration, summary):
-                self._close(job)
-                self._line(f"{job}: {summary} ({duration_text(duration)}) · Record {record}")
-
-    def _advance(self, name: str, done: int, total: int | None, state: str) -> None:
-        if name not in self.tasks:
-            self.tasks[name] = self.bars.add_task(name, total=total, state=state)
-        self.bars.update(self.tasks[name], completed=done, state=state)
-        if total is not None and done == total:
-            self._close(name)
-
-    def _close(self, name: str) -> None:
-        if name in self.tasks:
-            self.bars.remove_task(self.tasks.pop(name))
+                self._line(f"{job}: {summary} ({duration_text(duration)}){f' · Record {record}' if record else ''}")
 
     def _epoch(self, event: Epoch) -> None:
         error = "" if event.val_error_pct is None else f" · validation error {event.val_error_pct:.2f} %"
@@ -87,8 +78,7 @@ class Progress:
         self._line(f"{event.job}: epoch {event.epoch}/{event.epochs} · loss {event.loss:.3f}{error} · {rate}")
 
     def _line(self, line: str) -> None:
-        if not self.quiet:
-            self.bars.console.print(Text(line), soft_wrap=True)
+        self.console.print(Text(line), soft_wrap=True)
 
 
 def announcement(plan: Plan, settings: Settings) -> list[str]:
@@ -114,11 +104,3 @@ def announcement(plan: Plan, settings: Settings) -> list[str]:
         compiling = ", compiling not counted" if settings.compile != "no" else ""
         lines.append(f"to do: {' and '.join(parts)}, about {duration_text(plan.estimate_s)}{compiling}")
     return lines
-
-
-def duration_text(seconds: float) -> str:
-    """`42 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -96,15 +96,16 @@ def print_table(drawn: RichTable) -> None:
     out.print(drawn, width=max(out.width, least), crop=False, no_wrap=least > out.width)
 
 
-def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool = False) -> RichTable:
-    """A table whose figures stay whole, and the column `whole`; text with spaces and very long names give way on a narrow terminal.
+def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool = False, yielding: Sequence[str] = ()) -> RichTable:
+    """A table whose figures stay whole, and the column `whole`; what gives way on a narrow terminal is text with spaces, very long names
+    and the columns `yielding`.
 
     In a `grouped` one a line stands between rows whose first cells differ.
     """
     gap = 1 if out.width >= WIDE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
     for header, cells in columns.items():
-        wraps = header != whole and (header in WRAPPED or max(map(len, cells), default=0) > WIDEST_WHOLE)
+        wraps = header != whole and (header in WRAPPED or header in yielding or max(map(len, cells), default=0) > WIDEST_WHOLE)
         numbers = header.endswith("%") or all(NUMBER.fullmatch(cell) for cell in cells)
         justify: Literal["right", "left"] = "right" if numbers else "left"
         drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold")
@@ -156,8 +157,7 @@ def print_json(value: Any) -> None:
 def say_failures(failed: Iterable[Record]) -> None:
     """A line for each run that gave no result."""
     for record in failed:
-        assert record.failure is not None
-        say(f"{record.model.label} ({record.kind}) {record.status.replace('_', ' ')}: {record.failure.message}")
+        say(record.failure_line)
 
 
 def report_problems(problems: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """One frozen Job says what to do to which model on what; doing it gives one Record, whatever happens on the way."""
 
 from archbench.job.base import DataPart, Job
-from archbench.job.evaluate import evaluate
+from archbench.job.evaluate import evaluate, preprocessing
 from archbench.job.profile import profile
 from archbench.job.train import train
 
-__all__ = ["DataPart", "Job", "evaluate", "profile", "train"]
+__all__ = ["DataPart", "Job", "evaluate", "preprocessing", "profile", "train"]

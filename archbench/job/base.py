@@ -15,6 +15,7 @@ from archbench.execution import ExecutionPlan
 from archbench.models import Input, Model
 from archbench.records.schema import ModelSnapshot, hash_of
 from archbench.training.recipe import Recipe, TrainingConfig
+from archbench.training.transfer import Source
 
 PROTOCOL = 1
 PROFILE_PROTOCOL = 2  # a process per model
@@ -55,16 +56,20 @@ class Job:
     data: DataPart | None = None
     rerun: bool = False
     micro_batch: str | None = None  # as it was asked for: a number or "auto"
+    tuned: dict[str, Any] | None = None  # a training's: the search that found its rate and decay
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
     modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
     launches: int = 5  # a profile's: processes that time it one after the other
+    source: Source | None = None  # an evaluated one's: the training whose weights are tested
 
     @property
     def label(self) -> str:
         """How the job is called while it runs."""
-        what = {"train": f"seed {self.seed}", "profile": "profile", "imported": "published weights"}[self.kind]
-        return f"{self.model.label} · {what}"
+        what = {"train": f"seed {self.seed}", "profile": "profile", "imported": "published weights"}
+        if self.source is not None and self.data is not None:
+            what["evaluated"] = f"weights of {self.source.record.id} on {self.data.name}"
+        return f"{self.model.label} · {what[self.kind]}"
 
     @functools.cached_property
     def snapshot(self) -> ModelSnapshot:
@@ -79,11 +84,14 @@ class Job:
     @functools.cached_property
     def key(self) -> str:
         """What makes two runs the same run."""
-        return hash_of({**self._identity(), "seed": self.seed})[:KEY_LENGTH]
+        source = {"record": self.source.record.id} if self.source else {}
+        return hash_of({**self._identity(), "seed": self.seed, **source})[:KEY_LENGTH]
 
     @property
     def weights(self) -> dict[str, Any] | None:
-        """Whose weights an imported job reads, and all that becomes of them and of their images."""
+        """Whose weights an imported or evaluated job reads, and all that becomes of published ones and of their images."""
+        if self.source is not None:
+            return {"record": self.source.record.id, "sha256": self.source.file.sha256}
         published = self.model.spec.weights if self.kind == "imported" else None
         return dataclasses.asdict(published) if published else None
 
@@ -102,9 +110,12 @@ class Job:
             training = self.training.model_dump(exclude={"hints"})
             if self.micro_batch:
                 identity["micro_batch"] = self.micro_batch
+            if self.tuned is not None:  # more trials are another run, even where they found the same
+                identity["tuned"] = [self.tuned["study"], self.tuned["trials"]]
             return {**identity, "training": training, "data": dataclasses.asdict(self.data)}
         if self.data is not None:
-            return {**identity, "weights": self.weights, "data": dataclasses.asdict(self.data)}
+            weights = {"group": self.source.record.group} if self.source else self.weights
+            return {**identity, "weights": weights, "data": dataclasses.asdict(self.data)}
         return {
             **identity,
             "device_name": self.device.name,
@@ -125,6 +136,7 @@ class Job:
             "execution": self.plan.model_dump(),
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "training": self.training.model_dump() if self.training else None,
+            "tuned": self.tuned,
             "data": dataclasses.asdict(self.data) if self.data else None,
             "weights": self.weights,
         }

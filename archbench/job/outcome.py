@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -68,3 +69,10 @@ def summary(finished: Record) -> str:
         return f"test error {error.value:.2f} %"
     time_s = finished.measurement("latency_s", batch=1)
     return f"{1e3 * time_s.value:.2f} ms an image" if time_s is not None and time_s.value else "counted"
+
+
+def figures(finished: Record) -> dict[str, float]:
+    """What was measured once, by its name."""
+    rows = finished.measurements
+    names = Counter(row.name for row in rows)
+    return {row.name: row.value for row in rows if row.value is not None and names[row.name] == 1}

@@ -15,7 +15,7 @@ from archbench.errors import StorageError
 from archbench.events import Finished, Listener, Started
 from archbench.execution import LAYOUTS, ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
-from archbench.job.outcome import Outcome, record, summary
+from archbench.job.outcome import Outcome, figures, record, summary
 from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
@@ -40,7 +40,7 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
         outcome.fail(error)
     job.device.release_memory()
     finished = record(job, outcome, time.perf_counter() - started)
-    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
+    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished)))
     return finished
 
 
@@ -65,7 +65,8 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     if config.whiten_first_layer and start is None:
         initial.whiten(model, prepare(_same_size(train_split, WHITENED_ON).images, LAYOUTS[plan.memory_format]))
     task = Task(job.label, job.key, config, plan, device, job.seed, train_split, validation)
-    emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch if start else 0))
+    within = start.position.step if start and start.position else 0
+    emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch + within if start else 0))
     result = fit(model, task, prepare, emit, start, lambda state: state.save(path))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}

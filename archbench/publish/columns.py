@@ -43,7 +43,11 @@ MODEL: Columns = {
     "model": lambda row: row["model"],
     "year": lambda row: plain(row["year"], lambda value: f"{value:.0f}"),
 }
-TRAINED: Columns = {"test error, %": percent, "left chance": left_chance}
+TRAINED: Columns = {
+    "test error, %": percent,
+    "left chance": left_chance,
+    "tuned, trials": lambda row: plain(row["tuned_trials"], lambda value: f"{value:.0f}"),
+}
 PROFILED: Columns = {
     "params": lambda row: scaled(row["params"]),
     "MACs": lambda row: scaled(row["macs"]),

@@ -47,6 +47,10 @@ def caption(record: Record, batch: bool = True) -> str:
     if record.kind == "imported":
         images = f"{data['test_images']:,} test images"
         return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
+    if record.kind == "evaluated":
+        learned = f"trained on {config['trained_on']['name']}, recipe {training['name']}, epochs {training['epochs']}"
+        images = f"{data['test_images']:,} test images"
+        return f"{data['name']} ({shape}; {images}) · weights {learned} · batch {config['batch']}, {mode} · {device}"
     part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
     part += f", {100 * data['val_fraction']:g} % of it held out" if data["val_fraction"] else ""
     images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"
@@ -58,7 +62,14 @@ def notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Se
     """Below the results of trainings and of profiles; `records` are all there are, from which these were chosen."""
     found = [profile for profile in profiles if profile is not None]
     shown = [*runs, *found]
-    lines = [*_interval_notes(runs), *_profile_notes(found), *doubts(shown), *_twice(runs or found), *widths(runs or found)]
+    lines = [
+        *_interval_notes(runs),
+        *_tuning_notes(runs),
+        *_profile_notes(found),
+        *doubts(shown),
+        *_twice(runs or found),
+        *widths(runs or found),
+    ]
     skipped = max((record.config["data"].get("skipped", 0) for record in runs), default=0)
     if skipped:
         lines.append(f"{skipped} image files that could not be read are left out")
@@ -172,6 +183,22 @@ def _interval_notes(runs: Sequence[Record]) -> list[str]:
         notes.append("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds")
     if sizes - {1}:
         notes.append("several seeds: mean with Student's t interval over seeds (95 %)")
+    return notes
+
+
+def _tuning_notes(runs: Sequence[Record]) -> list[str]:
+    """How the learning rate and the decay of tuned rows were found, and of which rows where not of all in one way."""
+    tuned = [run for run in runs if run.config.get("tuned")]
+    ways = by(
+        tuned, lambda run: (run.config["tuned"]["val_fraction"], run.config["tuned"]["span"], " and ".join(run.config["tuned"]["space"]))
+    )
+    notes = []
+    for (val_fraction, span, searched), members in ways.items():
+        of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ", "
+        notes.append(
+            f"{of}tuned: {searched.replace('_', ' ')} are those of the best of so many trials, by the error on {100 * val_fraction:g} % of "
+            f"the training images, from 1/{span:g} to {span:g} times the recipe's; rows without a number have the recipe's"
+        )
     return notes
 
 

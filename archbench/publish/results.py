@@ -44,7 +44,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs, trainings first; profiles that belong to no training get tables of their own."""
     records = list(records)
     imported, profiles = by(newest(records, "imported"), is_benchmark), newest(records, "profile")
-    trainings = [*newest(records, "train"), *imported.get(False, [])]
+    trainings = [*newest(records, "train"), *newest(records, "evaluated"), *imported.get(False, [])]
     made, used = [], set()
     for _, rows in by(trainings, condition).items():
         groups = by(rows, lambda record: record.group)
@@ -87,7 +87,8 @@ def condition(record: Record) -> tuple[Any, ...]:
     part = tuple(data[name] for name in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction"))
     if record.kind == "imported":
         return (*common, *part, config["protocol"])
-    return (*common, *part, training["epochs"], config["protocol"], canonical(config["recipe"]))
+    learned = canonical(config.get("trained_on"))  # of weights that are tested on another set
+    return (*common, *part, training["epochs"], config["protocol"], canonical(config["recipe"]), learned)
 
 
 def _compiled(execution: dict[str, Any]) -> bool | str:
@@ -117,6 +118,7 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
         "runs": len(runs),
         "n": interval.n,
         "left_chance": len(left),
+        "tuned_trials": (runs[0].config.get("tuned") or {}).get("trials", math.nan),
         "diverged": sum(run.status == "diverged" for run in runs),
         "train_error_pct": _mean(run.measurement("train_error_pct") for run in runs),
         **_profile_figures(profile),

@@ -25,7 +25,7 @@ class Lost:
     def line(self) -> str:
         """`nin on digits, seed 3 (train): ok before, failed after`."""
         of = f" on {self.data}" if self.data else ""
-        of += f", seed {self.seed}" if self.kind == "train" else ""
+        of += f", seed {self.seed}" if self.kind in ("train", "evaluated") else ""
         return f"{self.model}{of} ({self.kind}): ok before, {self.status.replace('_', ' ')} after"
 
 

@@ -97,7 +97,7 @@ class Record(Strict):
     id: str
     key: str
     group: str
-    kind: Literal["train", "profile", "imported"]
+    kind: Literal["train", "profile", "imported", "evaluated"]
     status: Literal["ok", "diverged", "out_of_memory", "failed"]
     failure: Failure | None = None
     created: str
@@ -121,6 +121,12 @@ class Record(Strict):
                     raise ValueError(f"{'.'.join(path)} is missing")
                 value = value[step]
         return self
+
+    @property
+    def failure_line(self) -> str:
+        """What a Record without a result says of itself: `nin (train) failed: ...`."""
+        assert self.failure is not None
+        return f"{self.model.label} ({self.kind}) {self.status.replace('_', ' ')}: {self.failure.message}"
 
     def measurement(self, name: str, **at: Scalar) -> Measurement | None:
         """The row of this name whose `at` holds at least these values."""

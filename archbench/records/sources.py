@@ -27,7 +27,7 @@ def records_of(named: str, results: Path) -> list[Record]:
     if path.exists():
         return [read_record(path)]
     if ID.fullmatch(named):
-        return [_by_id(named, results)]
+        return [one_record(named, results)]
     revision, colon, folder = named.partition(":")
     if colon and revision and folder:
         return _at_commit(revision, folder)
@@ -43,11 +43,14 @@ def _all_of(folder: Path, named: str) -> list[Record]:
     return records
 
 
-def _by_id(beginning: str, results: Path) -> Record:
+def one_record(beginning: str, results: Path) -> Record:
+    """The Record of a folder whose id begins so. Raises ArchbenchError where there is none, or more than one."""
+    if not ID.fullmatch(beginning):
+        raise ArchbenchError(f"{beginning!r} is no id of a Record: 4 to {ID_LENGTH} of 0-9 and a-f; archbench runs lists ids")
     found = [record for record in Store(results).load()[0] if record.id.startswith(beginning)]
     if len(found) != 1:
         count = "no Record" if not found else f"{len(found)} Records"
-        raise ArchbenchError(f"{count} in {results} with an id that begins with {beginning}; archbench tables --json lists ids")
+        raise ArchbenchError(f"{count} in {results} with an id that begins with {beginning}; archbench runs lists ids")
     return found[0]
 
 

@@ -2,39 +2,73 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
 from archbench.errors import ArchbenchError, StorageError
+from archbench.records.lease import Lease
 from archbench.records.schema import SCHEMA_VERSION, Record, StoredFile, content_id, readable
 
 SETTLED = ("ok", "diverged")
+WRITING = ".writing-"  # begins the name of a file that is not whole yet
+PROBE_BYTES = 2**20
+LONGEST_NAMED = 100  # characters of a file's name in that of its temporary one
 
 
 class Store:
-    """The results folder: `runs/*.json`, and beside them `files/` (predictions, weights) and `checkpoints/`."""
+    """The results folder: `runs/*.json`, and beside them `files/` (predictions, weights) and `checkpoints/`.
+
+    `.leases/` holds an empty file for each key that a process is at.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.runs = root / "runs"
+        self.runs, self.checkpoints, self.leases = root / "runs", root / "checkpoints", root / ".leases"
 
     def check_writable(self) -> None:
-        """Raise ArchbenchError now rather than after an hour of training."""
+        """Raise StorageError now rather than after an hour of training: where a folder cannot be written, or the disk is full.
+
+        Folders that are not there yet are made when they are needed, in the root, which is tried too.
+        """
+        folder = self.runs
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.runs):
-                pass
+            for folder in (self.root, self.runs, self.root / "files", self.checkpoints, self.leases):
+                if os.path.lexists(folder):
+                    with tempfile.TemporaryFile(dir=folder) as file:
+                        file.write(b"0" * PROBE_BYTES)
         except OSError as error:
-            raise StorageError(f"{_write_error(self.root, error)}; --results names another folder") from None
+            shown = self.root if folder == self.runs else folder
+            raise StorageError(f"{_write_error(shown, error)}; --results names another folder") from None
+
+    @contextlib.contextmanager
+    def lease(self, key: str) -> Iterator[bool]:
+        """Be the one process that runs a key, while the context lasts; False where another is. Raises StorageError.
+
+        What a process that was killed left half-written of the key's checkpoint is removed.
+        """
+        try:
+            held = Lease.take(self.leases / key)
+        except OSError as error:
+            raise _write_error(self.leases / key, error) from None
+        try:
+            if held is not None:
+                for half in self.checkpoints.glob(f"{WRITING}{self.checkpoint_path(key).name}-*"):
+                    half.unlink(missing_ok=True)
+            yield held is not None
+        finally:
+            if held is not None:
+                held.end()
 
     def save(self, record: Record) -> Path:
         """Write a Record and return its path. Raises ArchbenchError when the disk is full or the folder not writable."""
@@ -43,17 +77,21 @@ class Store:
         write_atomically(path, lambda file: file.write(text.encode()))
         return path
 
-    def load(self) -> tuple[list[Record], list[str]]:
-        """All Records, oldest first, and a line for each file that cannot be read."""
+    def load(self, pattern: str = "*.json") -> tuple[list[Record], list[str]]:
+        """All Records, or those in files of some names, oldest first, and a line for each file that cannot be read."""
         records, problems = [], []
         if (self.runs.exists() or self.runs.is_symlink()) and not self.runs.is_dir():
             problems.append(f"{self.runs} is not a folder")
-        for path in sorted(self.runs.glob("*.json")):
+        for path in sorted(self.runs.glob(pattern)):
             try:
                 records.append(read_record(path))
             except ArchbenchError as error:
                 problems.append(str(error))
         return sorted(records, key=lambda record: (record.created, record.id)), problems
+
+    def find(self, label: str, kind: str, key: str) -> Record | None:
+        """The Record that stands for a key, as it is on the disk now; only files named after the model and the kind are read."""
+        return settled(self.load(f"{plain_name(label)}-{kind}-*.json")[0]).get(key)
 
     def write_file(self, relative: Path, write: Callable[[IO[bytes]], Any]) -> StoredFile:
         """Write a file beside the Records and return its size and hash."""
@@ -64,7 +102,7 @@ class Store:
 
     def checkpoint_path(self, key: str) -> Path:
         """Where a training of this key keeps its checkpoint."""
-        return self.root / "checkpoints" / f"{key}.pt"
+        return self.checkpoints / f"{key}.pt"
 
 
 def plain_name(label: str) -> str:
@@ -121,7 +159,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".writing-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{WRITING}{path.name[:LONGEST_NAMED]}-", delete=False) as file:
             temporary = Path(file.name)
             write(file)
             file.flush()

@@ -20,7 +20,7 @@ from archbench.data import Split
 from archbench.data.preprocessing import Preprocessing
 from archbench.device import Device
 from archbench.errors import Terminated
-from archbench.events import Epoch, Listener, Step
+from archbench.events import Epoch, Listener, Memory, Step
 from archbench.execution import ExecutionPlan
 from archbench.training import seeds
 from archbench.training.batches import Batches
@@ -138,7 +138,8 @@ def train_epoch(
             break
         here = functools.partial(Position.at, step, total, begun, batches.draws, task.device)
         try:
-            stepper.emit(Step(task.label, epoch * steps + step, mean, rate))
+            lr, memory = stepper.optimizer.param_groups[0]["lr"], Memory(*task.device.occupied())
+            stepper.emit(Step(task.label, epoch * steps + step, mean, rate, lr, memory))
         except Terminated:
             keep(here())
             raise

@@ -1,0 +1,59 @@
+"""Which checkpoints nobody needs."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import make_record
+
+from archbench.cli import app
+from archbench.errors import ArchbenchError
+from archbench.records import checkpoints
+from archbench.records.store import Store
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def put(path: Path, days: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"12345")
+    at = (NOW - timedelta(days=days)).timestamp()
+    os.utime(path, (at, at))
+
+
+def test_finished_and_old_ones_go_and_none_that_is_in_use(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    finished, failed = make_record("a"), make_record("b", status="failed")
+    for key, days in ((finished.key, 0), (failed.key, 29), ("old", 31), ("held", 40)):
+        put(store.checkpoint_path(key), days)
+    put(tmp_path / "files" / "x" / ".writing-weights.pt-1", 2)
+    put(tmp_path / "files" / "x" / ".writing-weights.pt-2", 0.5)
+    put(tmp_path / "files" / "x" / "weights.pt", 400)
+    records = [finished, failed]
+    with store.lease("held"):
+        states = {each.key: each.state for each in checkpoints.kept(store, records, NOW)}
+        assert states == {finished.key: "finished", failed.key: "waiting", "old": "old", "held": "in use"}
+        assert {each.key for each in checkpoints.prune(store, records, NOW)} == {finished.key, "old"}
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {f"{failed.key}.pt", "held.pt", ".writing-weights.pt-2", "weights.pt"}
+
+
+def test_nothing_is_removed_while_a_record_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def runs(option: str) -> str:
+        command = ["runs", "--results", str(tmp_path), option]
+        app.build(command)(command, standalone_mode=False)
+        return capsys.readouterr().out
+
+    store, record = Store(tmp_path), make_record("a")
+    store.save(record)
+    put(store.checkpoint_path(record.key), 0)
+    assert "finished" in runs("--checkpoints")
+    (store.runs / "odd.json").write_text("{")
+    with pytest.raises(ArchbenchError, match=r"nothing is removed while a Record cannot be read: odd\.json is not JSON"):
+        runs("--prune")
+    (store.runs / "odd.json").unlink()
+    runs("--prune")
+    assert list(store.checkpoints.iterdir()) == []

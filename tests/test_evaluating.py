@@ -1,0 +1,88 @@
+"""Kept weights on another data set's test split."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+import archbench
+from archbench import evaluating
+from archbench.config import Settings
+from archbench.data import Dataset, Split, load, request
+from archbench.errors import ArchbenchError
+from archbench.events import ignore
+from archbench.publish.results import tables
+from archbench.records.schema import Record, seal
+from archbench.records.store import Store
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
+    """A store with a trained lenet, and its Record."""
+    folder = tmp_path_factory.mktemp("store")
+    (record,) = archbench.train(models="lenet", results=folder, limit_train=320, epochs=6, precision="fp32", deterministic=True)
+    return folder, record
+
+
+def figures(record: Record) -> dict[str, float | None]:
+    return {row.name: row.value for row in record.measurements if row.name.startswith("test_")}
+
+
+def test_the_trainings_own_set_gives_its_own_figures_in_a_record_of_its_own(trained: tuple[Path, Record]) -> None:
+    """The deviation was stored as the reciprocal of what multiplies, so likelihoods may differ in the last bits, errors not."""
+    folder, source = trained
+    tested = archbench.evaluate(source.id[:6], dataset="digits", results=folder)
+    assert (tested.kind, tested.status, tested.config["weights"]["record"]) == ("evaluated", "ok", source.id)
+    assert len(figures(source)) == 4
+    assert figures(tested) == pytest.approx(figures(source), rel=1e-4)
+    assert archbench.evaluate(source.id, dataset="digits", results=folder) == tested
+    assert archbench.evaluate(source.id, dataset="digits", results=folder, rerun=True).key == tested.key
+    captions = [table.caption for table in tables([source, tested])]
+    assert len(captions) == 2
+    assert "360 test images) · weights trained on digits, recipe modern, epochs 6" in captions[1]
+
+
+def test_labels_are_numbered_as_in_the_training(trained: tuple[Path, Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same images with the classes the other way round: the same errors."""
+    folder, source = trained
+    digits = load(request(Settings.of()), ignore)
+    turned = Split(digits.test.images, 9 - digits.test.labels)
+    other = Dataset.of("turned", digits.train, turned, digits.class_names[::-1], mirror_safe=False)
+    monkeypatch.setattr(evaluating, "load", lambda wanted, emit: other)
+    tested = archbench.evaluate(source.id, dataset="digits", results=folder)
+    assert figures(tested)["test_error_pct"] == figures(source)["test_error_pct"] < 50
+    strange = dataclasses.replace(other, class_names=(*other.class_names[:-1], "ten"))
+    monkeypatch.setattr(evaluating, "load", lambda wanted, emit: strange)
+    with pytest.raises(ArchbenchError, match=r"turned has a class 'ten' that the training of .* had not"):
+        archbench.evaluate(source.id, dataset="digits", results=folder)
+
+
+@pytest.mark.parametrize(
+    ("record", "settings", "message"),
+    [
+        ("", {"dataset": "cifar10"}, r"cifar10 has images of 3 channel\(s\), and the network of .* takes 1"),
+        ("", {}, "--dataset names the set whose test split is used"),
+        ("nothing", {"dataset": "digits"}, "'nothing' is no id of a Record"),
+        ("0000", {"dataset": "digits"}, "no Record in .* with an id that begins with 0000"),
+    ],
+)
+def test_a_mistake_is_one_line(record: str, settings: dict[str, str], message: str, trained: tuple[Path, Record]) -> None:
+    folder, source = trained
+    with pytest.raises(ArchbenchError, match=message):
+        archbench.evaluate(record or source.id, results=folder, **settings)
+
+
+def test_weights_that_are_gone_and_records_that_tell_too_little_are_refused(trained: tuple[Path, Record], tmp_path: Path) -> None:
+    folder, source = trained
+    shutil.copytree(folder, tmp_path / "copy")
+    store = Store(tmp_path / "copy")
+    silent = seal(**{**source.model_dump(exclude={"id"}), "config": {**source.config, "normalisation": {"method": "gcn_zca"}}})
+    store.save(silent)
+    with pytest.raises(ArchbenchError, match="whitened its images by a matrix that is not kept"):
+        archbench.evaluate(silent.id, dataset="digits", results=store.root)
+    (store.root / next(file.path for file in source.files if file.path.endswith("weights.pt"))).unlink()
+    with pytest.raises(ArchbenchError, match=f"the final weights of {source.id} are not beside the Record"):
+        archbench.evaluate(source.id, dataset="digits", results=store.root)
