@@ -152,20 +152,20 @@ def test_an_lstm_cell_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("summed", "places", "pooled", "expected"),
+    ("summed", "at_places", "pooled", "expected"),
     [
-        ({Role.channels}, 64, False, "pointwise"),
-        ({Role.channels}, 1, True, "gate"),
-        ({Role.channels}, 1, False, "other"),
-        ({Role.places}, 1, False, "token_mixing"),
-        ({Role.places, Role.channels}, 16, False, "dense_conv"),
-        ({Role.places, Role.channels}, 1, False, "other"),
-        ({Role.unknown}, 64, False, "other"),
-        (set(), 1, True, "gate"),
+        ({Role.channels}, True, False, "pointwise"),
+        ({Role.channels}, False, True, "gate"),
+        ({Role.channels}, False, False, "other"),
+        ({Role.places}, False, False, "token_mixing"),
+        ({Role.places, Role.channels}, True, False, "dense_conv"),
+        ({Role.places, Role.channels}, False, False, "other"),
+        ({Role.unknown}, True, False, "other"),
+        (set(), False, True, "gate"),
     ],
 )
-def test_the_rule_for_products(summed: set[Role], places: int, pooled: bool, expected: str) -> None:
-    assert product_class(frozenset(summed), places, pooled) == expected
+def test_the_rule_for_products(summed: set[Role], at_places: bool, pooled: bool, expected: str) -> None:
+    assert product_class(frozenset(summed), at_places, pooled) == expected
 
 
 def test_a_view_splits_and_joins_factors_in_order() -> None:

@@ -11,7 +11,8 @@ from torch._C._autograd import DeviceType
 from archbench.device import Device
 from archbench.execution import ExecutionPlan
 from archbench.measure import operator_time
-from archbench.measure.complexity import count
+from archbench.measure.complexity import count, head_of
+from archbench.measure.head import Head
 from archbench.measure.operator_time import OperatorTimes, StepTimes
 from archbench.measure.operators import Operation
 from archbench.measure.peaks import Peaks
@@ -29,7 +30,7 @@ def two_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_class_that_costs_macs_takes_time_forward_and_backward(name: str, two_repeats: None) -> None:
     shape = Input(10, 3, 16)
     network = Model(name).build(shape)
-    times = operator_time.measure(network, shape.example(2), Model(name).spec.head, CPU, PLAIN)
+    times = operator_time.measure(network, shape.example(2), head_of(Model(name), shape), CPU, PLAIN)
     for phase in ("forward", "backward"):
         found = {kind for kind, seconds in times.by_class[phase].items() if sum(seconds) > 0}
         assert set(count(Model(name), shape).by_class("macs")) <= found
@@ -38,7 +39,7 @@ def test_every_class_that_costs_macs_takes_time_forward_and_backward(name: str, 
 
 def test_rows_say_phase_class_and_whole(two_repeats: None) -> None:
     shape = Input(10, 3, 8)
-    measured = operator_time.measure(Model("nin_tiny").build(shape), shape.example(2), ("head",), CPU, PLAIN)
+    measured = operator_time.measure(Model("nin_tiny").build(shape), shape.example(2), Head(), CPU, PLAIN)
     rows = OperatorTimes([measured]).rows(batch=2)
     assert {row.name for row in rows} == {"time_s", "time_explained_pct", "profiler_time_pct"}
     assert {row.at["phase"] for row in rows} == {"forward", "backward"}
@@ -93,7 +94,7 @@ def test_a_roofline_for_each_class_that_took_time_and_for_the_whole() -> None:
 def test_what_a_convolution_reads_and_writes(two_repeats: None) -> None:
     """Two images of 3x4x4, 5 x 3 weights of a 1x1 and 5 biases are read, 2 x 5 maps of 16 written: four bytes each."""
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    times = operator_time.measure(network, torch.randn(2, 3, 4, 4), (), CPU, PLAIN)
+    times = operator_time.measure(network, torch.randn(2, 3, 4, 4), Head(), CPU, PLAIN)
     assert times.work["pointwise"] == (2 * 16 * 15, 4 * (2 * 48 + 15 + 5 + 2 * 80))
 
 
@@ -142,6 +143,6 @@ def test_the_networks_hooks_and_the_random_state_stay(two_repeats: None) -> None
     shape = Input(10, 3, 8)
     network, images = Model("nin_tiny").build(shape), shape.example(2)
     before = torch.random.get_rng_state()
-    operator_time.measure(network, images, ("head",), CPU, PLAIN)
+    operator_time.measure(network, images, Head(), CPU, PLAIN)
     assert torch.random.get_rng_state().equal(before)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())

@@ -7,7 +7,8 @@ The shape of a matrix product does not tell channels from places: a Mixer's toke
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,6 +30,8 @@ class Role(StrEnum):
 
 Factor = tuple[Role, int]
 Axis = tuple[Factor, ...]  # the product of the factors' sizes is the axis' length; an axis of length 1 may have none
+STEP_DOWN = 2  # side of the window with which a body halves its maps
+SILENT = {Role.batch, Role.unknown}  # roles that a factor of size 1 does not tell: what a network is asked must not change its classes
 
 
 @dataclass(frozen=True)
@@ -39,28 +42,55 @@ class Axes:
     pooled: bool = False
 
     def roles(self, axis: int) -> frozenset[Role]:
-        """The roles of an axis' factors; none for an axis of length 1."""
-        return frozenset(role for role, _ in self.axes[axis])
+        """The roles of an axis' factors. One channel is channels, and one place places; of a batch of one there is nothing to tell."""
+        return frozenset(role for role, size in self.axes[axis] if size > 1 or role not in SILENT)
 
     def role(self, axis: int) -> Role:
         """The role of an axis whose factors have one alone, else unknown."""
-        (role, *others) = self.roles(axis) or {Role.unknown}
+        (role, *others) = self.roles(axis) or {role for role, _ in self.axes[axis][:1]} or {Role.unknown}
         return Role.unknown if others else role
 
     @property
-    def places(self) -> int:
-        """How many places the activation holds."""
-        return math.prod(size for axis in self.axes for role, size in axis if role is Role.places)
+    def has_places(self) -> bool:
+        """Whether there are axes of places, even if of one place alone."""
+        return any(role is Role.places for axis in self.axes for role, _ in axis)
+
+    def places_beside(self, summed: int) -> bool:
+        """Whether there are places to go over in other axes than one: on maps of one place too, on a pooled vector not."""
+        others = (axis for index, axis in enumerate(self.axes) if index != summed % len(self.axes))
+        return any(role is Role.places and (size > 1 or not self.pooled) for axis in others for role, size in axis)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether these are maps or tokens: not a pooled vector, nor one into which all channels and places were flattened."""
+        if self.pooled or not self.has_places:
+            return not self.pooled and len(self.axes) > 2 and any(Role.unknown in self.roles(index) for index in range(len(self.axes)))
+        holding = [{role for role, _ in axis} & {Role.channels, Role.places} for axis in self.axes]
+        return [each for each in holding if each] != [{Role.channels, Role.places}]
+
+
+def of_input(tensor: torch.Tensor) -> Axes:
+    """The axes of a network's input: `(N, C)`, `(N, C, H, W)`, tokens `(N, L, C)`, indices `(N, L)`.
+
+    A network of convolutions takes three axes as `(N, C, L)`: what its first convolution gives is right again.
+    """
+    rank, indices = tensor.dim(), not (tensor.is_floating_point() or tensor.is_complex())
+    if rank == 3 or (indices and rank == 2):
+        return _with_roles((Role.batch, Role.places, Role.channels), tensor.shape)
+    return of_image(tensor.shape)
 
 
 def of_image(shape: Sequence[int]) -> Axes:
-    """The axes of an input: `(N, C, places...)`; with two axes `(N, C)`."""
-    roles = [Role.batch, Role.channels, *[Role.places] * (len(shape) - 2)]
+    """The axes of an image: `(N, C, places...)`; with two axes `(N, C)`."""
+    return _with_roles((Role.batch, Role.channels, *[Role.places] * (len(shape) - 2)), shape)
+
+
+def _with_roles(roles: Iterable[Role], shape: Sequence[int]) -> Axes:
     return Axes(tuple(_axis(role, size) for role, size in zip(roles, shape, strict=False)))
 
 
 def _axis(role: Role, size: int) -> Axis:
-    return ((role, size),) if size > 1 else ()
+    return ((role, size),)
 
 
 def _unknown(shape: Sequence[int]) -> Axes:
@@ -69,24 +99,36 @@ def _unknown(shape: Sequence[int]) -> Axes:
 
 def regrouped(axes: Axes, shape: Sequence[int]) -> Axes:
     """The axes after a view: the factors stay in order and are grouped anew, split where an axis is split."""
-    ahead = [factor for axis in axes.axes for factor in axis]
+    ahead = deque(factor for axis in axes.axes for factor in axis)
     grouped: list[Axis] = []
-    for length in shape:
+    for index, length in enumerate(shape):
         axis: list[Factor] = []
         missing = length
+        if length == 1 and ahead and ahead[0][1] == 1:
+            axis.append(ahead.popleft())
         while missing > 1 and ahead:
-            role, size = ahead.pop(0)
+            role, size = ahead.popleft()
             taken = math.gcd(size, missing)
-            if taken == 1 or (taken < size and missing != taken):
+            if size > 1 and (taken == 1 or (taken < size and missing != taken)):
                 return _unknown(shape)
             axis.append((role, taken))
             missing //= taken
             if size > taken:
-                ahead.insert(0, (role, size // taken))
+                ahead.appendleft((role, size // taken))
         if missing > 1:
             return _unknown(shape)
-        grouped.append(tuple(axis))
+        grouped.append((*axis, *_left_over(ahead, shape[index + 1 :])))
     return Axes(tuple(grouped), axes.pooled)
+
+
+def _left_over(ahead: deque[Factor], behind: Sequence[int]) -> Iterator[Factor]:
+    """The factors of size 1 that come next, where no axis of length 1 behind takes them; one channel goes with the places behind it,
+    as several would.
+    """
+    if behind and behind[0] == 1:
+        return
+    while ahead and ahead[0][1] == 1 and not (ahead[0][0] is Role.channels and behind):
+        yield ahead.popleft()
 
 
 def mixed(summed: frozenset[Role]) -> Role:
@@ -102,7 +144,7 @@ class AxisTracker:
 
     def begin(self, tensor: torch.Tensor, axes: Axes | None = None) -> None:
         """Start from a network's input."""
-        self._known[tensor] = axes or of_image(tensor.shape)
+        self._known[tensor] = axes or of_input(tensor)
 
     def of(self, tensor: Any) -> Axes | None:
         """The axes of a tensor; None for what did not come from the input, as weights do."""
@@ -116,6 +158,16 @@ class AxisTracker:
                 axes = self._axes_of(packet, args, each)
                 if axes is not None:
                     self._known[each] = axes
+
+    def follow_recurrent(self, sequence: torch.Tensor, outputs: Sequence[torch.Tensor]) -> None:
+        """Note the axes of what a recurrent layer or cell gives: the sequence with other channels, then states of its end, pooled."""
+        axes = self.of(sequence)
+        if axes is None:
+            return
+        for state in outputs[1:]:
+            roles = (Role.unknown, Role.batch, Role.channels)[-state.dim() :]
+            self.begin(state, Axes(_with_roles(roles, state.shape).axes, pooled=True))
+        self.begin(outputs[0], Axes((*axes.axes[:-1], _axis(Role.channels, outputs[0].shape[-1])), axes.pooled))
 
     def _axes_of(self, packet: Any, args: tuple[Any, ...], out: torch.Tensor) -> Axes | None:
         tracked = [(tensor, self.of(tensor)) for tensor in tensors_in(args)]
@@ -147,9 +199,9 @@ def _lengths(axes: Axes) -> tuple[int, ...]:
 
 def _same_shape(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes | None:
     """Elementwise and everything else that keeps a shape: as the input of that shape; resized axes keep a role that is one alone."""
-    shaped = [axes for tensor, axes in inputs if tensor.shape == out.shape]
+    shaped = sorted((axes for tensor, axes in inputs if tensor.shape == out.shape), key=lambda axes: axes.pooled)
     if shaped:
-        return Axes(shaped[0].axes, all(axes.pooled for axes in shaped))
+        return shaped[0]  # pooled if all are
     ranked = [(tensor.numel(), axes) for tensor, axes in inputs if tensor.dim() == out.dim()]
     return _resized(max(ranked, key=lambda each: each[0])[1], out.shape) if ranked else None
 
@@ -181,9 +233,7 @@ def _transpose(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes
 
 def _convolution(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
     """Channels and places come out as a convolution's do, whatever went in."""
-    axes = inputs[0][1]
-    rest = [_axis(Role.places, size) for size in out.shape[2:]]
-    return Axes((axes.axes[0], _axis(Role.channels, out.shape[1]), *rest), axes.pooled)
+    return Axes((inputs[0][1].axes[0], *of_image(out.shape).axes[1:]), inputs[0][1].pooled)
 
 
 def _im2col(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
@@ -194,8 +244,18 @@ def _im2col(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
 
 
 def _pooling(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
+    """To one place, whatever the size of the maps: that is what global pooling does."""
     axes = _resized(inputs[0][1], out.shape)
-    return Axes(axes.axes, axes.pooled or (axes.places == 1 and inputs[0][1].places > 1))
+    return Axes(axes.axes, axes.pooled or math.prod(out.shape[2:]) == 1)
+
+
+def _window_pooling(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
+    """A window as large as the maps that takes no step is global pooling; one of two by two is a step down, even if it is the last."""
+    images, window = inputs[0][0], args[1]
+    strides = args[2] if len(args) > 2 and args[2] else window
+    is_global = list(images.shape[2:]) == list(window) == list(strides) and max(window) > STEP_DOWN
+    axes = _resized(inputs[0][1], out.shape)
+    return Axes(axes.axes, axes.pooled or is_global)
 
 
 def _reduction(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
@@ -206,14 +266,14 @@ def _reduction(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes
     kept = tensor.dim() == out.dim()
     left = [() if index in dropped else axis for index, axis in enumerate(axes.axes) if kept or index not in dropped]
     reduced = Axes(tuple(left))
-    return Axes(reduced.axes, axes.pooled or (reduced.places == 1 and axes.places > 1))
+    return Axes(reduced.axes, axes.pooled or (axes.has_places and not reduced.has_places))
 
 
 def _select(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
     axes = inputs[0][1]
     dim = args[1] % len(axes.axes)
     left = Axes(axes.axes[:dim] + axes.axes[dim + 1 :])
-    return Axes(left.axes, axes.pooled or (left.places == 1 and axes.places > 1))
+    return Axes(left.axes, axes.pooled or (axes.has_places and not left.has_places))
 
 
 def _unbind(inputs: Inputs, args: tuple[Any, ...], out: torch.Tensor) -> Axes:
@@ -249,7 +309,8 @@ RULES: dict[Any, Any] = {
     aten.t: _transpose,
     aten.convolution: _convolution,
     aten.im2col: _im2col,
-    **dict.fromkeys((aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.adaptive_max_pool2d), _pooling),
+    **dict.fromkeys((aten._adaptive_avg_pool2d, aten.adaptive_max_pool2d), _pooling),
+    **dict.fromkeys((aten.max_pool2d_with_indices, aten.avg_pool2d), _window_pooling),
     **dict.fromkeys((aten.mean, aten.sum, aten.amax, aten.amin, aten.max, aten.logsumexp), _reduction),
     aten.select: _select,
     aten.unbind: _unbind,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from archbench.errors import ArchbenchError, brief
-from archbench.measure.operators import CLASSES, Operation
+from archbench.errors import ArchbenchError, brief, unknown
+from archbench.measure.head import Head, Pass, find
+from archbench.measure.operators import CLASSES, Operation, storage
 from archbench.measure.parameters import ParameterCounter
 from archbench.models import Input, Model
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Measurement, Scalar, Uncounted
+
+QUANTITIES = ("params", "macs", "activations")
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,14 @@ class Complexity:
 
     params: int
     trained_params: int
-    params_by_class: Mapping[str, int] = field(repr=False)
-    operations: tuple[Operation, ...] = field(repr=False)
-    layers: tuple[Layer, ...] = field(repr=False)
+    params_by_class: Mapping[str, int]
+    operations: tuple[Operation, ...]
+    layers: tuple[Layer, ...]
+    head: Head
+
+    def __repr__(self) -> str:
+        """The three counts; the rest would fill pages."""
+        return f"Complexity(params={self.params}, macs={self.macs}, activations={self.activations})"
 
     @property
     def macs(self) -> int:
@@ -54,7 +62,12 @@ class Complexity:
         return self.params_by_class.get("head", 0)
 
     def by_class(self, quantity: str) -> dict[str, int]:
-        """`params`, `macs` or `activations` of each operator class that has any, in the classes' order."""
+        """`params`, `macs` or `activations` of each operator class that has any, in the classes' order.
+
+        Raises ArchbenchError for any other quantity.
+        """
+        if quantity not in QUANTITIES:
+            raise ArchbenchError(f"counts by class are those of {', '.join(QUANTITIES[:-1])} or {QUANTITIES[-1]} (got {quantity!r})")
         if quantity == "params":
             return dict(self.params_by_class)
         sums: Counter[str] = Counter()
@@ -84,34 +97,63 @@ def count(model: Model, shape: Input) -> Complexity:
     """The complexity of a model for an input. Raises ArchbenchError, which names the model, when the network cannot run."""
     try:
         network, image = model.weightless(shape)
-        return complexity_of(network, (image,), model.spec.head)
+        return complexity_of(network, (image,), model.spec.head, num_classes=shape.num_classes)
     except ArchbenchError:
         raise
     except Exception as error:  # what a faulty network raises
         raise ArchbenchError(f"{model.label} cannot run: {type(error).__name__}: {brief(error)}") from error
 
 
+def head_of(model: Model, shape: Input) -> Head:
+    """The classifier head of a model: as its spec names it, else as its own count found it."""
+    if not model.spec.head:
+        return count(model, shape).head
+    network, _ = model.weightless(shape)
+    return named_head(network, model.spec.head)
+
+
+def named_head(network: nn.Module, modules: Iterable[str]) -> Head:
+    """The head that consists of these modules. Raises ArchbenchError for one that the network does not have."""
+    names, known = tuple(modules), dict(network.named_modules())
+    if missing := next((name for name in names if name not in known), None):
+        raise unknown("module", missing, filter(None, known))
+    prefixes = tuple(f"{name}." for name in names)
+    return Head(tuple(name for name, _ in network.named_parameters(remove_duplicate=False) if name.startswith(prefixes)))
+
+
 def complexity_of(
-    network: nn.Module, inputs: tuple[torch.Tensor, ...], heads: Iterable[str] = (), weights: Mapping[str, torch.Tensor] | None = None
+    network: nn.Module,
+    inputs: tuple[torch.Tensor, ...],
+    heads: Iterable[str] = (),
+    weights: Mapping[str, torch.Tensor] | None = None,
+    num_classes: int | None = None,
 ) -> Complexity:
     """The complexity of a network in evaluation mode for its inputs; `heads` names the modules of the classifier head.
 
-    `weights` stand for the network's own parameters and buffers, by name, where they are given.
+    Without them the head is looked for (head.py), which `num_classes` makes surer. `weights` stand for the network's own parameters and
+    buffers, by name, where they are given.
     """
-    tensors = dict(network.named_parameters(remove_duplicate=False)) if weights is None else weights
+    tensors = {name: (weights or {}).get(name, own) for name, own in network.named_parameters(remove_duplicate=False)}
     heads = tuple(heads)
-    prefixes = tuple(f"{name}." for name in heads)
+    head = named_head(network, heads)
     counter = ParameterCounter(
-        parameters=[tensors[name] for name, _ in network.named_parameters()],
-        head=[tensor for name, tensor in tensors.items() if name.startswith(prefixes)] if heads else None,
+        parameters=[tensors[name] for name, _ in network.named_parameters()], head=[tensors[name] for name in head.parameters]
     )
     counter.begin(*inputs)
     with torch.no_grad(), counter.named(network), counter:
-        torch.func.functional_call(network, dict(weights or {}), inputs)
-    operations = tuple(counter.split_head())
+        out = torch.func.functional_call(network, dict(weights or {}), inputs)
+    if not heads:
+        head = find(network, tensors, Pass(counter.operations, counter.used, num_classes or _logits(out), certain=num_classes is not None))
+        counter.name_head(storage(tensors[name]) for name in head.parameters)
+    operations = tuple(counter.operations)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     layers = _layers(network, operations, counter.outputs)
-    return Complexity(_size(network.parameters()), _size(trained), counter.by_class(), operations, layers)
+    return Complexity(_size(network.parameters()), _size(trained), counter.by_class(), operations, layers, head)
+
+
+def _logits(out: object) -> int | None:
+    """How many values came out for each image, where that is a vector."""
+    return out.shape[1] if isinstance(out, torch.Tensor) and out.dim() == 2 else None
 
 
 def _layers(network: nn.Module, operations: tuple[Operation, ...], outputs: Mapping[str, tuple[int, ...]]) -> tuple[Layer, ...]:

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 from archbench.device import Device
 from archbench.execution import ExecutionPlan, TrainingStep
 from archbench.measure import roofline
+from archbench.measure.head import Head
 from archbench.measure.operators import Operation, OperatorCounter
 from archbench.measure.peaks import Peaks
 from archbench.records.schema import Doubt, Measurement, Scalar
@@ -48,7 +49,7 @@ class LabelledCounter(OperatorCounter):
     `traffic` holds the bytes of what each reads and writes, by the same place.
     """
 
-    def __init__(self, head: Iterable[torch.Tensor] | None = None) -> None:
+    def __init__(self, head: Iterable[torch.Tensor] = ()) -> None:
         super().__init__(head)
         self.traffic: dict[int, int] = {}
 
@@ -152,16 +153,15 @@ def _row(seconds: Interval, method: str, at: dict[str, Scalar]) -> Measurement:
     return Measurement(name="time_s", **seconds._asdict(), method=method, at=at)
 
 
-def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], device: Device, plan: ExecutionPlan) -> StepTimes:
-    """Time training steps of a network on a batch `(N, C, H, W)`; `heads` names the modules of the classifier head."""
+def measure(network: nn.Module, images: torch.Tensor, head: Head, device: Device, plan: ExecutionPlan) -> StepTimes:
+    """Time training steps of a network on a batch `(N, C, H, W)`; `head` is its classifier head, as `complexity.head_of` knows it."""
     step = _Step(network, images, device, plan)
     for _ in range(WARM_UP):
         step.whole()
     whole: dict[str, list[float]] = {phase: [] for phase in PHASES}
     under: dict[str, list[float]] = {phase: [] for phase in PHASES}
     by_class: dict[str, Seconds] = {phase: defaultdict(list) for phase in PHASES}
-    head = [parameter for name in heads for parameter in network.get_submodule(name).parameters()]
-    profiled = _Profiled(step, head or None)
+    profiled = _Profiled(step, [network.get_parameter(name) for name in head.parameters])
     for _ in range(REPEATS):
         for phase, seconds in zip(PHASES, step.whole(), strict=True):
             whole[phase].append(seconds)
@@ -175,23 +175,23 @@ def measure(network: nn.Module, images: torch.Tensor, heads: Iterable[str], devi
 class _Step(TrainingStep):
     """Both passes apart."""
 
-    def forward(self) -> None:
+    def forward_pass(self) -> None:
         """The forward pass and the loss."""
         self.reached = self.loss()
 
-    def backward(self) -> None:
+    def backward_pass(self) -> None:
         self.reached.backward()
 
     def whole(self) -> tuple[float, float]:
         """Seconds of both passes, without a profiler; the gradients of the step before are dropped off the clock."""
         self.network.zero_grad()
-        return self.device.time(self.forward), self.device.time(self.backward)
+        return self.device.time(self.forward_pass), self.device.time(self.backward_pass)
 
 
 class _Profiled:
     """The same passes under the profiler; `work` holds multiply-adds and bytes of the last forward pass by class."""
 
-    def __init__(self, step: _Step, head: list[nn.Parameter] | None) -> None:
+    def __init__(self, step: _Step, head: list[nn.Parameter]) -> None:
         self.step, self.head = step, head
         self.work: dict[str, tuple[int, int]] = {}
         self.unknown: set[str] = set()
@@ -205,9 +205,9 @@ class _Profiled:
         self.step.network.zero_grad()
         with profile(activities=activities) as profiler:
             with counter:
-                seconds["forward"].append(device.time(self.step.forward))
-            seconds["backward"].append(device.time(self.step.backward))
-        operations = counter.split_head()
+                seconds["forward"].append(device.time(self.step.forward_pass))
+            seconds["backward"].append(device.time(self.step.backward_pass))
+        operations = counter.operations
         self.work = _work(operations, counter.traffic)
         self.unknown |= {operation.operator for operation in operations if not operation.known}
         return attributed(list(profiler.events() or []), operations, on_device=device.kind == "cuda")

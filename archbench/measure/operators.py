@@ -2,7 +2,8 @@
 
 One multiply-add is 1 MAC. Counted are convolutions, linear layers, matrix products and attention; bias, norm, activation, pooling and
 elementwise operations cost nothing. The class of a convolution follows from its shapes, that of a matrix product from the axis that it
-sums over (axes.py), and the owner of a weight decides what belongs to the classifier head.
+sums over (axes.py), and the owner of a weight decides what belongs to the classifier head. What a recurrent layer does is of class
+other, in one operation or step by step: it mixes channels and places.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from archbench.measure.axes import Axes, AxisTracker, Role
+from archbench.measure.axes import AxisTracker, Role, tensors_in
 
 CLASSES = ("head", "gate", "token_mixing", "depthwise", "grouped_conv", "pointwise", "dense_conv", "other")  # those that cost MACs
 ALL_CLASSES = (*CLASSES[:-1], "norm", "activation", "pool", CLASSES[-1])  # parameters and time are spent in the others too
@@ -60,6 +62,10 @@ ATTENTION = (
     aten._scaled_dot_product_efficient_attention,
     aten._scaled_dot_product_cudnn_attention,
 )
+RECURRENT = {
+    *(torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu),
+    *(torch.lstm_cell, torch.gru_cell, torch.rnn_tanh_cell, torch.rnn_relu_cell),
+}
 COUNTED: dict[Any, Callable[[tuple[Any, ...], torch.Tensor], int]] = {
     aten.convolution: convolution_macs,
     aten.addmm: addmm_macs,
@@ -86,7 +92,7 @@ POOLS = (
 ELEMENTWISE = (
     *(aten.cos, aten.sin, aten.clamp_min, aten.linalg_vector_norm, aten.rsub, aten.max, aten.cumsum, aten.ne, aten.masked_fill),
     *(aten.bitwise_not, aten.tanh_, aten.sigmoid_, aten.leaky_relu_, aten.log, aten.minimum, aten.maximum, aten.where, aten.select_scatter),
-    *(aten.nll_loss_forward, aten.nll_loss2d_forward),
+    *(aten.embedding, aten.nll_loss_forward, aten.nll_loss2d_forward),
     *(aten.roll, aten.flip, aten.repeat, aten.as_strided_, aten.im2col, aten.col2im, aten.reflection_pad2d, aten.unsafe_split),
     *(aten.new_zeros, aten.new_empty, aten.scalar_tensor, aten.upsample_nearest2d, aten.upsample_bilinear2d, aten.upsample_bicubic2d),
     *(aten.add, aten.add_, aten.sub, aten.mul, aten.mul_, aten.div, aten.div_, aten.pow, aten.sqrt, aten.rsqrt, aten.exp, aten.clamp),
@@ -106,7 +112,8 @@ class Operation:
     """One call: the module it ran in, its class, what it cost and what it wrote.
 
     `known` says that the counter knows the operator, `weighted` that a weight took part, `bias` that it adds one, `bias_behind` that the
-    next operation does, `spatial` that it wrote maps or tokens, even if of one place alone, and not a pooled vector.
+    next operation does, `spatial` that it wrote maps or tokens, even if of one place alone, and not a pooled vector, `recurrent` that it
+    is a part of a recurrent layer or cell.
     """
 
     module: str
@@ -120,13 +127,14 @@ class Operation:
     bias: bool = False
     bias_behind: bool = False
     spatial: bool = False
+    recurrent: bool = False
 
     @property
     def kind(self) -> str:
         """`convolution`, `linear` for other products with a weight, `attention` for those of two activations, `recurrent`."""
         if self.operator == str(aten.convolution):
             return "convolution"
-        if self.operator == str(aten.mkldnn_rnn_layer):
+        if self.recurrent:
             return "recurrent"
         return "linear" if self.weighted else "attention"
 
@@ -136,24 +144,59 @@ class Operation:
         return math.prod(self.shape) if self.counted else 0
 
 
-class OperatorCounter(TorchDispatchMode):
-    """Notes what runs inside the context. `head` are the parameters of the classifier head; None when it is not known which they are."""
+class RecurrentCalls(TorchFunctionMode):
+    """Knows whether a recurrent layer or cell runs: some devices carry it out in one operation, others step by step."""
 
-    def __init__(self, head: Iterable[torch.Tensor] | None = None) -> None:
+    def __init__(self, axes: AxisTracker) -> None:
+        super().__init__()
+        self.inside = False
+        self._axes = axes
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.inside = func in RECURRENT
+        try:
+            out = func(*args, **(kwargs or {}))
+        finally:
+            was_recurrent, self.inside = self.inside, False
+        if was_recurrent:
+            self._axes.follow_recurrent(args[0], tensors_in((out,)))
+        return out
+
+
+class OperatorCounter(TorchDispatchMode):
+    """Notes what runs inside the context. `head` are the parameters of the classifier head; `used` holds, beside each operation, which
+    of `weights` and of the head's it works with, by their storage.
+    """
+
+    def __init__(self, head: Iterable[torch.Tensor] = (), weights: Iterable[torch.Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
+        self.used: list[frozenset[int]] = []
         self.outputs: dict[str, tuple[int, ...]] = {}  # of each module that ran, by its name
         self._modules: list[str] = [""]
         self._axes = AxisTracker()
-        self._head_is_named = head is not None
-        self._head = {storage(parameter) for parameter in head or ()}
+        self._recurrent = RecurrentCalls(self._axes)
+        self._head = {storage(parameter) for parameter in head}
+        self._stands_for = {key: frozenset({key}) for key in (*self._head, *map(storage, weights))}
+        self._prepared: list[Any] = []  # kept, so that nothing else takes their place in memory
+
+    def __enter__(self) -> Self:
+        self._recurrent.__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        self._recurrent.__exit__(*raised)  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = self.run(func, args, kwargs or {})
+        kwargs = kwargs or {}
+        out = self.run(func, args, kwargs)
         packet = func.overloadpacket
-        if not is_view(func):
-            self.operations.append(self._operation(packet, args, out))
         self._axes.follow(packet, args, out)
+        if not is_view(func):
+            self.used.append(self._weights_of(packet, tensors_in((*args, *kwargs.values())), out))
+            self.operations.append(self._operation(packet, args, out))
         return out
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -178,32 +221,42 @@ class OperatorCounter(TorchDispatchMode):
             for handle in handles:
                 handle.remove()
 
-    def split_head(self) -> list[Operation]:
-        """The operations; where no head is named, those behind the last one that wrote maps or tokens become the head's."""
-        if self._head_is_named:
-            return self.operations
-        last = max((place for place, operation in enumerate(self.operations) if operation.spatial), default=-1)
-        behind = self.operations[last + 1 :]
-        return [*self.operations[: last + 1], *(replace(each, operator_class="head") if each.counted else each for each in behind)]
+    def name_head(self, parameters: Iterable[int]) -> None:
+        """Say afterwards which parameters, by their storage, are the classifier head: what works with them is the head's."""
+        self._head = set(parameters)
+        for place, operation in enumerate(self.operations):
+            if operation.counted and self.used[place] & self._head:
+                self.operations[place] = replace(operation, operator_class="head")
 
     def _leave(self, out: Any) -> None:
         name = self._modules.pop()
         if isinstance(out, torch.Tensor):
             self.outputs[name] = tuple(out.shape)
 
+    def _weights_of(self, packet: Any, tensors: list[torch.Tensor], out: Any) -> frozenset[int]:
+        """The weights that an operation works with; none where it only prepares them, and what it gives stands for them from then on."""
+        used = frozenset[int]().union(*(self._stands_for.get(storage(tensor), frozenset()) for tensor in tensors))
+        if used and packet not in COUNTED and all(self._axes.of(tensor) is None for tensor in tensors):
+            self._prepared.append(out)
+            self._stands_for |= {storage(tensor): used for tensor in tensors_in((out,))}
+            return frozenset()
+        return used
+
     def _operation(self, packet: Any, args: tuple[Any, ...], out: Any) -> Operation:
         first = out[0] if isinstance(out, tuple | list) and out else out
         shape = tuple(first.shape) if isinstance(first, torch.Tensor) else ()
-        module, operator = self._modules[-1], str(packet)
+        module, operator, recurrent = self._modules[-1], str(packet), self._recurrent.inside
+        spatial = self._is_spatial(packet, first)
         if packet in COUNTED:
             bias = (packet is aten.convolution and args[2] is not None) or packet in (aten.addmm, aten.baddbmm)
             weighted = packet not in ATTENTION and not (packet in PRODUCTS and all(map(self._axes.of, args[-2:])))
             macs, found = COUNTED[packet](args, out), self._class(packet, args)
-            spatial = self._is_spatial(packet, args)
-            return Operation(module, operator, found, macs, shape, counted=True, weighted=weighted, bias=bias, spatial=spatial)
+            facts: dict[str, Any] = {"weighted": weighted, "bias": bias, "spatial": spatial, "recurrent": recurrent}
+            return Operation(module, operator, found, macs, shape, counted=True, **facts)
         if packet in (aten.add, aten.add_):
             self._note_bias(module, args)
-        return Operation(module, operator, FREE.get(packet, "other"), 0, shape, counted=False, known=packet in FREE)
+        found = "other" if recurrent else FREE.get(packet, "other")
+        return Operation(module, operator, found, 0, shape, counted=False, known=packet in FREE, spatial=spatial, recurrent=recurrent)
 
     def _note_bias(self, module: str, args: tuple[Any, ...]) -> None:
         """A vector of weights that is added right behind a product, in the same module, is its bias."""
@@ -211,22 +264,16 @@ class OperatorCounter(TorchDispatchMode):
         if vector and self.operations and self.operations[-1].counted and self.operations[-1].module == module:
             self.operations[-1] = replace(self.operations[-1], bias_behind=True)
 
-    def _is_spatial(self, packet: Any, args: tuple[Any, ...]) -> bool:
-        """Whether an operation works on maps or tokens: a convolution on what was not pooled, a product with places to go over."""
-        if packet is aten.convolution:
-            axes = self._axes.of(args[0])
-            return axes is None or not axes.pooled
-        inputs = [axes for axes in map(self._axes.of, args) if axes is not None]
-        return packet in ATTENTION or any(axes.places > 1 and not self._sums_all(axes) for axes in inputs)
-
-    @staticmethod
-    def _sums_all(axes: Axes) -> bool:
-        """Whether all places lie in the axis that a linear layer sums over, as behind a flattened map."""
-        return Role.places in axes.roles(-1) and math.prod(size for role, size in axes.axes[-1] if role is Role.places) == axes.places
+    def _is_spatial(self, packet: Any, out: Any) -> bool:
+        """Whether an operation wrote maps or tokens; a convolution did, unless it is known better."""
+        axes = self._axes.of(out)
+        return packet is aten.convolution if axes is None else axes.is_map
 
     def _class(self, packet: Any, args: tuple[Any, ...]) -> str:
-        if any(storage(argument) in self._head for argument in args if isinstance(argument, torch.Tensor)):
+        if self.used[-1] & self._head:
             return "head"
+        if self._recurrent.inside:
+            return "other"
         if packet is aten.convolution:
             return self._convolution_class(args[0], args[1], args[8])
         if packet in PRODUCTS:
@@ -246,7 +293,7 @@ class OperatorCounter(TorchDispatchMode):
         axes, summed = (of_left, -1) if of_left is not None else (of_right, -2)
         if axes is None:
             return "other"
-        return product_class(axes.roles(summed), axes.places, axes.pooled)
+        return product_class(axes.roles(summed), axes.places_beside(summed), axes.pooled)
 
 
 def convolution_class(weight: torch.Tensor, groups: int) -> str:
@@ -257,16 +304,16 @@ def convolution_class(weight: torch.Tensor, groups: int) -> str:
     return "depthwise" if weight.shape[1] == 1 and not one_place else "grouped_conv"
 
 
-def product_class(summed: frozenset[Role], places: int, pooled: bool) -> str:
-    """The class of an activation times a weight, from the roles that are summed over; `places` counts those that the activation holds.
+def product_class(summed: frozenset[Role], at_places: bool, pooled: bool) -> str:
+    """The class of an activation times a weight, from the roles that are summed over; `at_places` says that places are left to go over.
 
-    A sum over places and channels at once, with places left to go over, is a dense convolution in other words (a patch merging layer).
+    A sum over places and channels at once, with places left, is a dense convolution in other words (a patch merging layer).
     """
     if summed == {Role.places}:
         return "token_mixing"
     if summed <= {Role.channels}:
-        return "pointwise" if places > 1 else "gate" if pooled else "other"
-    return "dense_conv" if summed == {Role.channels, Role.places} and places > 1 else "other"
+        return "pointwise" if at_places else "gate" if pooled else "other"
+    return "dense_conv" if summed == {Role.channels, Role.places} and at_places else "other"
 
 
 def storage(tensor: torch.Tensor) -> int:

@@ -54,11 +54,11 @@ class Workbench:
 
     def operators(self, batch: int) -> dict[str, Any]:
         """Where the time of a training step goes."""
-        from archbench.measure import operator_time  # it needs scipy, which takes a launch as long as torch
+        from archbench.measure import complexity, operator_time  # which need scipy: it takes a launch as long as torch
 
         subject = self.subject
-        network, heads = self.network, subject.model.spec.head
-        return dataclasses.asdict(operator_time.measure(network, self.images(batch), heads, subject.device, subject.plan))
+        network, head = self.network, complexity.head_of(subject.model, subject.shape)
+        return dataclasses.asdict(operator_time.measure(network, self.images(batch), head, subject.device, subject.plan))
 
     def memory(self, batch: int) -> dict[str, dict[str, int]]:
         """Memory of a forward pass and of a training step, for a process that has done nothing else."""
