@@ -168,6 +168,15 @@ def test_mcnemar_of_few_is_exact() -> None:
     assert stats.mcnemar(*side(5, 0, 0, 100)) == 1
 
 
+def test_two_networks_on_the_same_images_by_hand() -> None:
+    """Of 1,000 images 30 are wrong in the first alone and 70 in the second alone: 4 points, variance 0.1 - 0.04² = 0.0984, error 0.992."""
+    found = stats.difference_of_networks(*side(50, 30, 70, 850))
+    assert found.change == pytest.approx(4)
+    assert (found.low, found.high) == (pytest.approx(4 - 1.9623 * 0.9925, abs=1e-3), pytest.approx(4 + 1.9623 * 0.9925, abs=1e-3))
+    assert found.p == pytest.approx(math.erfc(4 / math.sqrt(2)))  # z = (70 - 30) / sqrt(70 + 30)
+    assert stats.difference_of_networks(*side(5, 0, 0, 5)) == (0, 0, 0, 1)
+
+
 def test_seeds_are_permuted_from_eight_on() -> None:
     """Eight runs all below eight others: two of C(16, 8) = 12,870 orders are as extreme."""
     low, high = [float(run) for run in range(8)], [float(run) for run in range(100, 108)]
