@@ -199,6 +199,14 @@ def test_the_bootstrap_of_the_difference_by_hand() -> None:
     assert math.isnan(stats.difference_over_images(before[:1], after).p)
 
 
+def test_where_images_do_not_tell_sides_apart_the_bootstrap_is_welchs_test() -> None:
+    """Seeds err on the first 8 to 12 of 100 images on both sides: s² = 2.5, error sqrt(2 x 2.5 / 5) = 1, t(0.975, 8) = 2.306."""
+    wrong = np.arange(100) < np.arange(8, 13)[:, None]
+    found = stats.difference_over_images(wrong, wrong)
+    assert (found.change, found.p) == (0, pytest.approx(1, abs=0.1))
+    assert (found.low, found.high) == (pytest.approx(-2.306, rel=0.06), pytest.approx(2.306, rel=0.06))
+
+
 def test_a_rank_counts_who_is_significantly_better() -> None:
     """The first two beat the last, the first the third too; the second and the third are not told apart."""
     assert stats.ranks(4, [(0, 2), (0, 3), (1, 3)]) == [1, 1, 2, 3]
