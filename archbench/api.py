@@ -253,13 +253,15 @@ def compared(before: str | Path, after: str | Path, *, results: str | Path = Set
     """Two sides, read and compared as `compare` does. Raises ArchbenchError as it does."""
     from archbench.publish import compare as comparing
     from archbench.publish import sides
-    from archbench.records.sources import records_of
+    from archbench.publish.predictions import Kept
+    from archbench.records.sources import folder_of, records_of
 
     old, new = (records_of(str(side), expanded(Path(results))) for side in (before, after))
-    found, lost = comparing.compare(old, new), sides.lost(old, new)
+    kept = [Kept(folder_of(str(side), expanded(Path(results)))) for side in (before, after)]
+    found, lost = comparing.compare(old, new, kept), sides.lost(old, new)
     if not found and all(each.status == sides.MISSING for each in lost):
         raise ArchbenchError(f"{before} and {after} have no run of the same network under the same settings in common")
-    return Compared(found, lost, sides.circumstances(old, new))
+    return Compared(found, lost, [*sides.circumstances(old, new), *(problem for side in kept for problem in side.problems)])
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import nn
 
 from archbench.records.schema import Measurement, ModelSnapshot, Record, seal
+from archbench.records.store import Store
 
 CommandLine = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -127,6 +128,17 @@ def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pc
         **changes,
     }
     return seal(**fields)
+
+
+def make_tested(root: Path, model: str, wrong: np.ndarray, labels: np.ndarray, **changes: object) -> list[Record]:
+    """Records with predictions beside them: a seed for each row of `wrong`, whose images are taken for the next of ten classes."""
+    records = []
+    for seed, row in enumerate(wrong):
+        arrays = {"predicted": np.where(row, (labels + 1) % 10, labels).astype(np.uint16), "label": labels.astype(np.uint16)}
+        path = Path("files") / f"{model}-{seed}" / "predictions.npz"
+        stored = Store(root).write_file(path, lambda file, arrays=arrays: np.savez_compressed(file, **arrays))  # type: ignore[misc]
+        records.append(make_record(model, seed=seed, error_pct=100 * float(row.mean()), files=(stored,), **changes))
+    return records
 
 
 def make_member(

@@ -6,11 +6,13 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import CommandLine, make_record
+from conftest import CommandLine, make_record, make_tested
 
 import archbench as package
 from archbench.publish import compare, differences, formats, sides
+from archbench.publish.predictions import Kept
 from archbench.records.schema import Measurement, Record
 from archbench.records.store import Store
 
@@ -89,6 +91,26 @@ def test_errors_of_seeds_go_through_welch_and_those_of_one_through_newcombe() ->
     # 36 and 54 of 360 images: 5 points, the score test gives p = 0.04
     assert (alone.change, alone.real) == (pytest.approx(5.0), True)
     assert "says nothing about other seeds" in alone.method
+
+
+def test_two_networks_with_predictions_are_compared_image_by_image(tmp_path: Path) -> None:
+    """Of 100 images 2 are wrong before and 10 others after: p = 158 / 4096, as test_stats derives; as two samples it would be 0.017."""
+    labels, place = np.arange(100) % 10, np.arange(100)
+    sides_of = [(tmp_path / "before", place < 2), (tmp_path / "after", place >= 90)]
+    (before, after), kept = (
+        [make_tested(root, "nin", wrong[None], labels) for root, wrong in sides_of],
+        [Kept(root) for root, _ in sides_of],
+    )
+    found = compare.compare(before, after, kept)[0]
+    assert (found.p, found.method) == (pytest.approx(158 / 4096), compare.ON_THE_SAME_IMAGES)
+    assert compare.compare(before, after)[0].method == compare.TWO_NETWORKS
+
+
+def test_settings_that_differ_between_two_records_chosen_by_hand_are_said() -> None:
+    config = make_record().config
+    other = make_record("vgg", config={**config, "training": {"name": "modern", "epochs": 2}})
+    assert sides.circumstances([make_record()], [other]) == ["epochs differs: 8 before, 2 after"]
+    assert sides.circumstances([make_record()], [make_record(error_pct=20.0)]) == []
 
 
 def test_the_limit_takes_errors_relative_to_before() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CommandLine, make_record
+from conftest import CommandLine, make_record, make_tested
 
 from archbench.cli.tables import _check_one_ranking
 from archbench.errors import ArchbenchError
@@ -35,17 +35,6 @@ def under(precision: str = "fp32", epochs: int = 8) -> dict[str, object]:
     """The config of a training under another precision or length."""
     config = make_record().config
     return {**config, "execution": {**config["execution"], "precision": precision}, "training": {"name": "modern", "epochs": epochs}}
-
-
-def trained(root: Path, model: str, wrong: np.ndarray, labels: np.ndarray, **changes: object) -> list[Record]:
-    """Records with predictions beside them: a seed for each row of `wrong`, which are taken for the next of ten classes."""
-    records = []
-    for seed, row in enumerate(wrong):
-        arrays = {"predicted": np.where(row, (labels + 1) % 10, labels).astype(np.uint16), "label": labels.astype(np.uint16)}
-        path = Path("files") / f"{model}-{seed}" / "predictions.npz"
-        stored = Store(root).write_file(path, lambda file, arrays=arrays: np.savez_compressed(file, **arrays))  # type: ignore[misc]
-        records.append(make_record(model, seed=seed, error_pct=100 * float(row.mean()), files=(stored,), **changes))
-    return records
 
 
 def tables(records: list[Record], kept: Kept | None = None, mix: bool = False) -> list[Table]:
@@ -102,12 +91,12 @@ def test_p_values_count_all_pairs() -> None:
 def test_a_difference_that_other_images_could_turn_holds_on_these_images_alone(tmp_path: Path) -> None:
     """Of 100 images one side errs on the first 10 with each seed, the other on the last 14: Welch sees no scatter, images have it."""
     labels, place = np.arange(100) % 10, np.arange(100)
-    first = trained(tmp_path, "a", np.tile(place < 10, (5, 1)), labels)
-    second = trained(tmp_path, "b", np.tile(place >= 86, (5, 1)), labels)
+    first = make_tested(tmp_path, "a", np.tile(place < 10, (5, 1)), labels)
+    second = make_tested(tmp_path, "b", np.tile(place >= 86, (5, 1)), labels)
     (pair,) = only([*first, *second], Kept(tmp_path)).pairs
     assert (pair["difference_points"], pair["p"], pair["verdict"]) == (pytest.approx(4), 0, "better on these images")
     assert pair["low_images_points"] < 0 < pair["high_images_points"]
-    clear = trained(tmp_path, "c", np.tile(place >= 30, (5, 1)), labels)
+    clear = make_tested(tmp_path, "c", np.tile(place >= 30, (5, 1)), labels)
     (pair,) = only([*first, *clear], Kept(tmp_path)).pairs
     assert (pair["verdict"], pair["low_images_points"] > 0) == ("better", True)
 
@@ -115,16 +104,16 @@ def test_a_difference_that_other_images_could_turn_holds_on_these_images_alone(t
 def test_two_trained_networks_are_compared_by_mcnemar_and_it_is_called_so(tmp_path: Path) -> None:
     """Of 100 images 10 are wrong in one alone and 2 in the other alone: p = 158 / 4096, as test_stats derives."""
     labels, place = np.arange(100) % 10, np.arange(100)
-    records = [*trained(tmp_path, "a", (place < 2)[None], labels), *trained(tmp_path, "b", (place >= 90)[None], labels)]
+    records = [*make_tested(tmp_path, "a", (place < 2)[None], labels), *make_tested(tmp_path, "b", (place >= 90)[None], labels)]
     paired = tables(records, Kept(tmp_path))[1]
     assert formats.cells(paired)["p, McNemar"].tolist() == [f"{158 / 4096:.3f}"]
     assert "verdict" not in formats.cells(paired)
-    assert any(note.startswith("McNemar") and "these two trained networks" in note for note in paired.notes)
+    assert any(note.startswith("p McNemar") and "of two trained networks" in note for note in paired.notes)
 
 
 def test_absent_predictions_are_said_and_damaged_ones_are_a_problem(tmp_path: Path) -> None:
     labels, wrong = np.arange(20) % 10, np.zeros((5, 20), bool)
-    records = [*trained(tmp_path, "a", wrong, labels), *trained(tmp_path, "b", wrong, labels)]
+    records = [*make_tested(tmp_path, "a", wrong, labels), *make_tested(tmp_path, "b", wrong, labels)]
     (tmp_path / "files" / "b-3" / "predictions.npz").unlink()
     (tmp_path / "files" / "a-1" / "predictions.npz").write_bytes(b"other")
     kept = Kept(tmp_path)
@@ -193,7 +182,7 @@ def test_the_errors_of_classes_and_what_they_are_taken_for(tmp_path: Path) -> No
     wrong = np.zeros((2, 40), bool)
     wrong[0, 12:14] = True
     names = {"config": {**make_record().config, "classes": list("abcdefghij")}}
-    records = trained(tmp_path, "nin", wrong, labels, **names)
+    records = make_tested(tmp_path, "nin", wrong, labels, **names)
     by_class, confusion = classes.tables(records, Kept(tmp_path))
     assert formats.cells(by_class).iloc[3].to_dict() == {"class": "d", "images": "4", "nin": "25.0"}
     assert formats.cells(confusion).iloc[3].to_dict() == {**dict.fromkeys("abcdefghij", "0"), "class": "d", "d": "75.0", "e": "25.0"}
@@ -206,7 +195,7 @@ def test_the_errors_of_classes_and_what_they_are_taken_for(tmp_path: Path) -> No
 def test_of_many_classes_the_commonest_confusions_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classes, "WIDEST", 9)
     labels = np.repeat(np.arange(10), 4)
-    records = trained(tmp_path, "nin", (labels == 2)[None], labels)
+    records = make_tested(tmp_path, "nin", (labels == 2)[None], labels)
     shown = formats.cells(classes.tables(records, Kept(tmp_path))[1])
     assert shown.to_dict("records") == [{"class": "2", "taken for": "3", "images": "4", "of the class, %": "100.0"}]
 
@@ -216,7 +205,7 @@ def store(tmp_path: Path) -> Path:
     """Two networks of five seeds with predictions, and a third that was trained for longer."""
     labels, draw = np.arange(200) % 10, np.random.default_rng(0)
     for model, share, changes in (("nin", 0.1, {}), ("resnet_bottleneck", 0.3, {}), ("vgg", 0.2, {"config": under(epochs=20)})):
-        for record in trained(tmp_path / "r", model, draw.random((5, 200)) < share, labels, **changes):  # type: ignore[arg-type]
+        for record in make_tested(tmp_path / "r", model, draw.random((5, 200)) < share, labels, **changes):  # type: ignore[arg-type]
             Store(tmp_path / "r").save(record)
     return tmp_path / "r"
 

@@ -168,6 +168,15 @@ def test_mcnemar_of_few_is_exact() -> None:
     assert stats.mcnemar(*side(5, 0, 0, 100)) == 1
 
 
+def test_two_networks_on_the_same_images_by_hand() -> None:
+    """Of 1,000 images 30 are wrong in the first alone and 70 in the second alone: 4 points, variance 0.1 - 0.04² = 0.0984, error 0.992."""
+    found = stats.difference_of_networks(*side(50, 30, 70, 850))
+    assert found.change == pytest.approx(4)
+    assert (found.low, found.high) == (pytest.approx(4 - 1.9623 * 0.9925, abs=1e-3), pytest.approx(4 + 1.9623 * 0.9925, abs=1e-3))
+    assert found.p == pytest.approx(math.erfc(4 / math.sqrt(2)))  # z = (70 - 30) / sqrt(70 + 30)
+    assert stats.difference_of_networks(*side(5, 0, 0, 5)) == (0, 0, 0, 1)
+
+
 def test_seeds_are_permuted_from_eight_on() -> None:
     """Eight runs all below eight others: two of C(16, 8) = 12,870 orders are as extreme."""
     low, high = [float(run) for run in range(8)], [float(run) for run in range(100, 108)]
@@ -188,6 +197,14 @@ def test_the_bootstrap_of_the_difference_by_hand() -> None:
     assert found.p == pytest.approx(0.067, abs=0.015)  # 2 (1 - Phi(2 / 1.094))
     assert stats.difference_over_images(before, before) == (0, 0, 0, 1)
     assert math.isnan(stats.difference_over_images(before[:1], after).p)
+
+
+def test_where_images_do_not_tell_sides_apart_the_bootstrap_is_welchs_test() -> None:
+    """Seeds err on the first 8 to 12 of 100 images on both sides: s² = 2.5, error sqrt(2 x 2.5 / 5) = 1, t(0.975, 8) = 2.306."""
+    wrong = np.arange(100) < np.arange(8, 13)[:, None]
+    found = stats.difference_over_images(wrong, wrong)
+    assert (found.change, found.p) == (0, pytest.approx(1, abs=0.1))
+    assert (found.low, found.high) == (pytest.approx(-2.306, rel=0.06), pytest.approx(2.306, rel=0.06))
 
 
 def test_a_rank_counts_who_is_significantly_better() -> None:

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from archbench import stats
+from archbench.publish.predictions import Kept
 from archbench.publish.sides import pairs
 from archbench.records.schema import Measurement, Record
 from archbench.stats import Comparison
@@ -32,6 +35,7 @@ COMPARED = (
 )
 COUNTED = "counted"
 TWO_NETWORKS = "Newcombe over test images: of two trained networks, it says nothing about other seeds"
+ON_THE_SAME_IMAGES = "McNemar over the same test images: of two trained networks, it says nothing about other seeds"
 NOT_TOLD = "one process each: how much two processes differ is not known"
 
 
@@ -75,9 +79,12 @@ class _Told(NamedTuple):
     method: str
 
 
-def compare(before: Sequence[Record], after: Sequence[Record]) -> list[Difference]:
-    """All differences between two sides, each real or not by Holm's rule over all of them; empty where they have no run in common."""
-    found = [each for old, new in pairs(before, after) for each in _differences(old, new)]
+def compare(before: Sequence[Record], after: Sequence[Record], kept: Sequence[Kept] = ()) -> list[Difference]:
+    """All differences between two sides, each real or not by Holm's rule over all of them; empty where they have no run in common.
+
+    `kept` are the predictions beside each of the two, with which two single tests are compared image by image.
+    """
+    found = [each for old, new in pairs(before, after) for each in _differences(old, new, kept)]
     told = stats.holm([each.p for each in found])
     return [dataclasses.replace(each, real=_real(each, stands)) for each, stands in zip(found, told, strict=True)]
 
@@ -94,14 +101,14 @@ def _real(difference: Difference, stands: bool) -> bool | None:
     return None if math.isnan(difference.p) else stands
 
 
-def _differences(old: list[Record], new: list[Record]) -> Iterator[Difference]:
+def _differences(old: list[Record], new: list[Record], kept: Sequence[Kept]) -> Iterator[Difference]:
     for row in old[-1].measurements:
         if row.name in COMPARED and row.value is not None and _values(new[-1:], row):
-            yield _difference(row, old, new)
+            yield _difference(row, old, new, kept)
 
 
-def _difference(row: Measurement, old: list[Record], new: list[Record]) -> Difference:
-    before, after, found, method = _told(row, old, new)
+def _difference(row: Measurement, old: list[Record], new: list[Record], kept: Sequence[Kept]) -> Difference:
+    before, after, found, method = _told(row, old, new, kept)
     data = old[-1].config.get("data")
     return Difference(
         model=old[-1].model.label,
@@ -117,10 +124,10 @@ def _difference(row: Measurement, old: list[Record], new: list[Record]) -> Diffe
     )
 
 
-def _told(row: Measurement, old: list[Record], new: list[Record]) -> _Told:
+def _told(row: Measurement, old: list[Record], new: list[Record], kept: Sequence[Kept]) -> _Told:
     """The statistic that a measurement allows: a change in percent, for errors in points."""
     if _is_error(row.name):
-        return _errors(row, old, new)
+        return _errors(row, old, new, kept)
     if _is_exact(row, old[-1]) and _is_exact(row, new[-1]):
         return _alone(row, old, new, COUNTED)
     before, after = _launches(old[-1], row), _launches(new[-1], row)
@@ -141,11 +148,14 @@ def _is_exact(row: Measurement, record: Record) -> bool:
     return row.name in EXACT or (row.at.get("part") in EXACT_PARTS and record.environment["device"]["kind"] == "cpu")
 
 
-def _errors(row: Measurement, old: list[Record], new: list[Record]) -> _Told:
+def _errors(row: Measurement, old: list[Record], new: list[Record], kept: Sequence[Kept]) -> _Told:
     before, after = _values(old, row), _values(new, row)
     if min(len(before), len(after)) > 1:
         found = stats.difference_t(before, after)
         return _Told(statistics.fmean(before), statistics.fmean(after), found, "Welch's t over seeds")
+    said = [predictions for side, records in zip(kept, (old, new), strict=False) if (predictions := side.of(records[-1]))]
+    if row.name == "test_error_pct" and len(said) == 2 and np.array_equal(said[0].labels, said[1].labels):
+        return _Told(before[-1], after[-1], stats.difference_of_networks(said[0].wrong, said[1].wrong), ON_THE_SAME_IMAGES)
     found = stats.difference_of_errors(_errors_of(old[-1], row), _errors_of(new[-1], row))
     return _Told(before[-1], after[-1], found, TWO_NETWORKS)
 

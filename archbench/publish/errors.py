@@ -29,8 +29,8 @@ PAIRED = "points: what the second of a pair errs more than the first, in percent
 WELCH = "interval, p: Welch's t over seeds, which speaks of training anew and testing on these images"
 IMAGES = f"new images, p new: bootstrap over seeds × images, {DRAWS:,} draws, which speaks of other images of the kind too"
 VERDICT = f"verdict: at the 5 % level, from {LEAST_SEEDS} seeds on both sides on; each p is Holm's over all pairs"
-NEWCOMBE = "one run each: Newcombe's interval over test images, of two trained networks; it says nothing about other seeds"
-MCNEMAR = "McNemar: p that these two trained networks err equally often on the same images; it says nothing about other seeds"
+NEWCOMBE = "one run each, no predictions: Newcombe's interval over test images, of two trained networks; nothing about other seeds"
+MCNEMAR = "p McNemar, and the interval beside it: of two trained networks on the same images; nothing about other seeds"
 PERMUTED = "p permuted: by permuting seeds, from 8 on both sides on; Holm's too"
 
 
@@ -155,7 +155,7 @@ def _pair_notes(ranking: Ranking, kept: Kept) -> list[str]:
     def any_has(name: str) -> bool:
         return any(not math.isnan(row[name]) for row in ranking.pairs)
 
-    several, single = (any(map(of, ranking.pairs)) for of in (_of_seeds, _of_two))
+    several, single = (any(map(of, ranking.pairs)) for of in (_of_seeds, _by_counts))
     lines = [PAIRED, *[WELCH] * several, *[IMAGES] * any_has("p_images"), *[VERDICT] * any_has("p"), *[NEWCOMBE] * single]
     lines += [MCNEMAR] * any_has("p_two_networks") + [PERMUTED] * any_has("p_permuted")
     if not any_has("p"):
@@ -170,8 +170,8 @@ def _of_seeds(row: Row) -> bool:
     return bool(min(row["n"], row["n_against"]) > 1)
 
 
-def _of_two(row: Row) -> bool:
-    return bool(row["n"] == row["n_against"] == 1)
+def _by_counts(row: Row) -> bool:
+    return bool(row["n"] == row["n_against"] == 1 and math.isnan(row["p_two_networks"]))
 
 
 def _error(row: Row) -> str:

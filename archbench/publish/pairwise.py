@@ -14,7 +14,7 @@ from archbench import stats
 from archbench.publish.predictions import Kept
 from archbench.publish.results import value
 from archbench.records.schema import Record
-from archbench.stats import Comparison
+from archbench.stats import Comparison, Wrong
 
 LEAST_SEEDS, LEVEL = 5, 0.05
 ADJUSTED = ("p", "p_images", "p_permuted")  # each over all pairs of a ranking
@@ -74,26 +74,29 @@ def _verdict(row: dict[str, Any]) -> str:
 
 
 def _pair(one: Entry, other: Entry, kept: Kept) -> dict[str, Any]:
-    enough = min(len(one.tested), len(other.tested)) >= LEAST_SEEDS
-    over_seeds, over_images = _over_seeds(one, other), _over_images(one, other, kept) if enough else None
+    runs = len(one.tested), len(other.tested)
+    enough, wrong = min(runs) >= LEAST_SEEDS, _wrong(one, other, kept)
+    of_two = stats.difference_of_networks(wrong[0][0], wrong[1][0]) if wrong and runs == (1, 1) else None
+    over_images = stats.difference_over_images(*wrong) if wrong and enough else None
+    told = of_two or _told(one, other)
     return {
         "model": one.name,
         "against": other.name,
         "n": len(one.tested),
         "n_against": len(other.tested),
-        "difference_points": over_seeds.change,
-        "low_points": over_seeds.low,
-        "high_points": over_seeds.high,
-        "p": over_seeds.p if enough else math.nan,
+        "difference_points": told.change,
+        "low_points": told.low,
+        "high_points": told.high,
+        "p": told.p if enough else math.nan,
         "low_images_points": over_images.low if over_images else math.nan,
         "high_images_points": over_images.high if over_images else math.nan,
         "p_images": over_images.p if over_images else math.nan,
         "p_permuted": stats.permutation(one.errors_pct, other.errors_pct),
-        "p_two_networks": _of_two_networks(one, other, kept),
+        "p_two_networks": of_two.p if of_two else math.nan,
     }
 
 
-def _over_seeds(one: Entry, other: Entry) -> Comparison:
+def _told(one: Entry, other: Entry) -> Comparison:
     """Welch's t; of one run each, Newcombe's interval."""
     if len(one.tested) == len(other.tested) == 1:
         return stats.difference_of_errors(_count(one.tested[0]), _count(other.tested[0]))
@@ -106,16 +109,10 @@ def _count(record: Record) -> tuple[int, int]:
     return round(row.value * row.n / 100), row.n
 
 
-def _over_images(one: Entry, other: Entry, kept: Kept) -> Comparison | None:
-    """None where predictions are missing, or were made on other images."""
+def _wrong(one: Entry, other: Entry, kept: Kept) -> tuple[Wrong, Wrong] | None:
+    """Per seed and image of both; None where predictions are missing, or were made on other images."""
     found = kept.of_all([*one.tested, *other.tested])
     if found is None:
         return None
     wrong = np.stack([each.wrong for each in found])
-    return stats.difference_over_images(wrong[: len(one.tested)], wrong[len(one.tested) :])
-
-
-def _of_two_networks(one: Entry, other: Entry, kept: Kept) -> float:
-    """McNemar's p for one run each; NaN otherwise."""
-    found = kept.of_all([*one.tested, *other.tested]) if len(one.tested) == len(other.tested) == 1 else None
-    return math.nan if found is None else stats.mcnemar(found[0].wrong, found[1].wrong)
+    return wrong[: len(one.tested)], wrong[len(one.tested) :]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archbench.publish import guard, notes
 from archbench.records.schema import Record
 
 MISSING = "missing"
@@ -68,7 +69,16 @@ def circumstances(before: Sequence[Record], after: Sequence[Record]) -> list[str
         old, new = (", ".join(sorted({str(fact(record)) for record in side})) for side in (before, after))
         if old != new:
             lines.append(f"{name} differs: {old} before, {new} after")
-    return lines
+    return [*lines, *_settings(before, after, facts)]
+
+
+def _settings(before: Sequence[Record], after: Sequence[Record], said: Container[str]) -> list[str]:
+    """What tells the settings of two tests apart that were chosen by hand, as the guard of tables sees it."""
+    pair = [*before, *after]
+    if not _by_hand(before, after) or any(each.kind == "profile" or notes.is_benchmark(each) for each in pair):
+        return []
+    old, new = map(guard.facts, pair)
+    return [f"{name} differs: {old.get(name)} before, {new.get(name)} after" for name in guard.differing(pair) if name not in said]
 
 
 def _by_hand(before: Sequence[Record], after: Sequence[Record]) -> bool:

@@ -34,6 +34,16 @@ def records_of(named: str, results: Path) -> list[Record]:
     raise ArchbenchError(f"{named!r} is no file, results folder, Record id or COMMIT:FOLDER")
 
 
+def folder_of(named: str, results: Path) -> Path | None:
+    """The results folder in which `records_of` finds them, and beside them their files; None for those of a commit."""
+    path = Path(named).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        return path.resolve().parent.parent
+    return results if ID.fullmatch(named) else None
+
+
 def _all_of(folder: Path, named: str) -> list[Record]:
     records, problems = Store(folder).load()
     if problems:
