@@ -28,6 +28,7 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["run", "--device", "gpu"], "unknown device 'gpu'"),
         (["run", "--device", "cuda:9"], "--device cuda:9: this machine has"),
         (["run", "--precision", "bf61"], "unknown precision 'bf61'; did you mean 'bf16'?"),
+        (["run", "--track", "tensorbord,wandb"], "unknown tracker 'tensorbord'; did you mean 'tensorboard'?"),
         (["run", "--epoch", "3"], "there is no option --epoch; did you mean --epochs?"),
         (["run", "--epochs", "0"], "--epochs: input should be greater than or equal to 1 (got 0)"),
         (["tune", "--trials", "0"], "--trials: input should be greater than or equal to 1 (got 0)"),

@@ -90,8 +90,9 @@ class LiveView:
         lines: list[RenderableType] = [self._bars(shown)] if shown else []
         if hidden:
             lines.append(Text(f"and {hidden} more", style="dim"))
-        summary = self._summary()
-        return Group(*lines, *[Text(summary, style="dim", no_wrap=True, overflow="ellipsis")] * bool(summary))
+        if summary := self._summary():
+            lines.append(summary)
+        return Group(*lines)
 
     def _take(self, event: Event) -> None:
         match event:
@@ -146,13 +147,15 @@ class LiveView:
             table.add_row(*cells)
         return table
 
-    def _summary(self) -> str:
+    def _summary(self) -> Text:
         parts = {"done": "", "left": "", "memory": "" if self.memory is None else memory_text(self.memory)}
         if self.time_left is not None and (jobs := len(self.time_left.planned)):
             parts["done"] = f"{self.finished} of {jobs} done" if jobs > 1 else ""
             left_s = self.time_left.seconds(self.clock())
             parts["left"] = "" if left_s is None or left_s < 1 else f"about {duration_text(left_s)} left"
-        return fitted(parts, ("left", "memory", "done"), self.console.width - 1)
+        line = Text(fitted(parts, ("left", "memory", "done"), self.console.width - 1), style="dim")
+        line.truncate(self.console.width - 1, overflow="ellipsis")
+        return line
 
 
 def memory_text(memory: Memory) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TypeVar
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.environment_variables import MLFLOW_EXPERIMENT_NAME
+from mlflow.environment_variables import MLFLOW_EXPERIMENT_NAME, MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
 
 from archbench.tracking.run import Point, Result, Run
 
@@ -67,12 +68,27 @@ class Log:
 
 def make(folder: Path) -> Mlflow:
     """Where MLflow is told to write, by `MLFLOW_TRACKING_URI` or in a notebook; else below the results folder."""
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)  # what fails there is raised, and said once
     if mlflow.is_tracking_uri_set():
-        return Mlflow(None, folder)
+        with _impatient():
+            return Mlflow(None, folder)
     home = (folder / "mlflow").resolve()
     home.mkdir(parents=True, exist_ok=True)
     return Mlflow(f"sqlite:///{home / 'mlflow.db'}", home / "artifacts")
+
+
+@contextlib.contextmanager
+def _impatient() -> Iterator[None]:
+    """Wait some seconds for a server before the run begins, and as long as MLflow does once it runs, unless its variables say how long."""
+    limits = {MLFLOW_HTTP_REQUEST_MAX_RETRIES: 2, MLFLOW_HTTP_REQUEST_TIMEOUT: 10}
+    changed = [variable for variable in limits if not variable.is_set()]
+    for variable in changed:
+        variable.set(limits[variable])
+    try:
+        yield
+    finally:
+        for variable in changed:
+            variable.unset()
 
 
 def _parts(values: list[T], size: int) -> Iterator[list[T]]:

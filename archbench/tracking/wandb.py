@@ -25,7 +25,7 @@ class WandB:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def begin(self, run: Run) -> Log:
-        """Begin a run, or go on with it; offline, the parts of a resumed run are files of one id, which `wandb sync --append` joins."""
+        """Begin a run, or go on with it; offline, its parts are folders of one id, which `wandb sync` uploads as one."""
         begun = wandb.init(
             project=self.project,
             id=run.id,
