@@ -154,6 +154,7 @@ def test_hints_are_for_recipes_that_heed_them() -> None:
     wishes, asked = zoo.TrainingHints(lr=0.03, dropout_scale=0.4, reason="r"), Settings.of(dataset="cifar10")
     hinted = resolve(small(dropout_scale=0.5), wishes, True, asked)
     assert (hinted.lr, hinted.dropout_scale) == (0.03, 0.2)
+    assert resolve(small(lr_batch=64), wishes, True, asked).lr == 0.03
     assert resolve(small(optimizer="adamw"), wishes, True, asked).lr == 0.1
     unheeding = resolve(small(heeds_hints=False), wishes, True, asked)
     assert (unheeding.lr, unheeding.hints) == (0.1, {})

@@ -88,7 +88,7 @@ class TrainingConfig(Recipe):
 def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settings: Settings) -> TrainingConfig:
     """The settings of one training: the user's wish, else the data set's, else the network's hint, else the recipe's.
 
-    A hint's rate is one for SGD, and its share of dropout is a factor on the recipe's.
+    A hint's rate is one for SGD and any usual batch, and its share of dropout is a factor on the recipe's.
     """
     hints = {key: value for key, value in vars(wishes).items() if value not in (None, (), "", {})} if recipe.heeds_hints else {}
     hints.pop("unless", None)
@@ -101,7 +101,7 @@ def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settin
     asked = {"epochs": settings.epochs or epochs, "batch_size": settings.batch_size or batch_size}
     mirrored = mirror_safe if settings.flip is None else settings.flip
     values = {**recipe.model_dump(), **hints, **{key: value for key, value in asked.items() if value is not None}}
-    if recipe.lr_batch is not None:
+    if recipe.lr_batch is not None and "lr" not in hints:
         values["lr"] *= values["batch_size"] / recipe.lr_batch
     flip = recipe.flip and mirrored
     values |= {"flip": flip, "flip_alternates": recipe.flip_alternates and flip, "test_flip": recipe.test_flip and mirrored}
