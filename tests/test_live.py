@@ -64,7 +64,7 @@ def test_many_models_fit_the_screen() -> None:
 
 
 def test_what_has_ended_has_no_bar_and_images_count_while_they_load() -> None:
-    assert drawn([Started("a", 4), Finished("a", "ok", "0123", 1.0, "")], 80) == []
+    assert drawn([*training("a"), Finished("a", "ok", "0123", 1.0, "")], 80) == []
     assert "500 of 1,000 images" in drawn([Loading("cifar10", 500, 1000)], 80)[0]
     assert drawn([Loading("cifar10", 500, 1000), Loading("cifar10", 1000, 1000)], 80) == []
 
