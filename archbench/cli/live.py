@@ -113,6 +113,7 @@ class LiveView:
                 self.rows[job].val_error_pct = event.val_error_pct
             case Finished(job):
                 self.rows.pop(job, None)
+                self.memory = None  # it was that job's
                 self.finished += 1
                 if self.time_left is not None:
                     self.time_left.finished(job)
