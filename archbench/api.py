@@ -170,11 +170,12 @@ def write_reconciliation(rows: list[dict[str, Any]], out: Path) -> None:
     write_atomically(expanded(out), lambda file: file.write(text.encode()))
 
 
-def count(module: nn.Module, example_input: Any, head: Iterable[str] = ()) -> Complexity:
+def count(module: nn.Module, example_input: Any, head: str | Iterable[str] = ()) -> Complexity:
     """Parameters, MACs and activations of a live module by operator class, for an example input or a tuple of inputs.
 
-    `head` names the modules of the classifier head; without it, all behind the last map is head. The module stays as it was. Raises
-    ArchbenchError in one line when it cannot run.
+    `head` names the modules of the classifier head; without it the head is found from what the network says of itself, else it is the
+    last layer that gives the logits, with what stands between it and the last map. The module stays as it was. Raises ArchbenchError in
+    one line when it cannot run.
     """
     from archbench import counting
 

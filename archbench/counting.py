@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,6 +33,7 @@ def _row(label: str, explain: bool, given: Mapping[str, int | None]) -> dict[str
     row["input"] = shape.size
     row["operators"] = counted.by_class("macs")
     row["params_by_class"] = counted.by_class("params")
+    row["head"] = {"modules": [name or "the network itself" for name in counted.head.modules], "guessed": counted.head.guessed}
     row["uncounted"] = [each.model_dump() for each in counted.uncounted()]
     if explain:
         compared = crosscheck.compare(*model.weightless(shape), counted.operations)
@@ -49,6 +50,8 @@ def markdown(counted: Iterable[Mapping[str, Any]]) -> str:
         "",
         *markdown_table(["model", "input", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted]),
     ]
+    guessed = [f"- {row['model']}: head guessed ({', '.join(row['head']['modules'])})" for row in counted if row["head"]["guessed"]]
+    lines += ["", *guessed] if guessed else []
     if any(row.get("counters") for row in counted):
         differing = [(row, each) for row in counted for each in row["counters"]]
         lines += ["", "# Other counters, and what tells their numbers from ours", ""]
@@ -70,22 +73,38 @@ def _compared(row: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 @preserved_settings()
-def of_module(module: nn.Module, example: Tensors, head: Iterable[str] = ()) -> Complexity:
+def of_module(module: nn.Module, example: Tensors, head: str | Iterable[str] = ()) -> Complexity:
     """The complexity of a live module for an example input (or several, as a tuple); `head` names the modules of its classifier head.
 
     The module is run in evaluation mode on the meta device, and stays as it was: mode, weights, gradients, buffers, random state. A
     module that cannot run there runs where it is. Raises ArchbenchError in one line when it cannot run at all.
     """
-    inputs = example if isinstance(example, tuple) else (example,)
+    if not isinstance(module, nn.Module):
+        raise ArchbenchError(f"a torch.nn.Module is counted (got {type(module).__name__}); `archbench count NAME` counts one by its name")
+    inputs = _tensors(example)
     modes = {each: each.training for each in module.modules()}
     try:
         with torch.random.fork_rng(devices=[]):
-            return _on_meta(module.eval(), inputs, tuple(head))
+            return _on_meta(module.eval(), inputs, (head,) if isinstance(head, str) else tuple(head))
+    except ArchbenchError:
+        raise
     except Exception as error:  # what a module that does not fit raises
         raise ArchbenchError(f"{type(module).__name__} cannot run on this input: {brief(error)}") from error
     finally:
         for each, training in modes.items():
             each.training = training
+
+
+def _tensors(example: Tensors) -> tuple[torch.Tensor, ...]:
+    """The inputs of a module. Raises ArchbenchError for anything else, such as the shape of one."""
+    inputs = example if isinstance(example, tuple) else (example,)
+    strange = [each for each in inputs if not isinstance(each, torch.Tensor)]
+    if not strange and inputs:
+        return inputs
+    found = type(strange[0] if strange else example).__name__
+    if isinstance(example, Sequence) and strange and all(isinstance(each, int) for each in example):
+        found = f"the shape {tuple(example)}; torch.zeros{tuple(example)} has it"
+    raise ArchbenchError(f"example_input is a tensor, such as images (N, C, H, W), or a tuple of tensors, one an argument (got {found})")
 
 
 def _on_meta(module: nn.Module, inputs: tuple[torch.Tensor, ...], head: tuple[str, ...]) -> Complexity:

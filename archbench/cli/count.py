@@ -11,7 +11,9 @@ from archbench.cli.options import CHANNELS, CLASSES, JSON, SIZE
 
 
 def command(
-    models: Annotated[str, typer.Argument(help="Models as in --models, with commas")],
+    models: Annotated[
+        str, typer.Argument(help="Models as in --models, with commas; @FILE holds names, one a line, what follows a # is a comment")
+    ],
     explain: Annotated[bool, typer.Option("--explain", help="Other counters beside ours, each difference split into its causes")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write the counts as Markdown to this file")] = None,
     classes: CLASSES = None,
@@ -21,7 +23,7 @@ def command(
 ) -> None:
     """Count parameters and MACs by operator class, on the meta device."""
     from archbench.api import count_models, write_reconciliation
-    from archbench.cli import models_view, view
+    from archbench.cli import counts_view, view
 
     with view.kept_clean():
         rows = count_models(models, explain=explain, num_classes=classes, in_channels=channels, image_size=image_size)
@@ -31,4 +33,4 @@ def command(
     elif json:
         view.print_json(rows)
     else:
-        models_view.print_counts(rows)
+        counts_view.print_counts(rows)

@@ -1,8 +1,8 @@
-"""What the terminal shows of models: the list, the lineage, one in full, counts."""
+"""What the terminal shows of models: the list, the lineage, one in full."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table as RichTable
@@ -84,42 +84,6 @@ def print_model(described: dict[str, Any]) -> None:
     print_table(columns_table(_layer_columns(described["layers"])))
     if paper:
         out.print(Text(f"\n{paper['bibtex']}"))
-
-
-def print_counts(counted: Sequence[dict[str, Any]]) -> None:
-    """Counts by operator class, a line a model; then, where other counters were asked, what tells each of them from ours."""
-    kinds = dict.fromkeys(kind for row in counted for kind in row["operators"])
-    columns: dict[str, list[str]] = {
-        "model": [row["model"] for row in counted],
-        "input": [row["input"] for row in counted],
-        "params": [formats.scaled(row["params"]) for row in counted],
-        "MACs": [formats.scaled(row["macs"]) for row in counted],
-        **{f"{kind.replace('_', ', ')}, %": [_share(row, kind) for row in counted] for kind in kinds},
-    }
-    print_table(columns_table(columns, whole="model"))
-    for row in counted:
-        for line in _count_lines(row):
-            out.print(Text(line))
-
-
-def _share(row: dict[str, Any], kind: str) -> str:
-    share = 100 * row["operators"].get(kind, 0) / max(row["macs"], 1)
-    return f"{share:.1f}" if share else formats.MISSING
-
-
-def _count_lines(row: dict[str, Any]) -> Iterator[str]:
-    """Exact figures, what is not counted, and each other counter with its causes."""
-    yield f"\n{row['model']} ({row['input']}): {row['params']:,} parameters, {row['macs']:,} MACs, {row['activations']:,} activations"
-    if row["uncounted"]:
-        yield "  not counted: " + ", ".join(f"{each['operator']} ({each['calls']})" for each in row["uncounted"])
-    for other in row.get("counters", ()):
-        if other["failure"]:
-            yield f"  {other['counter']}: could not count ({other['failure']})"
-            continue
-        yield f"  {other['counter']}: {other['macs']:,}"
-        for cause in other["causes"]:
-            yield f"    {cause['macs']:+,}  {cause['name']}"
-        yield f"    {other['unexplained']:+,}  unexplained"
 
 
 def _fact(name: str, text: str) -> None:

@@ -63,7 +63,7 @@ def print_tables(made: Sequence[Table]) -> None:
     """Each table with its caption above and its notes below; a wide one that a narrow terminal would cut is only mentioned."""
     for table in made:
         drawn = columns_table(formats.cells(table).to_dict("list"), grouped=next(iter(table.columns)) == "share of")  # type: ignore[arg-type]
-        needed = RichMeasurement.get(out, out.options.update(max_width=1000), drawn).maximum
+        needed = _widest(drawn)
         if table.wide and needed > out.width:
             say_dim(f"{table.caption}: {needed} columns wide; a wider terminal or --format md shows it")
             continue
@@ -96,6 +96,15 @@ def print_table(drawn: RichTable) -> None:
     out.print(drawn, width=max(out.width, least), crop=False, no_wrap=least > out.width)
 
 
+def needed_width(columns: dict[str, list[str]]) -> int:
+    """How wide a terminal must be to show these columns with nothing broken."""
+    return _widest(columns_table(columns))
+
+
+def _widest(drawn: RichTable) -> int:
+    return RichMeasurement.get(out, out.options.update(max_width=1000), drawn).maximum
+
+
 def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool = False, yielding: Sequence[str] = ()) -> RichTable:
     """A table whose figures stay whole, and the column `whole`; what gives way on a narrow terminal is text with spaces, very long names
     and the columns `yielding`.
@@ -105,10 +114,12 @@ def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool 
     gap = 1 if out.width >= WIDE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
     for header, cells in columns.items():
-        wraps = header != whole and (header in WRAPPED or header in yielding or max(map(len, cells), default=0) > WIDEST_WHOLE)
+        longest = max((len(line) for cell in cells for line in cell.split("\n")), default=0)
+        wraps = header != whole and (header in WRAPPED or header in yielding or longest > WIDEST_WHOLE)
         numbers = header.endswith("%") or all(NUMBER.fullmatch(cell) for cell in cells)
         justify: Literal["right", "left"] = "right" if numbers else "left"
-        drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold")
+        least = None if wraps else longest  # without it Rich cuts figures at a space when all columns are too wide together
+        drawn.add_column(Text(header.replace(", ", "\n")), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least)
     rows = list(zip(*columns.values(), strict=True))
     for row, following in itertools.zip_longest(rows, rows[1:]):
         drawn.add_row(*(Text(cell) for cell in row), end_section=grouped and following is not None and row[0] != following[0])

@@ -305,7 +305,7 @@ RULES: dict[Any, Any] = {
     **dict.fromkeys((aten.view, aten._unsafe_view, aten.reshape, aten._reshape_alias, aten.flatten, aten.unflatten), _view),
     **dict.fromkeys((aten.unsqueeze, aten.squeeze), _view),
     aten.permute: _permute,
-    aten.transpose: _transpose,
+    **dict.fromkeys((aten.transpose, aten.transpose_), _transpose),
     aten.t: _transpose,
     aten.convolution: _convolution,
     aten.im2col: _im2col,

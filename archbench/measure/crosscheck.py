@@ -27,11 +27,13 @@ from archbench.measure.operators import ATTENTION, Operation
 from archbench.models.isolation import preserved_settings
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+CELLS = tuple(f"{layer}_cell" for layer in RECURRENT)
 # what a counter leaves out, as we count it on its own view of the network, and why
 LEFT_OUT = {
     "_convolution_mode": "does not see convolutions with padding=same",
     "scaled_dot_product_attention": "does not see attention",
-    **dict.fromkeys(RECURRENT, "does not see recurrent layers"),
+    **dict.fromkeys((*RECURRENT, *CELLS), "does not see recurrent layers"),
+    "Recurrent steps": "counts recurrent layers at fewer steps than there are",
     "Linear places": "counts linear layers at one place of many",
     "Conv2d places": "counts convolutions at one place of many",
 }
@@ -39,12 +41,15 @@ LEFT_OUT = {
 ADDED = {
     "Linear bias": "adds the bias of each linear at one place",
     "Conv2d bias": "adds the bias of each convolution",
+    "Linear outputs": "counts linear layers at each unit of their output",
     "Conv2d outputs": "counts transposed convolutions at each place of their output",
+    "Recurrent bias": "adds the biases of each recurrent layer",
+    "Recurrent units": "counts recurrent layers at each unit of their output",
 }
 # what others call the operations that we count; a product of two activations goes by the same names as one with a weight
 CONVOLUTIONS = {"Conv2d", "conv", "convolution", "_convolution", "convolution_overrideable", "_convolution_mode", "Conv2d places"}
 FUSED = {str(operator).removeprefix("aten.") for operator in ATTENTION}
-PRODUCTS = {"Linear", "addmm", "mm", "bmm", "baddbmm", "matmul", "linear", "einsum", *LEFT_OUT, *FUSED} - CONVOLUTIONS
+PRODUCTS = {"Linear", "Recurrent", "addmm", "mm", "bmm", "baddbmm", "matmul", "linear", "einsum", *LEFT_OUT, *FUSED} - CONVOLUTIONS
 EINSUM_DIGITS = 4  # of its multiply-adds, as fvcore reads them from what numpy.einsum_path prints
 LAYERS = (nn.modules.conv._ConvNd, nn.Linear)
 
@@ -137,6 +142,7 @@ def _of_products(ours: list[Operation], layers: set[str]) -> list[Cause]:
     unseen = {"attention": of_kind["attention"], "recurrent layers": of_kind["recurrent"]}
     return [
         _biases("linear", of_kind["linear"]),
+        Cause("adds the biases of each recurrent layer", _biases("", of_kind["recurrent"]).macs),
         _outside("products with weights", of_kind["linear"], layers),
         *(Cause(f"does not see {name}", -sum(each.macs for each in missed)) for name, missed in unseen.items()),
     ]
@@ -195,10 +201,16 @@ def _recurrent(inputs: list[Any], outputs: list[Any]) -> int:
     return math.prod(_shape(inputs[0])[:2]) * sum(math.prod(each) for each in weights if len(each) == 2)
 
 
+def _cell(inputs: list[Any], outputs: list[Any]) -> int:
+    """A step with both matrices of weights, which are the inputs behind the state."""
+    return math.prod(_shape(inputs[0])[:-1]) * sum(math.prod(_shape(each)) for each in inputs[2:4])
+
+
 HANDLES: dict[str, Callable[[list[Any], list[Any]], int]] = {
     "_convolution_mode": _convolution,
     "scaled_dot_product_attention": _attention,
     **dict.fromkeys(RECURRENT, _recurrent),
+    **dict.fromkeys(CELLS, _cell),
 }
 
 
@@ -230,6 +242,8 @@ def _parts(each: Any) -> dict[str, int]:
     It multiplies with the images and places of the output where the layer's class is called a convolution, else with its first axis alone.
     """
     layer, images, out = each.module, each.input_size, each.output_size
+    if isinstance(layer, nn.RNNBase | nn.RNNCellBase):
+        return _recurrent_parts(layer, math.prod(images) // layer.input_size, math.prod(out[:2]))
     if not isinstance(layer, LAYERS):
         return {each.class_name: each.macs}
     kind = "Linear" if isinstance(layer, nn.Linear) else "Conv2d"
@@ -239,6 +253,14 @@ def _parts(each: Any) -> dict[str, int]:
     bias = 0 if layer.bias is None else layer.bias.numel() * seen
     more, less = (layer.weight.numel() * max(excess, 0) for excess in (seen - places, places - seen))
     return {kind: each.macs - bias - more, f"{kind} bias": bias, f"{kind} outputs": more, f"{kind} places": -less}
+
+
+def _recurrent_parts(layer: nn.RNNBase | nn.RNNCellBase, steps: int, seen: int) -> dict[str, int]:
+    """It multiplies with the first two axes of the output, images and steps; where there are no images, or no steps, units take a place."""
+    weights = sum(each.numel() for each in layer.parameters() if each.dim() > 1)
+    bias = seen * sum(each.numel() for each in layer.parameters() if each.dim() == 1)
+    more, less = (weights * max(excess, 0) for excess in (seen - steps, steps - seen))
+    return {"Recurrent": weights * seen - more, "Recurrent bias": bias, "Recurrent units": more, "Recurrent steps": -less}
 
 
 def _short(operator: Any) -> str:

@@ -323,4 +323,4 @@ def storage(tensor: torch.Tensor) -> int:
 
 def is_view(func: Any) -> bool:
     """Whether an operation only looks at its input in another way."""
-    return bool(func.is_view) or func.overloadpacket in (aten.view, aten._unsafe_view, aten.detach)
+    return bool(func.is_view) or func.overloadpacket in (aten.view, aten._unsafe_view, aten.detach, aten.transpose_)

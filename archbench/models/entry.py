@@ -12,15 +12,19 @@ import zoo
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a model and how it is built: `build(num_classes, in_channels, image_size, **knobs)`."""
+    """What is known of a model and how it is built: `build(num_classes, in_channels, image_size, **knobs)`.
+
+    `takes` are those of the three arguments to which the builder heeds.
+    """
 
     spec: zoo.ModelSpec
     build: Callable[..., nn.Module]
     source_sha256: str
+    takes: frozenset[str] = frozenset({"num_classes", "in_channels", "image_size"})
 
 
 def external_spec(name: str, title: str, family: str, size: int, num_classes: int, deviations: tuple[str, ...] = ()) -> zoo.ModelSpec:
-    """The spec of a model from outside the zoo: nothing is known of its paper, and all behind its last map is head."""
+    """The spec of a model from outside the zoo: nothing is known of its paper, nor which modules are its head."""
     return zoo.ModelSpec(
         name=name,
         title=title,

@@ -116,10 +116,19 @@ class Model:
             raise
         except (Exception, SystemExit) as error:  # whatever a foreign network raises
             said = f"{type(error).__name__}: {brief(error)}"
-            raise ArchbenchError(f"{self.name} cannot take images of {shape.size}: {said}") from error
+            raise ArchbenchError(f"{self.name} cannot take images of {shape.size}: {said}{self._unheeded(shape)}") from error
         if not isinstance(logits, torch.Tensor) or logits.shape != (1, shape.num_classes):
             found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise ArchbenchError(f"{self.name} gives {found} for one image, not logits of shape (1, {shape.num_classes})")
+            raise ArchbenchError(
+                f"{self.name} gives {found} for one image, not logits of shape (1, {shape.num_classes}){self._unheeded(shape)}"
+            )
+
+    def _unheeded(self, shape: Input) -> str:
+        """What is asked for, and is not the network's own, that its function has no argument for."""
+        own, asked = dataclasses.asdict(self.native_input), dataclasses.asdict(shape)
+        takes = entries.entry(self.name).takes
+        missing = [f"no {key} (here {value})" for key, value in asked.items() if key not in takes and value != own[key]]
+        return f"; its function takes {' and '.join(missing)}" if missing else ""
 
     @preserved_settings()
     def build(self, shape: Input) -> nn.Module:

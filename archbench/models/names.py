@@ -11,9 +11,10 @@ import zoo
 from archbench.errors import ArchbenchError
 from archbench.models import entries, user_file
 from archbench.models.model import ADDED_KNOBS, Model
+from archbench.models.user_file import no_file
 from zoo import registry
 
-FILE_MARK, FILE_HOLDS = "@", "@FILE holds names of models, one a line"
+FILE_MARK, FILE_HOLDS = "@", "@FILE holds names of models, one a line; its path is taken from the current directory"
 COMMENT = re.compile(r"(^|\s)#.*")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
@@ -66,7 +67,7 @@ def _text_of(file: str) -> str:
     try:
         text = Path(file).expanduser().read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError, RuntimeError):  # the last: no such home directory
-        raise ArchbenchError(f"there is no file {file}; {FILE_HOLDS}") from None
+        raise ArchbenchError(f"{no_file(file)}; {FILE_HOLDS}") from None
     except OSError as error:
         raise ArchbenchError(f"{file} cannot be read: {error.strerror}; {FILE_HOLDS}") from None
     except ValueError:
@@ -101,6 +102,8 @@ def _matching(name: str) -> list[str]:
 def _resolve(name: str) -> str:
     if not name:
         raise ArchbenchError("--models has an empty name; write nin,resnet_bottleneck or a group (all, lineage)")
+    if user_file.is_file_alone(name):
+        raise user_file.without_function(name)
     if user_file.is_user_file(name):
         file, _, function = name.rpartition(":")
         name = f"{os.path.normpath(file)}:{function}"  # one file, one name

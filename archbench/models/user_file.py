@@ -18,7 +18,9 @@ from archbench.errors import ArchbenchError, brief
 from archbench.models.entry import Entry, external_spec
 from archbench.models.isolation import preserved_settings
 
-MARK = ".py:"
+MARK, SUFFIX = ".py:", ".py"
+FORM = "a model of your own is named FILE.py:FUNCTION"
+ARGUMENTS = ("num_classes", "in_channels", "image_size")
 SIZE, CLASSES = 32, 10
 _read: dict[str, tuple[str, Entry]] = {}  # by name: the hash of the file that was read, and what it holds
 
@@ -26,6 +28,23 @@ _read: dict[str, tuple[str, Entry]] = {}  # by name: the hash of the file that w
 def is_user_file(name: str) -> bool:
     """Whether a name is a function in a file."""
     return MARK in name
+
+
+def is_file_alone(name: str) -> bool:
+    """Whether a name is a file whose function was forgotten."""
+    return name.endswith(SUFFIX)
+
+
+def without_function(name: str) -> ArchbenchError:
+    """The error for a file alone, with the functions that it has. Raises ArchbenchError when it cannot be read or run."""
+    own = _functions(_module(_existing(name, name)))
+    return ArchbenchError(f"{FORM}; {name} has {', '.join(own) or 'no function'}")
+
+
+def no_file(file: str) -> str:
+    """That a file is not there, and where it was looked for."""
+    is_whole = file.startswith("~") or Path(file).is_absolute()
+    return f"there is no file {file}" if is_whole else f"there is no file {file} in {Path.cwd()}"
 
 
 def refresh(name: str) -> None:
@@ -52,10 +71,14 @@ def functions(pattern: str) -> list[str]:
 
 def _split(name: str) -> tuple[Path, str]:
     file, _, function = name.rpartition(":")
+    return _existing(name, file), function
+
+
+def _existing(name: str, file: str) -> Path:
     path = Path(file).expanduser()
     if not path.is_file():
-        raise ArchbenchError(f"{name}: there is no file {file}; a model of your own is named FILE.py:FUNCTION")
-    return path, function
+        raise ArchbenchError(f"{name}: {no_file(file)}; {FORM}")
+    return path
 
 
 def _hash_of(path: Path) -> str:
@@ -74,10 +97,12 @@ def _entry(name: str, path: Path, function: str, source: str) -> Entry:
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(own) or 'none'}"
         raise ArchbenchError(f"{path} has no function {function!r}; {hint}")
 
+    takes = _takes(make)
     last: list[Any] = []  # a weak reference to the module that was returned last
 
     def build(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
-        network = make(**_taken(make, {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}))
+        given = dict(zip(ARGUMENTS, (num_classes, in_channels, image_size), strict=True))
+        network = make(**{key: value for key, value in given.items() if key in takes})
         if not isinstance(network, nn.Module):
             raise ArchbenchError(f"{name} returned {type(network).__name__}, not a torch.nn.Module")
         if last and last[0]() is network:
@@ -87,16 +112,15 @@ def _entry(name: str, path: Path, function: str, source: str) -> Entry:
         last[:] = [weakref.ref(network)]
         return network
 
-    return Entry(external_spec(name, function, path.stem, SIZE, CLASSES), build, source)
+    return Entry(external_spec(name, function, path.stem, SIZE, CLASSES), build, source, takes)
 
 
-def _taken(make: Any, given: dict[str, int]) -> dict[str, int]:
+def _takes(make: Any) -> frozenset[str]:
     """Those of the arguments that a function takes."""
     parameters = inspect.signature(make).parameters.values()
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-        return given
-    names = {parameter.name for parameter in parameters}
-    return {key: value for key, value in given.items() if key in names}
+        return frozenset(ARGUMENTS)
+    return frozenset(ARGUMENTS) & {parameter.name for parameter in parameters}
 
 
 @preserved_settings()
