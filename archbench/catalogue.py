@@ -137,7 +137,8 @@ HEADING = """# The zoo
 
 Made by `archbench list --out zoo/README.md` from the specs beside the networks; a test fails when it lags behind them.
 Parameters include frozen ones; one multiply-add is one MAC; both at the input that is named, with the classes of the paper. Weights start
-as PyTorch draws them, or as a recipe or a network's hints say: no paper's own initial weights are built in.
+as PyTorch draws them, or as a recipe or a network's hints say; the recipe `paper` has NIN's own, N(0, 0.05), and no other paper's
+are built in.
 """
 COLUMNS = ("name", "network", "year", "from", "input", "params", "MACs", "head")
 

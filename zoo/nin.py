@@ -149,7 +149,7 @@ register(
         excludes={"local": ("mlp_depth",)},
         deviations=(
             "The second pool is max, as in the author's configuration; the Caffe Model Zoo averages (pool2=avg).",
-            "Weights start as the recipe or the hints say, not from N(0, 0.05).",
+            "Weights start as the recipe or the hints say; from N(0, 0.05) under the recipe paper.",
             "local=linear is the network of mlp_depth=0 by another name.",
         ),
         hints=NO_NORM_HINTS,
