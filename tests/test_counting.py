@@ -129,3 +129,36 @@ def test_a_module_that_cannot_run_is_named_in_a_line_and_keeps_its_mode() -> Non
         archbench.count(network, torch.zeros(1, 5))
     assert "\n" not in str(caught.value)
     assert network.training
+
+
+def test_a_count_shows_its_three_figures() -> None:
+    """4 x 3 weights and 4 biases, at 64 places."""
+    assert (
+        repr(archbench.count(nn.Conv2d(3, 4, 1), torch.zeros(1, 3, 8, 8))) == f"Complexity(params=16, macs={64 * 12}, activations={64 * 4})"
+    )
+
+
+def test_counts_of_a_quantity_that_there_is_not() -> None:
+    counted = archbench.count(nn.Conv2d(3, 4, 1), torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ArchbenchError, match=r"are those of params, macs or activations \(got 'flops'\)"):
+        counted.by_class("flops")
+
+
+@pytest.mark.parametrize(
+    ("example", "found"),
+    [
+        ((1, 3, 32, 32), r"the shape \(1, 3, 32, 32\); torch.zeros\(1, 3, 32, 32\) has it"),
+        ([1, 3, 8, 8], r"the shape \(1, 3, 8, 8\); torch.zeros\(1, 3, 8, 8\) has it"),
+        (32, "int"),
+        ((), "tuple"),
+        ((torch.zeros(1, 3, 8, 8), None), "NoneType"),
+    ],
+)
+def test_what_an_example_may_be_is_said(example: object, found: str) -> None:
+    with pytest.raises(ArchbenchError, match=rf"example_input is a tensor, .* \(got {found}\)$"):
+        archbench.count(nn.Conv2d(3, 4, 1), example)
+
+
+def test_a_name_is_no_module() -> None:
+    with pytest.raises(ArchbenchError, match=r"a torch.nn.Module is counted \(got str\); `archbench count NAME`"):
+        archbench.count("nin", torch.zeros(1, 3, 32, 32))

@@ -45,6 +45,59 @@ def test_a_recurrent_layer() -> None:
     assert causes(compared(Reads(), 1, 5, 3)["fvcore"]) == {"does not see recurrent layers": -560}
 
 
+class Steps(nn.Module):
+    """A cell, step by step."""
+
+    def __init__(self, cell: nn.RNNCellBase) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+        state = None
+        for step in sequence.unbind(1):
+            state = self.cell(step, state)
+        return state[0] if isinstance(state, tuple) else state
+
+
+class Sequence(nn.Module):
+    """What a recurrent layer gives."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.layer(sequence)[0]
+        return out
+
+
+BIASES, UNSEEN = "adds the biases of each recurrent layer", "does not see recurrent layers"
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_what_other_counters_make_of_recurrent_layers(kind: type[nn.RNNBase], gates: int) -> None:
+    """Each gate of 4 units reads 3 inputs and 4 states, with a bias for either, at 5 steps of 2 images."""
+    steps, weights, biases = 2 * 5, gates * 4 * (3 + 4), gates * 4 * 2
+    found = compared(Sequence(kind(3, 4, batch_first=True)).to("meta"), 2, 5, 3, device="meta")
+    assert {name: causes(each) for name, each in found.items()} == {
+        "torch ÷ 2": {},
+        "fvcore": {UNSEEN: -steps * weights},
+        "ptflops": {BIASES: steps * biases},
+        "torchinfo": {BIASES: steps * biases},
+    }
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTMCell, 4), (nn.GRUCell, 3), (nn.RNNCell, 1)])
+def test_what_other_counters_make_of_recurrent_cells(kind: type[nn.RNNCellBase], gates: int) -> None:
+    """torchinfo takes the units of a cell's output for steps; torch and fvcore see each step's products."""
+    steps, weights, biases = 2 * 5, gates * 4 * (3 + 4), gates * 4 * 2
+    found = compared(Steps(kind(3, 4)), 2, 5, 3)
+    units = "counts recurrent layers at each unit of their output"
+    assert causes(found["ptflops"]) == {BIASES: steps * biases}
+    assert causes(found["torchinfo"]) == {BIASES: 4 * steps * biases, units: 3 * steps * weights}
+    assert [(causes(found[name]), found[name].macs) for name in ("torch ÷ 2", "fvcore")] == 2 * [({}, steps * weights)]
+
+
 def test_a_transposed_convolution() -> None:
     """48 weights, at 64 places of the input, or at 256 of the output."""
     found = compared(nn.ConvTranspose2d(3, 4, 2, stride=2, bias=False), 1, 3, 8, 8)["torchinfo"]

@@ -41,6 +41,9 @@ def asks_for_values(num_classes):
 def any_options(**options):
     return tiny(options["num_classes"])
 
+def tall(num_classes, in_channels):
+    return nn.Sequential(nn.Conv2d(in_channels, 4, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, num_classes))
+
 @dataclass
 class Settings:
     width: "int" = 8
@@ -297,6 +300,31 @@ def test_a_users_mistake_is_one_line(user_file: Path, function: str, message: st
     with pytest.raises(ArchbenchError, match=message) as caught:
         parse([f"{user_file}:{function}"])[0].check(CIFAR)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_its_function_names_those_that_it_has(user_file: Path) -> None:
+    name = str(user_file)
+    for asked in (name, f"{name}+head=fc"):
+        with pytest.raises(ArchbenchError, match=r"named FILE.py:FUNCTION; .*nets.py has tiny, nothing, fails, asks_for_values,"):
+            parse([asked])
+    with pytest.raises(ArchbenchError, match=r"^missing.py: there is no file missing.py in /.*; a model of your own is named FILE.py:"):
+        parse(["missing.py"])
+
+
+def test_an_argument_that_a_function_does_not_take_is_said(user_file: Path) -> None:
+    (model,) = parse([f"{user_file}:asks_for_values"])
+    with pytest.raises(ArchbenchError, match=r"cannot take images of 1x32x32: .*; its function takes no in_channels \(here 1\)$"):
+        model.check(Input(10, 1, 32))
+    with pytest.raises(ArchbenchError, match=r"; its function takes no in_channels \(here 1\) and no image_size \(here 16\)$"):
+        model.check(Input(10, 1, 16))
+    with pytest.raises(ArchbenchError, match=r"cannot take images of 3x2x2: [^;]*; its function takes no image_size \(here 2\)$"):
+        parse([f"{user_file}:tall"])[0].check(Input(10, 3, 2))
+
+
+def test_where_a_file_of_names_was_looked_for_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArchbenchError, match=f"there is no file names.txt in {tmp_path}; @FILE holds .* taken from the current directory"):
+        parse(["@names.txt"])
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
+from archbench.counting import of_module
 from archbench.measure.axes import Axes, Role, of_image, regrouped
 from archbench.measure.complexity import complexity_of, count
+from archbench.measure.operator_time import LabelledCounter
 from archbench.measure.operators import product_class
 from archbench.models import Input, Model, parse
 
@@ -176,6 +178,18 @@ def test_a_view_splits_and_joins_factors_in_order() -> None:
     assert regrouped(axes, (12, 32)).roles(0) == {Role.batch, Role.channels}
 
 
+def test_an_axis_of_length_1_keeps_its_role() -> None:
+    """One place of six channels, flattened, joined with the batch, and as a token."""
+    axes = of_image((2, 6, 1, 1))
+    place = (Role.places, 1)
+    assert regrouped(axes, (2, 6)).axes == (((Role.batch, 2),), ((Role.channels, 6), place, place))
+    token = regrouped(axes, (2, 6, 1))
+    assert token.axes[2] == (place, place)
+    assert (regrouped(axes, (2, 6)).is_map, token.is_map) == (False, True)
+    tokens_first = Axes((token.axes[0], token.axes[2], token.axes[1]))
+    assert regrouped(tokens_first, (2, 6)).axes == (((Role.batch, 2), place, place), ((Role.channels, 6),))
+
+
 def test_a_view_that_cuts_through_factors_is_unknown() -> None:
     """3 x 4 places as 2 x 6: no axis of either is a product of whole factors of the other."""
     axes = Axes((((Role.places, 3),), ((Role.channels, 4),)))
@@ -197,6 +211,70 @@ def test_counting_leaves_the_network_as_it_was() -> None:
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
     assert torch.random.get_rng_state().equal(random)
+
+
+class Written(nn.Module):
+    """A 3x3 layer, then a function of its maps and a weight, then the average of each map and a linear layer."""
+
+    def __init__(self, function: object) -> None:
+        super().__init__()
+        self.first, self.weight, self.fc = nn.Conv2d(C, C, 3, padding=1), nn.Parameter(torch.randn(C, C)), nn.Linear(C, 10)
+        self.function = function
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.fc(self.function(self.first(images), self.weight).mean((2, 3)))
+        return logits
+
+
+WAYS = {  # in which a 1x1 layer can be written: torch puts the weight now on one side, now on the other
+    "conv": lambda x, w: F.conv2d(x, w[:, :, None, None]),
+    "linear": lambda x, w: F.linear(x.permute(0, 2, 3, 1), w).permute(0, 3, 1, 2),
+    "einsum": lambda x, w: torch.einsum("bchw,cd->bdhw", x, w),
+    "einsum, transposed": lambda x, w: torch.einsum("bchw,dc->bdhw", x, w),
+    "tensordot": lambda x, w: torch.tensordot(x, w, dims=([1], [0])).permute(0, 3, 1, 2),
+    "tensordot, weight first": lambda x, w: torch.tensordot(w, x, dims=([0], [1])).transpose(0, 1),
+    "weight @ maps": lambda x, w: (w @ x.flatten(2)).reshape(x.shape),
+    "tokens @ weight": lambda x, w: (x.flatten(2).transpose(1, 2) @ w).transpose(1, 2).reshape(x.shape),
+    "bmm": lambda x, w: torch.bmm(w.expand(len(x), C, C), x.flatten(2)).reshape(x.shape),
+    "baddbmm": lambda x, w: torch.baddbmm(x.new_zeros(1), w.expand(len(x), C, C), x.flatten(2)).reshape(x.shape),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("side", [4, 1])
+def test_a_1x1_is_one_at_every_batch_and_image_size_counted_and_timed(way: str, side: int) -> None:
+    """C C at each place of each image, behind 9 C C and before 10 C; on the meta device, and on the CPU in training."""
+    network = Written(WAYS[way])
+    for batch in (1, 2, 8):
+        places, images = batch * side * side, torch.randn(batch, C, side, side)
+        expected = {"head": batch * 10 * C, "pointwise": places * C * C, "dense_conv": places * 9 * C * C}
+        counted = of_module(network, images)
+        assert counted.by_class("macs") == expected
+        timed = LabelledCounter([network.get_parameter(name) for name in counted.head.parameters])
+        timed.begin(images)
+        with timed:
+            network.train()(images)
+        assert {each.operator_class: each.macs for each in timed.operations if each.counted} == expected
+
+
+@pytest.mark.parametrize("side", [4, 1])
+def test_pooling_to_one_place_is_global_only_where_it_is_so_at_every_size(side: int) -> None:
+    """A gate on the average of maps of one place is a gate; a 1x1 behind the last step down of a body, to one place, is none."""
+    images, inner = torch.randn(N, C, 2 * side, 2 * side), nn.Conv2d(C, C, 1)
+    ways = {
+        "gate": lambda self, x: (maps := F.max_pool2d(x, 2)) * self.inner(F.adaptive_avg_pool2d(maps, 1)),
+        "pointwise": lambda self, x: self.inner(F.max_pool2d(x, 2)),
+    }
+    for expected, function in ways.items():
+        network = Apply(lambda self, x, function=function: self.last(function(self, x)), last=nn.Conv2d(C, C, 3, padding=1), inner=inner)
+        assert set(complexity_of(network.eval(), (images,)).by_class("macs")) == {expected, "dense_conv"}
+
+
+def test_one_channel_is_flattened_as_several_are() -> None:
+    """A linear layer on all of a grey image sums over its channel too: it does not mix tokens."""
+    for channels in (1, 3):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(channels * 16, 8), nn.ReLU(), nn.Unflatten(1, (8, 1, 1)), nn.Conv2d(8, 4, 1))
+        assert "token_mixing" not in complexity_of(network, (torch.randn(N, channels, 4, 4),)).by_class("macs")
 
 
 def parameters(function: object, head: tuple[str, ...] = (), **layers: nn.Module) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from archbench.measure.head import Head
 from archbench.measure.operator_time import OperatorTimes, StepTimes
 from archbench.measure.operators import Operation
 from archbench.measure.peaks import Peaks
-from archbench.models import Input, Model
+from archbench.models import Input, Model, parse
 
 CPU, PLAIN = Device("cpu"), ExecutionPlan()
 
@@ -45,6 +46,33 @@ def test_rows_say_phase_class_and_whole(two_repeats: None) -> None:
     assert {row.at["phase"] for row in rows} == {"forward", "backward"}
     assert sum(row.name == "time_s" and "operator_class" not in row.at for row in rows) == 2
     assert all(row.value > 0 and row.at["batch"] == 2 for row in rows)
+
+
+USER_FILE = """
+import torch
+from torch import nn
+
+class Rows(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.mix, self.rows, self.read = nn.Conv2d(3, 4, 1), nn.LSTM(32, 5, batch_first=True), nn.Linear(5, num_classes)
+
+    def forward(self, images):
+        return self.read(self.rows(self.mix(images).permute(0, 2, 1, 3).flatten(2))[0].mean(1))
+
+def rows(num_classes):
+    return Rows(num_classes)
+"""
+
+
+def test_what_is_timed_is_classed_as_it_is_counted(two_repeats: None, tmp_path: Path) -> None:
+    """3 x 4 at 64 places, four gates of 5 units on 32 inputs and 5 states at 8 steps, and a guessed head of 5 x 10; for two images."""
+    (tmp_path / "mine.py").write_text(USER_FILE)
+    (model,), shape = parse([f"{tmp_path / 'mine.py'}:rows"]), Input(10, 3, 8)
+    times = operator_time.measure(model.build(shape), shape.example(2), head_of(model, shape), CPU, PLAIN)
+    expected = {"head": 50, "pointwise": 64 * 12, "other": 8 * 4 * 5 * (32 + 5)}
+    assert {kind: macs for kind, (macs, _) in times.work.items() if macs} == {kind: 2 * macs for kind, macs in expected.items()}
+    assert count(model, shape).by_class("macs") == expected
 
 
 TIMES = OperatorTimes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -118,7 +118,23 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes:
         if missing > 1:
             return _unknown(shape)
         grouped.append((*axis, *_left_over(ahead, shape[index + 1 :])))
-    return Axes(tuple(grouped), axes.pooled)
+    alone = {axis for axis in axes.axes if len(axis) == 1 and axis[0][1] == 1}
+    return Axes(tuple(_moved(grouped, alone)), axes.pooled)
+
+
+def _moved(grouped: list[Axis], alone: Set[Axis]) -> list[Axis]:
+    """The axes where those that are `alone`, of length 1, may change places with longer ones: they do not fall to these while there are
+    others of length 1 to take them. A view of one image of one place can do so, as that in an einsum.
+    """
+    empty = [index for index, axis in enumerate(grouped) if not axis]
+    for index, axis in enumerate(grouped):
+        longer = tuple(factor for factor in axis if (factor,) not in alone)
+        if empty and any(size > 1 for _, size in longer):
+            grouped[index] = longer
+            for factor in (factor for factor in axis if (factor,) in alone):
+                place = empty.pop(0) if len(empty) > 1 else empty[0]
+                grouped[place] = (*grouped[place], factor)
+    return grouped
 
 
 def _left_over(ahead: deque[Factor], behind: Sequence[int]) -> Iterator[Factor]:

@@ -27,12 +27,11 @@ from archbench.measure.operators import ATTENTION, Operation
 from archbench.models.isolation import preserved_settings
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
-CELLS = tuple(f"{layer}_cell" for layer in RECURRENT)
 # what a counter leaves out, as we count it on its own view of the network, and why
 LEFT_OUT = {
     "_convolution_mode": "does not see convolutions with padding=same",
     "scaled_dot_product_attention": "does not see attention",
-    **dict.fromkeys((*RECURRENT, *CELLS), "does not see recurrent layers"),
+    **dict.fromkeys(RECURRENT, "does not see recurrent layers"),
     "Recurrent steps": "counts recurrent layers at fewer steps than there are",
     "Linear places": "counts linear layers at one place of many",
     "Conv2d places": "counts convolutions at one place of many",
@@ -201,16 +200,10 @@ def _recurrent(inputs: list[Any], outputs: list[Any]) -> int:
     return math.prod(_shape(inputs[0])[:2]) * sum(math.prod(each) for each in weights if len(each) == 2)
 
 
-def _cell(inputs: list[Any], outputs: list[Any]) -> int:
-    """A step with both matrices of weights, which are the inputs behind the state."""
-    return math.prod(_shape(inputs[0])[:-1]) * sum(math.prod(_shape(each)) for each in inputs[2:4])
-
-
 HANDLES: dict[str, Callable[[list[Any], list[Any]], int]] = {
     "_convolution_mode": _convolution,
     "scaled_dot_product_attention": _attention,
     **dict.fromkeys(RECURRENT, _recurrent),
-    **dict.fromkeys(CELLS, _cell),
 }
 
 

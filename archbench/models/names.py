@@ -15,6 +15,7 @@ from archbench.models.user_file import no_file
 from zoo import registry
 
 FILE_MARK, FILE_HOLDS = "@", "@FILE holds names of models, one a line; its path is taken from the current directory"
+FILE_ALONE = re.compile(r"(.*\.py)((?:\+.*)?)")  # without its function
 COMMENT = re.compile(r"(^|\s)#.*")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 GROUPS: dict[str, Callable[[zoo.ModelSpec], bool]] = {
@@ -85,6 +86,8 @@ def _expand(text: str) -> Iterator[Model]:
 
 def _split(text: str) -> tuple[str, list[str]]:
     """The name and its knobs; a plus sign in the path of a user's file begins no knob."""
+    if alone := FILE_ALONE.fullmatch(text):
+        return alone[1], alone[2].split("+")[1:]
     file, mark, rest = text.rpartition(user_file.MARK)
     name, *assignments = rest.split("+")
     return f"{file}{mark}{name}", assignments
@@ -102,7 +105,7 @@ def _matching(name: str) -> list[str]:
 def _resolve(name: str) -> str:
     if not name:
         raise ArchbenchError("--models has an empty name; write nin,resnet_bottleneck or a group (all, lineage)")
-    if user_file.is_file_alone(name):
+    if FILE_ALONE.fullmatch(name):
         raise user_file.without_function(name)
     if user_file.is_user_file(name):
         file, _, function = name.rpartition(":")

@@ -18,7 +18,7 @@ from archbench.errors import ArchbenchError, brief
 from archbench.models.entry import Entry, external_spec
 from archbench.models.isolation import preserved_settings
 
-MARK, SUFFIX = ".py:", ".py"
+MARK = ".py:"
 FORM = "a model of your own is named FILE.py:FUNCTION"
 ARGUMENTS = ("num_classes", "in_channels", "image_size")
 SIZE, CLASSES = 32, 10
@@ -28,11 +28,6 @@ _read: dict[str, tuple[str, Entry]] = {}  # by name: the hash of the file that w
 def is_user_file(name: str) -> bool:
     """Whether a name is a function in a file."""
     return MARK in name
-
-
-def is_file_alone(name: str) -> bool:
-    """Whether a name is a file whose function was forgotten."""
-    return name.endswith(SUFFIX)
 
 
 def without_function(name: str) -> ArchbenchError:
