@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
 NUMBER = re.compile(r"[<+-]?[\d.,]+( [a-zA-Z]+)?\*?|–")
 WRAPPED = {"measurement", "title", "from", "test error, %"}
-WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; longest cell that is never broken
+WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; longest cell or word that is never broken
 
 STDOUT, STDERR = 1, 2  # descriptors
 
@@ -108,7 +108,9 @@ def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool 
         wraps = header != whole and (header in WRAPPED or header in yielding or max(map(len, cells), default=0) > WIDEST_WHOLE)
         numbers = header.endswith("%") or all(NUMBER.fullmatch(cell) for cell in cells)
         justify: Literal["right", "left"] = "right" if numbers else "left"
-        drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold")
+        words = [word for text in (header, *cells) for word in text.split() if len(word) <= WIDEST_WHOLE]
+        least = max(map(len, words), default=0) if wraps else None
+        drawn.add_column(header.replace(", ", "\n"), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least)
     rows = list(zip(*columns.values(), strict=True))
     for row, following in itertools.zip_longest(rows, rows[1:]):
         drawn.add_row(*(Text(cell) for cell in row), end_section=grouped and following is not None and row[0] != following[0])
