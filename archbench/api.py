@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archbench.config import DEFAULT_DATA_DIR, Settings, expanded
+from archbench.config import DEFAULT_DATA_DIR, Settings, expanded, split_names
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, ignore
 from archbench.publish import results
@@ -123,13 +123,16 @@ def listed(store: Store, where: str | None = None) -> Listed:
     return Listed([record for record in records if matches is None or matches(record, marks)], marks, problems)
 
 
-def compare(before: str | Path, after: str | Path, *, results: str | Path = Settings.results) -> list[Difference]:
+def compare(
+    before: str | Path, after: str | Path, *, results: str | Path = Settings.results, only: str | Iterable[str] = ()
+) -> list[Difference]:
     """Each measurement that two sides have in common, and whether it really differs; a UserWarning names each run that is lost.
 
-    A side is a Record's file, a results folder, `COMMIT:FOLDER`, or the beginning of an id in the folder `results`. Raises ArchbenchError
-    where it is nothing of the kind, or the sides have no run in common.
+    A side is a Record's file, a results folder, `COMMIT:FOLDER`, or the beginning of an id in the folder `results`. `only` names
+    measurements, also as globs (`latency,train_*`). Raises ArchbenchError where a side is nothing of the kind, the sides have no run in
+    common, or hold none of `only`.
     """
-    found = compared(before, after, results=results)
+    found = compared(before, after, results=results, only=only)
     for each in found.lost:
         warnings.warn(each.line, stacklevel=2)
     return found.differences
@@ -250,7 +253,7 @@ class Compared:
     circumstances: list[str]
 
 
-def compared(before: str | Path, after: str | Path, *, results: str | Path = Settings.results) -> Compared:
+def compared(before: str | Path, after: str | Path, *, results: str | Path = Settings.results, only: str | Iterable[str] = ()) -> Compared:
     """Two sides, read and compared as `compare` does. Raises ArchbenchError as it does."""
     from archbench.publish import compare as comparing
     from archbench.publish import sides
@@ -259,9 +262,13 @@ def compared(before: str | Path, after: str | Path, *, results: str | Path = Set
 
     old, new = (records_of(str(side), expanded(Path(results))) for side in (before, after))
     kept = [Kept(folder_of(str(side), expanded(Path(results)))) for side in (before, after)]
-    found, lost = comparing.compare(old, new, kept), sides.lost(old, new)
+    names = split_names(only) if isinstance(only, str) else tuple(only)
+    comparing.check_asked(old, new, names)
+    found, lost = comparing.compare(old, new, kept, names), sides.lost(old, new)
     if not found and all(each.status == sides.MISSING for each in lost):
-        raise ArchbenchError(f"{before} and {after} have no run of the same network under the same settings in common")
+        raise ArchbenchError(
+            f"{before} and {after} have no run of the same network under the same settings in common: {sides.apart(old, new)}"
+        )
     return Compared(found, lost, [*sides.circumstances(old, new), *(problem for side in kept for problem in side.problems)])
 
 

@@ -86,6 +86,12 @@ def class_folders(tmp_path: Path) -> Path:
     return root
 
 
+def from_source(model: str, sha256: str) -> Record:
+    """A Record of a training whose network was built by code of this hash."""
+    record = make_record(model)
+    return record.model_copy(update={"model": record.model.model_copy(update={"source_sha256": sha256})})
+
+
 def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pct: float | None = 10.0, **changes: object) -> Record:
     """A Record as a run would leave it, with figures of our choosing."""
     data = {"name": "digits", "fingerprint": "f", "train_images": 1437, "test_images": 360, "train_fraction": 1.0, "val_fraction": 0.0}

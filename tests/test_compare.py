@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CommandLine, make_record, make_tested
+from conftest import CommandLine, from_source, make_record, make_tested
 
 import archbench as package
-from archbench.publish import compare, differences, formats, sides
+from archbench.publish import compare, differences, formats, gate, sides
 from archbench.publish.predictions import Kept
 from archbench.records.schema import Measurement, Record
 from archbench.records.store import Store
@@ -254,6 +255,44 @@ def test_the_table_shows_what_is_real_and_counts_the_rest() -> None:
     assert "threads differs: 1 before, 2 after" in table.notes
 
 
+def test_what_cannot_be_told_to_a_limit_does_not_pass_in_silence() -> None:
+    """Two launches a side, each side scattering by a factor of two, one 1.5 times the other: any limit below the interval's end is open."""
+    found = compare.compare([profile((1.0, 2.0), macs=100)], [profile((1.5, 3.0), macs=100)])
+    end, judged = latency(found).high, gate.judged(found, 5)
+    assert (latency(found).change, end > 300, judged.failed) == (pytest.approx(50), True, [])
+    assert formats.cells(differences.table(found, [], judged.untold))["verdict"].tolist() == ["cannot tell"]
+    assert formats.cells(differences.table(found, [], gate.judged(found, end + 1).untold))["verdict"].tolist() == ["not real"]
+    assert judged.closing(lost=0) == (
+        f"passed: nothing real above 5 %; 1 of 3 could not be told to that, the least limit that all could is about {math.ceil(end)} %; "
+        "1 of 3 come from one process each and can never fail"
+    )
+
+
+def test_fewer_images_a_second_are_worse_at_the_lower_end() -> None:
+    """The interval goes from 30 % fewer to 10 % more: by 30 % it may be worse."""
+    found = latency(compare.compare([profile((1.0, 1.0))], [profile((1.0, 1.0))]))
+    assert dataclasses.replace(found, name="train_images_per_s", low=-30.0, high=10.0).worst_pct == 30.0
+
+
+def test_a_single_class_fails_only_where_it_is_asked_for() -> None:
+    sides_of = [timed((1.0, 1.01, 1.0, 1.01))], [timed((1.1, 1.11, 1.1, 1.11))]
+    whole, named = gate.judged(compare.compare(*sides_of), 5), gate.judged(compare.compare(*sides_of, only=["time"]), 5, ["time"])
+    assert ([each.at.get("operator_class") for each in whole.failed], len(whole.aside)) == ([None], 1)
+    assert [each.at.get("operator_class") for each in named.failed] == ["pointwise", None]
+    assert "1 of single operator classes rose by more" in whole.closing(lost=0)
+
+
+def test_only_what_is_asked_for_is_compared() -> None:
+    pair = [profile((1.0, 1.01))], [profile((1.1, 1.11))]
+    assert {each.name for each in compare.compare(*pair, only=["latency", "train_*"])} == {"latency_s", "train_peak_bytes"}
+
+
+def test_a_network_that_was_edited_is_said() -> None:
+    before, after = (from_source("my.py:f", letter * 64) for letter in "ab")
+    assert sides.circumstances([before], [after]) == ["source changed of my.py:f: aaaaaa before, bbbbbb after"]
+    assert sides.circumstances([before, after], [after]) == ["before holds several sources of my.py:f: the newest is compared"]
+
+
 @pytest.fixture
 def two_stores(tmp_path: Path) -> Path:
     for name, launches in (("before", (1.0, 1.01, 1.0)), ("after", (1.1, 1.11, 1.1))):
@@ -265,7 +304,10 @@ def two_stores(tmp_path: Path) -> Path:
 def test_the_command_fails_where_something_got_worse_by_more_than_it_may(archbench: CommandLine, two_stores: Path) -> None:
     answer = archbench("compare", "before", "after", "--fail-above", "5%")
     assert answer.returncode == 1
-    assert "nin: latency_s is worse by 10.0 %, more than 5 %" in answer.stderr
+    assert answer.stderr.splitlines() == [
+        "nin: latency, batch 1 from 1003 ms to 1103 ms, +10.0 %: worse by more than 5 %",
+        "failed: 1 of 3 really worse by more than 5 %; 1 of 3 come from one process each and can never fail",
+    ]
     assert archbench("compare", "before", "after", "--fail-above", "20").returncode == 0
     found = json.loads(archbench("compare", "after", "before", "--fail-above", "5%", "--json").stdout)
     assert [(each["name"], each["real"], each["worse"]) for each in found][:2] == [("macs", False, False), ("latency_s", True, False)]
@@ -275,7 +317,8 @@ def test_a_lost_run_fails_where_there_is_a_limit(archbench: CommandLine, two_sto
     Store(two_stores / "before").save(make_record("vgg"))
     answer, limited = archbench("compare", "before", "after"), archbench("compare", "before", "after", "--fail-above", "50%")
     assert (answer.returncode, limited.returncode) == (0, 1)
-    assert answer.stderr == limited.stderr == "vgg on digits, seed 0 (train): ok before, missing after\n"
+    assert answer.stderr == "vgg on digits, seed 0 (train): ok before, missing after\n"
+    assert limited.stderr.startswith(answer.stderr + "failed: 1 run without a counterpart; ")
     Store(two_stores / "broken").save(failed(kind="profile", config=profile((1.0,)).config))
     broken = archbench("compare", "before", "broken", "--fail-above", "50%")
     assert (broken.returncode, broken.stdout) == (1, "")
@@ -301,12 +344,20 @@ def test_a_notebook_compares_too_and_is_warned_of_a_lost_run(two_stores: Path, m
         (("before", "empty"), "empty holds no Records; they lie in its folder runs"),
         (("before", "nocommit:results"), "nocommit:results cannot be read"),
         (("before", "after", "--fail-above", "much"), "--fail-above takes a share as 5% (got 'much')"),
-        (("before", "other"), "before and other have no run of the same network under the same settings in common"),
+        (("before", "after", "--fail-above", "0.05"), "--fail-above takes percent: 5% or 0.05% (got '0.05', which may mean either)"),
+        (("before", "after", "--only", "latancy"), "unknown measurement 'latancy'; did you mean 'latency'?"),
+        (("before", "after", "--only", "test_*"), "the two sides have no test_* in common, but macs, latency_s, train_peak_bytes"),
+        (
+            ("before", "other"),
+            "before and other have no run of the same network under the same settings in common: "
+            "the nearest two differ in batch: 32 before, 4 after",
+        ),
     ],
 )
 def test_bad_sides_get_one_line(archbench: CommandLine, two_stores: Path, arguments: tuple[str, ...], complaint: str) -> None:
     (two_stores / "empty").mkdir()
     Store(two_stores / "other").save(make_record("vgg"))
+    Store(two_stores / "other").save(profile((1.0,), config={**make_record(kind="profile").config, "data": None, "batch": 4}))
     answer = archbench("compare", *arguments)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.startswith(f"archbench: {complaint}")

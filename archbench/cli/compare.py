@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbench.cli.options import JSON
-from archbench.config import Settings
+from archbench.config import Settings, split_names
 from archbench.errors import ArchbenchError
 
 if TYPE_CHECKING:
@@ -27,34 +27,44 @@ def command(
     fail_above: Annotated[
         str | None, typer.Option("--fail-above", help="Exit 1 when a run is lost or something worse by more, as 5%")
     ] = None,
+    only: Annotated[
+        str, typer.Option("--only", help="Compare these measurements alone: names or globs with commas, as latency,train_*")
+    ] = "",
     json: JSON = False,
 ) -> None:
     """Say for each measurement that two sides have in common whether it differs, with an interval."""
     from archbench.api import compared
     from archbench.cli import view
-    from archbench.publish import differences
-    from archbench.publish.compare import worse_than
+    from archbench.publish import differences, gate
 
     limit_pct = _percent(fail_above) if fail_above is not None else math.inf
-    found = compared(before, after, results=results)
-    worse = worse_than(found.differences, limit_pct)
+    names = split_names(only)
+    found = compared(before, after, results=results, only=names)
+    judged = gate.judged(found.differences, limit_pct, names)
     if json:
-        view.print_json([{**_plain(each), "failed": each in worse} for each in found.differences])
+        verdicts = [(each, differences.verdict(each, judged.untold)) for each in found.differences]
+        view.print_json([{**_plain(each), "verdict": verdict, "failed": each in judged.failed} for each, verdict in verdicts])
     elif found.differences:
-        view.print_tables([differences.table(found.differences, found.circumstances)])
+        view.print_tables([differences.table(found.differences, found.circumstances, judged.untold)])
     for lost in found.lost:
         view.say(lost.line)
-    for each in worse:
-        view.say(f"{each.model}: {each.name} is worse by {abs(each.relative_pct):.1f} %, more than {limit_pct:g} %")
-    if worse or (found.lost and fail_above is not None):
+    for each in judged.failed:
+        view.say(f"{differences.line(each)}: worse by more than {limit_pct:g} %")
+    if fail_above is None:
+        return
+    view.say(judged.closing(len(found.lost)))
+    if judged.failed or found.lost:
         raise typer.Exit(1)
 
 
 def _percent(text: str) -> float:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%?\s*", text)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
     if match is None:
         raise ArchbenchError(f"--fail-above takes a share as 5% (got {text!r})")
-    return float(match[1])
+    percent, sign = float(match[1]), match[2]
+    if not sign and 0 < percent < 1:
+        raise ArchbenchError(f"--fail-above takes percent: {100 * percent:g}% or {percent:g}% (got {text!r}, which may mean either)")
+    return percent
 
 
 def _plain(difference: Difference) -> dict[str, object]:

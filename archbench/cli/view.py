@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
 NUMBER = re.compile(r"[<+-]?[\d.,]+( [a-zA-Z]+)?\*?|–")
 WRAPPED = {"measurement", "title", "from", "test error, %"}
-WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; longest cell that is never broken
+WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; longest cell or word that is never broken
 
 STDOUT, STDERR = 1, 2  # descriptors
 
@@ -118,7 +118,9 @@ def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool 
         wraps = header != whole and (header in WRAPPED or header in yielding or longest > WIDEST_WHOLE)
         numbers = header.endswith("%") or all(NUMBER.fullmatch(cell) for cell in cells)
         justify: Literal["right", "left"] = "right" if numbers else "left"
-        least = None if wraps else longest  # without it Rich cuts figures at a space when all columns are too wide together
+        words = [word for text in (header, *cells) for word in text.split() if len(word) <= WIDEST_WHOLE]
+        # without a least width Rich cuts figures at a space when all columns are too wide together, and words within
+        least = max(map(len, words), default=0) if wraps else longest
         drawn.add_column(Text(header.replace(", ", "\n")), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least)
     rows = list(zip(*columns.values(), strict=True))
     for row, following in itertools.zip_longest(rows, rows[1:]):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import math
+import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archbench import stats
+from archbench.errors import ArchbenchError, unknown
 from archbench.publish.predictions import Kept
 from archbench.publish.sides import pairs
 from archbench.records.schema import Measurement, Record
@@ -33,6 +36,7 @@ COMPARED = (
     "train_peak_bytes",
     "train_bytes",
 )
+UNIT = re.compile("_(s|pct|bytes)$")  # how a name ends
 COUNTED = "counted"
 TWO_NETWORKS = "Newcombe over test images: of two trained networks, it says nothing about other seeds"
 ON_THE_SAME_IMAGES = "McNemar over the same test images: of two trained networks, it says nothing about other seeds"
@@ -65,9 +69,17 @@ class Difference:
     @property
     def relative_pct(self) -> float:
         """The change in percent of `before`, of errors too."""
+        return self._relative(self.change)
+
+    @property
+    def worst_pct(self) -> float:
+        """By how much worse, in percent of `before`, the later side may be by the interval; NaN where there is none."""
+        return self._relative(-self.low if self.name in MORE_IS_BETTER else self.high)
+
+    def _relative(self, change: float) -> float:
         if not _is_error(self.name):
-            return self.change
-        return 100 * self.change / self.before if self.before else math.inf if self.change else 0.0
+            return change
+        return 100 * change / self.before if self.before else math.inf if change else 0.0
 
 
 class _Told(NamedTuple):
@@ -79,19 +91,35 @@ class _Told(NamedTuple):
     method: str
 
 
-def compare(before: Sequence[Record], after: Sequence[Record], kept: Sequence[Kept] = ()) -> list[Difference]:
+def compare(before: Sequence[Record], after: Sequence[Record], kept: Sequence[Kept] = (), only: Sequence[str] = ()) -> list[Difference]:
     """All differences between two sides, each real or not by Holm's rule over all of them; empty where they have no run in common.
 
-    `kept` are the predictions beside each of the two, with which two single tests are compared image by image.
+    `kept` are the predictions beside each of the two, with which two single tests are compared image by image. `only` holds globs:
+    nothing but measurements of such a name is compared.
     """
-    found = [each for old, new in pairs(before, after) for each in _differences(old, new, kept)]
+    found = [each for old, new in pairs(before, after) for each in _differences(old, new, kept) if is_asked(each.name, only)]
     told = stats.holm([each.p for each in found])
     return [dataclasses.replace(each, real=_real(each, stands)) for each, stands in zip(found, told, strict=True)]
+
+
+def check_asked(before: Sequence[Record], after: Sequence[Record], only: Sequence[str]) -> None:
+    """Raise ArchbenchError for a glob that no measurement goes by, and where the two sides hold none that is asked for."""
+    for pattern in only:
+        if not any(is_asked(name, [pattern]) for name in COMPARED):
+            raise unknown("measurement", pattern, [UNIT.sub("", name) for name in COMPARED])
+    held = dict.fromkeys(row.name for old, new in pairs(before, after) for row in _in_common(old, new))
+    if held and not any(is_asked(name, only) for name in held):
+        raise ArchbenchError(f"the two sides have no {' or '.join(only)} in common, but {', '.join(held)}")
 
 
 def worse_than(differences: Iterable[Difference], limit_pct: float) -> list[Difference]:
     """Those that are real, for the worse, and larger than a limit in percent."""
     return [each for each in differences if each.real and each.worse and abs(each.relative_pct) > limit_pct]
+
+
+def is_asked(name: str, only: Sequence[str]) -> bool:
+    """Whether a measurement goes by one of these globs, with its unit or without: `latency`, `train_*`; all do where there are none."""
+    return not only or any(fnmatch.fnmatchcase(each, pattern) for pattern in only for each in (name, UNIT.sub("", name)))
 
 
 def _real(difference: Difference, stands: bool) -> bool | None:
@@ -102,9 +130,14 @@ def _real(difference: Difference, stands: bool) -> bool | None:
 
 
 def _differences(old: list[Record], new: list[Record], kept: Sequence[Kept]) -> Iterator[Difference]:
+    return (_difference(row, old, new, kept) for row in _in_common(old, new))
+
+
+def _in_common(old: list[Record], new: list[Record]) -> Iterator[Measurement]:
+    """Those that the newest of both sides have, as the earlier one has them."""
     for row in old[-1].measurements:
         if row.name in COMPARED and row.value is not None and _values(new[-1:], row):
-            yield _difference(row, old, new, kept)
+            yield row
 
 
 def _difference(row: Measurement, old: list[Record], new: list[Record], kept: Sequence[Kept]) -> Difference:

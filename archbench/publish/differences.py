@@ -14,15 +14,16 @@ from archbench.publish.formats import MISSING, Row, three_digits
 from archbench.publish.results import Table
 
 ALWAYS = ("latency_s", "train_step_s", "test_error_pct")  # shown even where nothing is real
-BY_BATCH = ("latency_s", "train_step_s")
 REAL = "real: at the 5 % level over all that are compared (Holm); intervals are 95 % each, pt are percent points"
 VERDICTS = {False: "not real", None: "unknown"}
+CANNOT_TELL = "cannot tell"  # instead of "not real", where the interval reaches beyond a limit
+KIB = 1024
 
 
-def table(found: Sequence[Difference], circumstances: Sequence[str]) -> Table:
-    """Differences that are real, and all of what people compare; the rest is counted in a note."""
+def table(found: Sequence[Difference], circumstances: Sequence[str], untold: Sequence[Difference] = ()) -> Table:
+    """Differences that are real, and all of what people compare; the rest is counted in a note. `untold` cannot be told to a limit."""
     shown = [each for each in found if each.real or each.name in ALWAYS]
-    rows = [{**dataclasses.asdict(each), "verdict": _verdict(each)} for each in shown]
+    rows = [{**dataclasses.asdict(each), "verdict": verdict(each, untold)} for each in shown]
     return Table("before and after", pd.DataFrame(rows, columns=_fields()), tuple(_notes(found, shown, circumstances)), COLUMNS)
 
 
@@ -30,10 +31,17 @@ def _fields() -> list[str]:
     return [*(field.name for field in dataclasses.fields(Difference)), "verdict"]
 
 
-def _verdict(difference: Difference) -> str:
-    if not difference.real:
-        return VERDICTS[difference.real]
-    return "real, worse" if difference.worse else "real, better"
+def line(difference: Difference) -> str:
+    """`nin: latency, batch 1 from 3.36 ms to 5.04 ms, +50.0 %`."""
+    row = dataclasses.asdict(difference)
+    return f"{difference.model}: {_what(row)} from {_figure(row, 'before')} to {_figure(row, 'after')}, {_change(row)}"
+
+
+def verdict(difference: Difference, untold: Sequence[Difference] = ()) -> str:
+    """`real, worse`; `cannot tell` for one of the `untold` of which nothing is real."""
+    if difference.real:
+        return "real, worse" if difference.worse else "real, better"
+    return CANNOT_TELL if difference in untold else VERDICTS[difference.real]
 
 
 def _notes(found: Sequence[Difference], shown: Sequence[Difference], circumstances: Sequence[str]) -> list[str]:
@@ -49,11 +57,11 @@ def _notes(found: Sequence[Difference], shown: Sequence[Difference], circumstanc
 def _what(row: Row) -> str:
     """`latency, batch 8`."""
     at = row["at"]
-    said = [f"batch {at['batch']}"] if row["name"] in BY_BATCH and "batch" in at else []
-    said += [str(at[name]) for name in ("operator_class", "phase", "part") if name in at]
+    said = [str(at[name]).replace("_", " ") for name in ("operator_class", "phase", "part") if name in at]
+    said += [f"batch {at['batch']}"] if "batch" in at else []
     said += [row["data"]] if row["data"] else []
     said += [at["mode"]] if at.get("mode", "eager") != "eager" else []
-    name = re.sub("_(s|pct|bytes)$", "", row["name"].replace("_per_s", "/s"))
+    name = re.sub("_(s|pct)$", "", row["name"].replace("_per_s", "/s").replace("_bytes", "_memory"))
     return ", ".join([name.replace("_", " "), *said])
 
 
@@ -63,7 +71,15 @@ def _figure(row: Row, side: str) -> str:
         return f"{value:.2f} %"
     if name.endswith("_s") and not name.endswith("per_s"):
         return f"{three_digits(1e3 * value)} ms"
-    return f"{value:,.0f}"
+    return _memory(value) if name.endswith("_bytes") else f"{value:,.0f}"
+
+
+def _memory(value: float) -> str:
+    """`512 bytes`, `13.4 MiB`."""
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if value >= KIB**power:
+            return f"{three_digits(value / KIB**power)} {unit}"
+    return f"{value:.0f} bytes"
 
 
 def _change(row: Row) -> str:

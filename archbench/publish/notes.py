@@ -163,9 +163,13 @@ def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
 
 def twice(shown: Sequence[Record]) -> list[str]:
     """Names that stand for more than one network, since their code changed between the runs."""
-    sources = by(shown, lambda record: record.model.label)
-    changed = [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
-    return [f"{label} stands here more than once: its code changed between the runs" for label in changed]
+    return [f"{label} stands here more than once: its code changed between the runs" for label in of_several_sources(shown)]
+
+
+def of_several_sources(records: Iterable[Record]) -> list[str]:
+    """Labels that stand for more than one source."""
+    sources = by(records, lambda record: record.model.label)
+    return [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
 
 
 def widths(shown: Sequence[Record]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from archbench.publish import guard, notes
 from archbench.records.schema import Record
 
 MISSING = "missing"
+HASH = 6  # digits of a source's hash that tell it from another
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,22 @@ def circumstances(before: Sequence[Record], after: Sequence[Record]) -> list[str
         old, new = (", ".join(sorted({str(fact(record)) for record in side})) for side in (before, after))
         if old != new:
             lines.append(f"{name} differs: {old} before, {new} after")
-    return [*lines, *_settings(before, after, facts)]
+    return [*lines, *_sources(before, after), *_settings(before, after, facts)]
+
+
+def _sources(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
+    """The networks whose code differs between the sides, and those of which one side holds several, the newest being compared."""
+    changed: dict[str, dict[str, None]] = {}
+    for old, new in pairs(before, after):
+        one, other = old[-1].model, new[-1].model
+        if one.source_sha256 != other.source_sha256:
+            hashes = f"{one.source_sha256[:HASH]} before, {other.source_sha256[:HASH]} after"
+            changed.setdefault(hashes, {})[one.label if one.label == other.label else f"{one.label} and {other.label}"] = None
+    lines = [f"source changed of {', '.join(labels)}: {hashes}" for hashes, labels in changed.items()]
+    for side, records in (("before", before), ("after", after)):
+        several = notes.of_several_sources([record for record in records if record.status == "ok"])
+        lines += [f"{side} holds several sources of {', '.join(several)}: the newest is compared"] * bool(several)
+    return lines
 
 
 def _settings(before: Sequence[Record], after: Sequence[Record], said: Container[str]) -> list[str]:
@@ -98,13 +115,39 @@ def _by_age(records: Sequence[Record]) -> list[Record]:
     return sorted(records, key=lambda record: (record.created, record.id))
 
 
-def _comparable(record: Record) -> tuple[Any, ...]:
+def apart(before: Sequence[Record], after: Sequence[Record]) -> str:
+    """In what the nearest two runs of sides that have none in common differ: `the nearest differ in batch: 4 before, 32 after`."""
+    old, new = ([dict(key) for key in _runs(side)] for side in (before, after))
+    if not old or not new:
+        return f"of those {'after' if old else 'before'} none ended well"
+    one, other = min(itertools.product(old, new), key=lambda pair: len(_unlike(*pair)))
+    said = [f"{name}: {one[name]} before, {other[name]} after" for name in _unlike(one, other)]
+    return f"the nearest two differ in {'; '.join(said)}"
+
+
+def _unlike(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return [name for name in one if one[name] != other[name]]
+
+
+def _comparable(record: Record) -> tuple[tuple[str, Any], ...]:
     model, config, environment = record.model, record.config, record.environment
     data, training = config.get("data") or {}, config.get("training") or {}
-    shape = (model.num_classes, model.in_channels, model.image_size, config["batch"], config["execution"]["precision"])
-    machine = (environment["device"]["kind"], environment["threads"])
-    learned = (data.get("name"), data.get("train_images"), training.get("name"), training.get("epochs"))
-    return (record.kind, model.label, *shape, *machine, *learned)
+    facts = {
+        "kind": record.kind,
+        "network": model.label,
+        "classes": model.num_classes,
+        "channels": model.in_channels,
+        "image size": model.image_size,
+        "batch": config["batch"],
+        "precision": config["execution"]["precision"],
+        "device": environment["device"]["kind"],
+        "threads": environment["threads"],
+        "data": data.get("name"),
+        "training images": data.get("train_images"),
+        "recipe": training.get("name"),
+        "epochs": training.get("epochs"),
+    }
+    return tuple(facts.items())
 
 
 def _seed(record: Record) -> int | None:
