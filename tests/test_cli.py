@@ -129,7 +129,7 @@ def test_every_table_in_every_form(archbench: CommandLine, tmp_path: Path) -> No
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == names
     assert said.splitlines()[1:] == ["not written, since the Records hold nothing for them: errors, classes, latency, memory, roofline"]
     for name in ("lineage", "operators"):
-        assert "\n## Reading\n" in (tmp_path / "t" / f"{name}.md").read_text()
+        assert "\n### reading · profile · " in (tmp_path / "t" / f"{name}.md").read_text()
     assert "| MACs | nin | 2014 | 95 | 0 | 0 | 5 | 0 | 100 |" in (tmp_path / "t" / "operators.md").read_text()
     assert archbench("tables", "operators", "--results", "r", "--format", "csv").stdout.startswith(
         "model,title,year,quantity,operator_class,"
@@ -145,9 +145,15 @@ def test_a_table_that_nothing_fills_says_so(archbench: CommandLine, tmp_path: Pa
     answer = archbench("tables", "operators", "lineage", "--results", "r")
     assert (answer.returncode, answer.stdout) == (0, "")
     assert answer.stderr.splitlines() == [
-        "no finished profile of these in r yet",
-        "no finished lineage profile of these in r yet",
+        "no finished profile (operators), lineage profile (lineage) of these in r yet",
     ]
+
+
+def test_a_model_that_no_record_is_of_is_named(archbench: CommandLine, tmp_path: Path) -> None:
+    Store(tmp_path / "r").save(make_record("mobilenet"))
+    answer = archbench("tables", "--results", "r", "--models", "mobilent")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "archbench: unknown model in r: 'mobilent'; did you mean 'mobilenet'?\n"
 
 
 def test_a_damaged_record_is_named_and_the_rest_is_shown(archbench: CommandLine, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_the_change_is_from_the_mean_of_the_parents_in_the_table() -> None:
     cells = formats.cells(lineage.tables([one, two, child])[1])
     assert cells["change, points"].tolist() == ["–", "–", "+60"]
     assert cells["from"].tolist() == ["–", "–", "one, two, absent"]
+    assert [len(lineage.tables(found)[1].notes) for found in ([one, two, child], [one, two])] == [1, 0]  # said where the column is
 
 
 def test_a_parent_under_other_conditions_is_not_compared_with() -> None:

@@ -46,6 +46,7 @@ def test_a_star_marks_what_a_warning_concerns_and_no_more() -> None:
     other = Doubt(code="memory_unmeasured", message="no peak")
     made = latency.tables([profile(*TIMED, warnings=(noisy, other))])[0]
     assert formats.cells(made)["ms a pass"].tolist() == ["4.00", "1.00", "16.0*"]
+    assert formats.cells(made)["images/s"].tolist() == ["250", "1,000", "500*"]
     assert "nin (batch 8): the interval of the time is wider than 2 % on either side" in made.notes
     busy = Doubt(code="busy", message="others")
     assert formats.cells(latency.tables([profile(*TIMED, warnings=(busy,))])[0])["ms a pass"].tolist() == ["4.00*", "1.00*", "16.0*"]
@@ -67,6 +68,7 @@ def test_memory_shows_peaks_by_kind_and_parts_in_mib() -> None:
     ]
     assert formats.cells(parts).to_dict("records") == [{"model": "nin", "year": "2013", "parameters": "1.00"}]
     assert memory.frame([profile(*rows)]).train_allocated_bytes.tolist() == [8 * MIB]
+    assert memory.frame([profile(*rows)]).condition[0].startswith("peaks of memory, bytes · ")
 
 
 def test_records_without_parts_have_no_memory_table() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -71,7 +72,26 @@ def test_a_name_whose_code_changed_between_runs_is_pointed_out() -> None:
     now = make_record()
     older = {**now.model.model_dump(), "source_sha256": "older"}
     before = now.model_validate({**now.model_dump(), "group": "before", "key": "before", "model": older})
-    assert "nin stands here more than once: its code changed between the runs" in tables([before, now])[0].notes
+    table = tables([before, now])[0]
+    assert formats.cells(table)["model"].tolist() == ["nin@older", "nin@s"]
+    said = "nin@older, nin@s: one network, whose code changed between the runs; its source's hash begins as behind the @"
+    assert said in table.notes
+    assert formats.cells(tables([now])[0])["model"].tolist() == ["nin"]
+
+
+def test_notes_that_take_much_room_are_said_once_for_several_tables() -> None:
+    """210 characters in two notes of one table are said again by reference; 150 in one are said again."""
+    table, doubts, one = tables([make_record()])[0], ("a" * 105, "b" * 105), ("c" * 150,)
+    first, again = formats.once([dataclasses.replace(table, notes=(*doubts, "short"))] * 2)
+    assert (first.notes, again.notes) == ((*doubts, "short"), ("short", f"2 more notes as under “{table.caption}”"))
+    assert formats.once([dataclasses.replace(table, notes=one)] * 2)[1].notes == one
+
+
+def test_a_network_without_a_known_head_has_a_dash() -> None:
+    now = make_record()
+    spec = {**now.model.spec, "head_kind": ""}
+    foreign = now.model_copy(update={"model": now.model.model_copy(update={"spec": spec, "label": "my.py:f"}), "group": "f", "key": "f"})
+    assert formats.cells(tables([now, foreign])[0])["head"].tolist() == ["–", "gap"]
 
 
 def test_a_diverged_run_says_so() -> None:

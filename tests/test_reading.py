@@ -110,6 +110,6 @@ def test_too_few_members_are_one_sentence() -> None:
 
 def test_the_reading_as_markdown_has_each_question_and_sentence() -> None:
     text = reading.markdown(reading.readings([make_member(name, counts={"macs": {"pointwise": 1}}) for name in NAMES]))
-    assert text.startswith("## Reading\n\n**profile · ")
+    assert text.startswith("### reading · profile · ")
     assert "\nHow do the shares move with the years?\n\n- Channels only, share of the params: measured for no member.\n" in text
-    assert reading.markdown([]) == "## Reading\n"
+    assert reading.markdown([]) == ""

@@ -58,6 +58,7 @@ def command(
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
+    _check_there(stored, split_names(models), results)
     records = [record for record in stored if _wanted(record, split_names(models), dataset)]
     if "errors" in asked and not mix:
         _check_one_ranking(records, split_names(models))
@@ -107,18 +108,35 @@ def _write(pages: Sequence[Page], out: Path) -> None:
 
 
 def _show(pages: Sequence[Page], form: Format, where: str) -> None:
-    """On stdout; the reading, which pages share, once behind them."""
+    """On stdout; the reading, which pages share, once behind them, and what is said of several tables once."""
     from archbench.cli import view
+    from archbench.publish.pages import said_once
 
-    for each in pages:
-        if not each.tables:
-            view.say(f"no finished {each.made_from} {where}")
-        elif form is Format.terminal:
-            view.print_tables(each.tables)
-        else:
-            print(each.markdown() if form is Format.md else each.csv(), end="")
+    full, empty = said_once([each for each in pages if each.tables]), [each for each in pages if not each.tables]
     if form is Format.terminal:
-        view.print_readings(next((each.readings for each in pages if each.readings), ()))
+        for each in full:
+            view.print_tables(each.tables)
+        view.print_readings(next((each.readings for each in full if each.readings), ()))
+    else:
+        print("\n".join(each.markdown() if form is Format.md else each.csv() for each in full), end="")
+    if empty:
+        view.say(f"no finished {_missing(empty, named=len(pages) > 1)} {where}")
+
+
+def _missing(empty: Sequence[Page], named: bool) -> str:
+    """`profile (operators, latency), lineage profile (lineage)`: what the pages are made from, and if `named` which pages they are."""
+    pages: dict[str, list[str]] = {}
+    for each in empty:
+        pages.setdefault(each.made_from, []).append(each.name)
+    return ", ".join(f"{what} ({', '.join(names)})" if named else what for what, names in pages.items())
+
+
+def _check_there(stored: Sequence[Record], models: Sequence[str], results: Path) -> None:
+    """Raise ArchbenchError, with a near name, for a name or glob that no Record of a filled store goes by."""
+    names = sorted({name for record in stored for name in (record.model.label, record.model.name)})
+    for pattern in models if stored else ():
+        if not fnmatch.filter(names, pattern):
+            raise unknown(f"model in {results}:", pattern, names)
 
 
 def _wanted(record: Record, models: tuple[str, ...], dataset: str | None) -> bool:

@@ -63,7 +63,7 @@ BENCHMARKED: Columns = {
     "training step, ms": lambda row: plain(1e3 * row["train_step_s"]),
     "training, images/s": lambda row: plain(row["train_images_per_s"], lambda value: f"{value:,.0f}"),
 }
-HEAD: Columns = {"head": lambda row: row["head"]}
+HEAD: Columns = {"head": lambda row: row["head"] or MISSING}
 TRAININGS: Columns = {**MODEL, **TRAINED, **PROFILED, **HEAD}
 PROFILES: Columns = {**MODEL, **PROFILED, **HEAD}
 BENCHMARKS: Columns = {**MODEL, **BENCHMARKED}

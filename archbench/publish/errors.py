@@ -89,7 +89,7 @@ def tested(records: Iterable[Record]) -> list[Record]:
 
 
 def _ranking(rows: Sequence[Record], kept: Kept) -> Ranking:
-    entries = _marked(sorted(map(Entry, notes.by(rows, lambda record: record.group).values()), key=_by_error))
+    entries = _marked(sorted(map(Entry, notes.by(notes.told_apart(rows), lambda record: record.group).values()), key=_by_error))
     return Ranking(entries, pairwise.pairs([each for each in entries if each.tested], kept), guard.differing(rows))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 MISSING = "–"
+SHORT, MUCH = 60, 200  # characters: of a note that is always said, and of notes that are said once for several tables
 
 
 def scaled(value: float) -> str:
@@ -47,8 +49,23 @@ def cells(table: Table) -> pd.DataFrame:
     return text.loc[:, [bool((text[header] != MISSING).any()) for header in table.columns]]
 
 
+def once(tables: Iterable[Table]) -> list[Table]:
+    """The same tables, but notes that take much room below the first alone that has them; the others say where they stand."""
+    first: dict[str, str] = {}
+    made = []
+    for table in tables:
+        again = [note for note in table.notes if len(note) > SHORT and note in first]
+        again = again if sum(map(len, again)) > MUCH else []
+        above = ", ".join(dict.fromkeys(f"“{first[note]}”" for note in again))
+        notes = [note for note in table.notes if note not in again]
+        notes += [f"{len(again)} more note{'s' * (len(again) != 1)} as under {above}"] * bool(again)
+        made.append(dataclasses.replace(table, notes=tuple(notes)))
+        first |= {note: table.caption for note in notes if note not in first}
+    return made
+
+
 def markdown(tables: Sequence[Table]) -> str:
-    """All tables as GitHub's Markdown, each under its caption."""
+    """All tables as GitHub's Markdown, each under its caption as a heading."""
     return "\n".join(_markdown(table) for table in tables)
 
 
@@ -56,7 +73,7 @@ def _markdown(table: Table) -> str:
     text = cells(table)
     lines = markdown_table(list(text.columns), text.values.tolist())
     notes = "".join(f"- {note}\n" for note in table.notes)
-    return f"**{table.caption}**\n\n" + "\n".join(lines) + f"\n\n{notes}"
+    return f"### {table.caption}\n\n" + "\n".join(lines) + f"\n\n{notes}"
 
 
 def markdown_table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:

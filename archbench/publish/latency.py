@@ -77,6 +77,6 @@ COLUMNS: Columns = {
     "mode": lambda row: row["mode"].replace("_", " "),
     "ms a pass": lambda row: three_digits(1e3 * row["latency_s"]) + notes.mark(row["doubtful"]),
     "interval, ms": _interval,
-    "images/s": lambda row: f"{row['images_per_s']:,.0f}",
+    "images/s": lambda row: f"{row['images_per_s']:,.0f}" + notes.mark(row["doubtful"]),
     "beside eager, ×": lambda row: MISSING if row["mode"] == "eager" else plain(row["speed_up"], lambda value: f"{value:.2f}"),
 }

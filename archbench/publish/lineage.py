@@ -24,7 +24,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
     for found in members(records):
         rows, caption = member_rows(found), notes.caption(found[0])
         made.append(Table(f"lineage · {caption}", rows, _notes(found), columns.LINEAGE))
-        made.append(Table(f"what each took from NIN · {caption}", rows, CHANGE_NOTES, columns.TAKEN))
+        made.append(Table(f"what each took from NIN · {caption}", rows, _change_notes(rows), columns.TAKEN))
     return made
 
 
@@ -121,6 +121,11 @@ def _latency(record: Record) -> dict[str, float]:
 CHANGE_NOTES = (
     "change: of the share of the MACs that mix channels only, in percentage points from the mean of those parents that stand in this table",
 )
+
+
+def _change_notes(rows: pd.DataFrame) -> tuple[str, ...]:
+    """What the column of changes is of, where there is one."""
+    return CHANGE_NOTES if rows.channels_macs_change_points.notna().any() else ()
 
 
 def _notes(found: Sequence[Record]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -34,7 +35,8 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """All tables below each other, the condition in a column."""
-    return stacked(tables(records)[::2])  # both tables of a condition have the same rows
+    peaks = tables(records)[::2]  # both tables of a condition have the same rows
+    return stacked([dataclasses.replace(table, caption=table.caption.replace(", MiB", ", bytes", 1)) for table in peaks])
 
 
 def _row(profile: Record) -> dict[str, Any]:

@@ -13,6 +13,7 @@ OF_ONE_TIME = {
     "not_warm": "the time was not stable after the warm-up",
     "drift": "the time rose or fell by more than 2 % while it was measured",
 }
+HASH = 6  # digits of a source's hash that tell it from another
 OF_TIMES = {*OF_ONE_TIME, "busy", "steal", "governor", "hot"}  # doubts that concern a time
 
 
@@ -163,7 +164,24 @@ def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
 
 def twice(shown: Sequence[Record]) -> list[str]:
     """Names that stand for more than one network, since their code changed between the runs."""
-    return [f"{label} stands here more than once: its code changed between the runs" for label in of_several_sources(shown)]
+    networks = by(shown, lambda record: (record.model.name, tuple(record.model.knobs.items())))
+    found = [dict.fromkeys(record.model.label for record in members) for members in networks.values()]
+    return [
+        f"{', '.join(labels)}: one network, whose code changed between the runs; its source's hash begins as behind the @"
+        for labels in found
+        if len(labels) > 1
+    ]
+
+
+def told_apart(rows: Sequence[Record]) -> list[Record]:
+    """The rows of one table; a name that stands for several sources goes on with the beginning of each one's hash: `my.py:f@1fb8e7`."""
+    several = of_several_sources(rows)
+    return [_with_source(record) if record.model.label in several else record for record in rows]
+
+
+def _with_source(record: Record) -> Record:
+    label = f"{record.model.label}@{record.model.source_sha256[:HASH]}"
+    return record.model_copy(update={"model": record.model.model_copy(update={"label": label})})
 
 
 def of_several_sources(records: Iterable[Record]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,11 +50,17 @@ class Page:
     def markdown(self) -> str:
         """The tables, then the reading."""
         read = [reading.markdown(self.readings)] if self.readings else []
-        return "\n".join([formats.markdown(self.tables), *read])
+        return "\n".join([formats.markdown(formats.once(self.tables)), *read])
 
     def csv(self) -> str:
         """The rows."""
         return formats.csv(self.frame)
+
+
+def said_once(made: Sequence[Page]) -> list[Page]:
+    """The same pages, to be shown one below the other: each long note is said on the first alone."""
+    tables = iter(formats.once(table for each in made for table in each.tables))
+    return [dataclasses.replace(each, tables=list(itertools.islice(tables, len(each.tables)))) for each in made]
 
 
 def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False) -> Page:

@@ -47,10 +47,10 @@ def answers(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def markdown(found: Iterable[Reading]) -> str:
-    """The readings as a section of Markdown."""
-    lines = ["## Reading", ""]
+    """The readings as Markdown, each under a heading."""
+    lines = []
     for reading in found:
-        lines += [f"**{reading.caption}**", ""]
+        lines += [f"### reading · {reading.caption}", ""]
         for question, sentences in reading.answers.items():
             lines += [*([question, ""] if question else []), *(f"- {sentence}" for sentence in sentences), ""]
     return "\n".join(lines)

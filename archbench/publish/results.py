@@ -12,7 +12,7 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import columns, guard
 from archbench.publish.formats import Row
-from archbench.publish.notes import benchmark_notes, by, caption, is_benchmark, is_doubtful, notes
+from archbench.publish.notes import benchmark_notes, by, caption, is_benchmark, is_doubtful, notes, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
 from archbench.records.store import settled
@@ -46,14 +46,14 @@ def tables(records: Iterable[Record]) -> list[Table]:
     imported, profiles = by(newest(records, "imported"), is_benchmark), newest(records, "profile")
     trainings = [*newest(records, "train"), *newest(records, "evaluated"), *imported.get(False, [])]
     made, used = [], set()
-    for _, rows in by(trainings, condition).items():
+    for rows in map(told_apart, by(trainings, condition).values()):
         groups = by(rows, lambda record: record.group)
         matched = {group: _profile_of(members[0], profiles) for group, members in groups.items()}
         used |= {profile.id for profile in matched.values() if profile}
         frame = pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()])
         made.append(Table(caption(rows[0]), in_order(frame), notes(rows, matched.values(), records), columns.TRAININGS))
     alone = [profile for profile in profiles if profile.id not in used]
-    for _, rows in by(alone, condition).items():
+    for rows in map(told_apart, by(alone, condition).values()):
         frame = pd.DataFrame([profile_row(profile) for profile in rows])
         made.append(Table(caption(rows[0]), in_order(frame), notes([], rows, records), columns.PROFILES))
     for _, rows in by(imported.get(True, []), condition).items():
@@ -191,13 +191,13 @@ def mean_of(runs: Iterable[Record], name: str) -> float:
 
 def _profile_of(run: Record, profiles: Sequence[Record]) -> Record | None:
     """The newest profile of the same network in the same circumstances."""
-    same = [
-        profile
-        for profile in profiles
-        if (profile.model.label, profile.model.source_sha256) == (run.model.label, run.model.source_sha256)
-        and _circumstances(profile) == _circumstances(run)
-    ]
+    same = [profile for profile in profiles if _network(profile) == _network(run) and _circumstances(profile) == _circumstances(run)]
     return max(same, key=lambda profile: profile.created, default=None)
+
+
+def _network(record: Record) -> tuple[Any, ...]:
+    model = record.model
+    return model.name, model.knobs, model.source_sha256
 
 
 def _device(record: Record) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from archbench.publish import guard, notes
 from archbench.records.schema import Record
 
 MISSING = "missing"
-HASH = 6  # digits of a source's hash that tell it from another
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _sources(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
     for old, new in pairs(before, after):
         one, other = old[-1].model, new[-1].model
         if one.source_sha256 != other.source_sha256:
-            hashes = f"{one.source_sha256[:HASH]} before, {other.source_sha256[:HASH]} after"
+            hashes = f"{one.source_sha256[: notes.HASH]} before, {other.source_sha256[: notes.HASH]} after"
             changed.setdefault(hashes, {})[one.label if one.label == other.label else f"{one.label} and {other.label}"] = None
     lines = [f"source changed of {', '.join(labels)}: {hashes}" for hashes, labels in changed.items()]
     for side, records in (("before", before), ("after", after)):
