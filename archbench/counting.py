@@ -22,8 +22,12 @@ Tensors = torch.Tensor | tuple[torch.Tensor, ...]
 
 
 def rows(names: Iterable[str], explain: bool, given: Mapping[str, int | None]) -> list[dict[str, Any]]:
-    """Each model's counts for its own input, changed as `given` says; with `explain` other counters beside them."""
-    return [_row(model.label, explain, given) for model in parse(names)]
+    """Each model's counts for its own input, changed as `given` says; with `explain` other counters beside them.
+
+    Torch's settings and random state stay as they were.
+    """
+    with preserved_settings(), torch.random.fork_rng(devices=[]):
+        return [_row(model.label, explain, given) for model in parse(names)]
 
 
 def _row(label: str, explain: bool, given: Mapping[str, int | None]) -> dict[str, Any]:

@@ -48,10 +48,10 @@ class ExecutionPlan(Strict):
     micro_batch_auto: bool = False
     step_s: dict[str, float] = Field(default_factory=dict)
 
-    def autocast(self, device: Device, cache: bool = True) -> contextlib.AbstractContextManager[Any]:
-        """Casts what a reduced precision casts, weights once where they are cached; does nothing in fp32 and tf32."""
+    def autocast(self, device: Device, cache: bool = True) -> torch.autocast:
+        """Casts what a reduced precision casts, weights once where they are cached; in fp32 and tf32 nothing is cast, whatever was on."""
         dtype = AUTOCAST.get(self.precision)
-        return torch.autocast(device.kind, dtype, cache_enabled=cache) if dtype else contextlib.nullcontext()
+        return torch.autocast(device.kind, dtype, enabled=dtype is not None, cache_enabled=cache)
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -54,3 +54,12 @@ def test_compiling_is_tried_where_the_run_is_long_and_kept_where_it_pays(
     assert chosen.asked == plan.asked == {"precision": "fp32", "compiled": "auto", "deterministic": False}
     if tried:
         assert chosen.step_s["contiguous compiled"] == pytest.approx(0.07)
+
+
+@pytest.mark.parametrize(("precision", "computed"), [("fp32", torch.float32), ("tf32", torch.float32), ("bf16", torch.bfloat16)])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_precision_is_computed_in_whatever_autocast_was_on(precision: str, computed: torch.dtype, compiled: bool) -> None:
+    layer = nn.Linear(2, 2)
+    forward = torch.compile(layer, backend="eager") if compiled else layer
+    with torch.autocast("cpu", torch.float16), ExecutionPlan(precision=precision).autocast(Device("cpu")):
+        assert forward(torch.zeros(1, 2)).dtype == computed

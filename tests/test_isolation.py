@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import CommandLine
 
-from archbench import counting
+from archbench import api, counting
 from archbench import plan as planning
 from archbench.config import Settings
 from archbench.engines import local
@@ -20,6 +21,7 @@ from archbench.models.isolation import preserved_settings
 from archbench.records.store import Store
 
 ODD = """
+import os, signal
 import torch
 from torch import nn
 
@@ -75,6 +77,13 @@ def meddle():
     torch.backends.mkldnn.enabled = not torch.backends.mkldnn.enabled
     torch.set_anomaly_enabled(True, check_nan=False)
     torch.set_default_device("cpu")
+    torch.set_warn_always(True)
+    torch.set_autocast_enabled("cpu", True)
+    torch.set_autocast_dtype("cpu", torch.float16)
+    torch.manual_seed(torch.get_num_threads())
+    os.chdir("/")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 def in_doubles():
     torch.set_default_dtype(torch.float64)
@@ -102,6 +111,12 @@ def settings() -> tuple[object, ...]:
         torch.is_anomaly_enabled(),
         torch.is_anomaly_check_nan_enabled(),
         torch._C._len_torch_function_stack(),  # a default device that was named stands over every call
+        torch.is_warn_always_enabled(),
+        torch.is_autocast_enabled("cpu"),
+        torch.get_autocast_dtype("cpu"),
+        Path.cwd(),
+        signal.getsignal(signal.SIGINT),
+        signal.getsignal(signal.SIGTERM),
     )
 
 
@@ -122,6 +137,13 @@ def test_what_a_forward_pass_changes_is_restored_wherever_one_runs(odd: Path) ->
     assert settings() == before
     counting.of_module(network, image)
     assert settings() == before
+
+
+def test_counting_by_name_draws_no_random_number_of_the_callers(odd: Path) -> None:
+    before, state = settings(), torch.get_rng_state()
+    api.count_models(f"{odd}:good,{odd}:meddles", num_classes=10, in_channels=3, image_size=8)
+    assert settings() == before
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_network_that_names_the_default_device_leaves_none(odd: Path) -> None:

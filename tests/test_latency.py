@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +18,9 @@ from torch import nn
 
 import archbench.measure.forward as forwards
 from archbench.device import Device
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, Terminated
 from archbench.execution import ExecutionPlan
-from archbench.measure import latency
+from archbench.measure import latency, process
 from archbench.measure.forward import Forward
 from archbench.measure.latency import Launch, Series
 from archbench.measure.process import ModelError, Subject, Worker
@@ -166,7 +173,7 @@ def test_a_process_times_and_weighs_its_model_and_survives_its_own_mistakes() ->
 
 
 ODD = """
-import os, signal
+import os, signal, sys
 import torch
 from torch import nn
 
@@ -183,24 +190,107 @@ class Odd(nn.Module):
 def prints(): return Odd(lambda images: (print("{}", flush=True), os.write(1, b"raw")))
 def starves(): return Odd(lambda images: torch.empty(10**14))
 def leaves(): return Odd(lambda images: os._exit(7))
+def reads(): return Odd(lambda images: sys.stdin.read() and 1 / 0)
+def waits(): return Odd(lambda images: signal.pause())
+def forks(): return Odd(fork)
+def forks_and_leaves(): return Odd(lambda images: (fork(images), os._exit(7)))
+
+def fork(images):
+    child = os.fork() or signal.pause()
+    with open(__file__ + ".children", "a") as file:
+        print(child, file=file)
+
+def forks_and_waits(): return Odd(lambda images: (fork(images), signal.pause()))
 def is_killed(): return Odd(lambda images: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
-def test_what_a_model_does_to_its_process_is_said_in_one_line(tmp_path: Any) -> None:
-    file = tmp_path / "odd.py"
-    file.write_text(ODD)
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    path = tmp_path / "odd.py"
+    path.write_text(ODD)
+    return path
 
-    def asked(function: str) -> Any:
-        name = f"{file}:{function}"
-        with Worker(Subject.of(Model(name), Input(10, 3, 8), CPU, PLAIN)) as worker:
-            return worker.ask("warm_up", batch=1, mode="eager")
 
-    assert asked("prints")["calls"] >= forwards.LEAST_CALLS
+def ask(name: str, heed: Callable[[], object] = lambda: None) -> Any:
+    """The answer of a process to a first question."""
+    with Worker(Subject.of(Model(name), Input(10, 3, 8), CPU, PLAIN), heed) as worker:
+        return worker.ask("warm_up", batch=1, mode="eager")
+
+
+def has_ended(process_id: int) -> bool:
+    """Whether a process ends, at the latest while this waits for it."""
+    try:
+        watched = os.pidfd_open(process_id)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([watched], [], [], 20)[0])
+    finally:
+        os.close(watched)
+
+
+def children(odd: Path) -> list[int]:
+    return [int(line) for line in odd.with_name("odd.py.children").read_text().split()]
+
+
+linux = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for processes that are not its children, as Linux can")
+
+
+@linux
+def test_what_a_model_starts_holds_up_nothing_and_ends_with_its_process(odd: Path) -> None:
+    assert ask(f"{odd}:forks")["calls"] >= forwards.LEAST_CALLS
+    with pytest.raises(ModelError, match=r"odd\.py:forks_and_leaves ended with 7"):
+        ask(f"{odd}:forks_and_leaves")
+    assert all(map(has_ended, children(odd)))
+
+
+def test_a_model_does_not_read_its_questions(odd: Path) -> None:
+    assert ask(f"{odd}:reads")["calls"] >= forwards.LEAST_CALLS
+
+
+def test_waiting_for_a_model_is_ended_by_who_heeds_and_by_a_limit(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end() -> None:
+        raise Terminated
+
+    with pytest.raises(Terminated):
+        ask(f"{odd}:waits", end)
+    monkeypatch.setattr(process, "LIMIT_S", 0.0)
+    with pytest.raises(ModelError, match=r"odd\.py:waits gave no answer within 0 minutes, the most that one may take") as caught:
+        ask(f"{odd}:waits")
+    assert caught.value.reason == "NoAnswer"
+
+
+KILLED = """
+import os, signal, sys
+from archbench.device import Device
+from archbench.execution import ExecutionPlan
+from archbench.measure.process import Subject, Worker
+from archbench.models import Input, Model
+
+def die():
+    if os.path.exists(sys.argv[1] + ".children"):
+        print(worker._process.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+worker = Worker(Subject.of(Model(sys.argv[1] + ":forks_and_waits"), Input(10, 3, 8), Device("cpu"), ExecutionPlan()), die)
+worker.ask("warm_up", batch=1, mode="eager")
+"""
+
+
+@linux
+def test_nothing_outlives_the_process_that_measures(odd: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(odd)], capture_output=True, text=True, check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert all(map(has_ended, [int(killed.stdout), *children(odd)]))
+
+
+def test_what_a_model_does_to_its_process_is_said_in_one_line(odd: Path) -> None:
+    assert ask(f"{odd}:prints")["calls"] >= forwards.LEAST_CALLS
     with pytest.raises(ModelError, match="can't allocate memory") as caught:
-        asked("starves")
+        ask(f"{odd}:starves")
     assert caught.value.out_of_memory
     with pytest.raises(ModelError, match=r"odd\.py:leaves ended with 7"):
-        asked("leaves")
-    with pytest.raises(MemoryError, match=r"odd\.py:is_killed was killed, most likely for want of memory"):
-        asked("is_killed")
+        ask(f"{odd}:leaves")
+    with pytest.raises(ModelError, match=r"odd\.py:is_killed was ended by signal 9, perhaps for want of memory"):
+        ask(f"{odd}:is_killed")

@@ -15,7 +15,7 @@ from archbench.cli.time_left import TimeLeft
 from archbench.cli.view import err
 from archbench.config import Settings
 from archbench.errors import Terminated
-from archbench.events import Epoch, Event, Finished, Notice
+from archbench.events import Epoch, Event, Finished, Notice, Started
 
 if TYPE_CHECKING:
     from archbench.plan import Plan
@@ -28,7 +28,7 @@ class Progress:
         self.quiet, self.console = quiet, console
         shows = not quiet and console.is_terminal and not console.is_dumb_terminal
         self.view = LiveView(console) if shows else None
-        self.must_end = False
+        self.must_end = self.has_begun = False
 
     def __enter__(self) -> Self:
         if self.view is not None:
@@ -49,6 +49,7 @@ class Progress:
         """Show an event; a log that nobody reads any more ends no run. Raises Terminated where the process was asked to end."""
         if self.must_end:
             raise Terminated
+        self.has_begun = self.has_begun or isinstance(event, Started)
         if self.quiet:
             return
         try:
@@ -57,9 +58,11 @@ class Progress:
             self.quiet = True
 
     def end(self, signal_number: int, _: object) -> None:
-        """Handle SIGTERM: let the next event end the run, and a second signal the process."""
+        """Handle SIGTERM: let the next event end the run, and a second signal the process. Before any job has begun, end at once."""
         self.must_end = True
         signal.signal(signal_number, signal.SIG_DFL)
+        if not self.has_begun:
+            raise Terminated
 
     def _show(self, event: Event) -> None:
         if self.view is not None:

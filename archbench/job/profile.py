@@ -82,7 +82,7 @@ class Bench:
     def start(self) -> None:
         """New processes, which end the ones before: a mode that crashes takes no other with it."""
         self.stop()
-        self.workers = {mode: Worker(self.subject) for mode in self.job.modes}
+        self.workers = {mode: Worker(self.subject, self.heed) for mode in self.job.modes}
 
     def stop(self) -> None:
         for worker in self.workers.values():
@@ -92,6 +92,10 @@ class Bench:
 
     def advance(self) -> None:
         self.done = min(self.done + 1, self.expected_steps - 1)
+        self.heed()
+
+    def heed(self) -> None:
+        """Say how far it is, also while nothing is new: whoever listens may end the run."""
         self.emit(Step(self.job.label, self.done))
 
     def keep_latency(self) -> None:
@@ -133,7 +137,7 @@ class Bench:
 
     def measure_memory(self) -> None:
         """In a process that has done nothing else."""
-        with Worker(self.subject) as worker:
+        with Worker(self.subject, self.heed) as worker:
             measured = worker.ask("memory", batch=self.job.batch)
             self.spent_s += worker.busy_s
         on_gpu = self.job.device.has_allocator_peak

@@ -1,7 +1,7 @@
 """The process of one model: `python -m archbench.measure.worker` reads a subject, then questions, a line of JSON each.
 
-It ends when its input does, so that none outlives the process that measures. Answers go to what was standard output when it started;
-whatever the model prints goes to standard error.
+It ends when its input does, whatever the model is doing then, so that none outlives the process that measures. Questions come from what
+was standard input when it started, answers go to what was standard output; the model itself reads nothing, and prints to standard error.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import select
 import signal
-import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -99,15 +100,25 @@ def answered(bench: Workbench, line: str) -> dict[str, Any]:
 def main() -> None:
     """Answer until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that measures decides
-    answers = os.fdopen(os.dup(1), "w")
+    questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what the network itself may print is no answer
-    subject = Subject.from_json(sys.stdin.readline())
+    threading.Thread(target=end_with, args=(questions.fileno(),), daemon=True).start()
+    subject = Subject.from_json(questions.readline())
     torch.set_num_threads(subject.threads)
     bench = Workbench(subject)
     with numerics(subject.plan):
-        for line in sys.stdin:
+        for line in questions:
             answers.write(json.dumps(answered(bench, line)) + "\n")
             answers.flush()
+
+
+def end_with(pipe: int) -> None:
+    """Wait until nobody can write to a pipe any more, and end this process and all that it started."""
+    hung_up = select.poll()
+    hung_up.register(pipe, 0)  # the end alone, which is told without being asked for
+    hung_up.poll()
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
