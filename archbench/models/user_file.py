@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from archbench.errors import ArchbenchError, brief
+from archbench.errors import ArchbenchError, Terminated, brief
 from archbench.models.entry import Entry, external_spec
 from archbench.models.isolation import preserved_settings
 
@@ -70,7 +70,10 @@ def _split(name: str) -> tuple[Path, str]:
 
 
 def _existing(name: str, file: str) -> Path:
-    path = Path(file).expanduser()
+    try:
+        path = Path(file).expanduser()
+    except RuntimeError:
+        raise ArchbenchError(f"{name}: there is no such home directory") from None
     if not path.is_file():
         raise ArchbenchError(f"{name}: {no_file(file)}; {FORM}")
     return path
@@ -130,7 +133,9 @@ def _module(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ArchbenchError(f"{path}, line {error.lineno}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:  # also of a kind of its own
         raise ArchbenchError(f"{path} cannot be run: {type(error).__name__}: {brief(error)}") from error
     finally:
         sys.path.pop(0)
