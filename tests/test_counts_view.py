@@ -47,6 +47,15 @@ def test_names_are_broken_at_80_columns_and_whole_at_140(monkeypatch: pytest.Mon
     assert "torchvision:" in narrow and "squeezenet1_1" in narrow and "torchvision:s" not in narrow
 
 
+def test_a_table_is_wider_than_the_terminal_before_a_figure_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(view.out, "width", 14)
+    view.print_table(view.columns_table({"model": ["nin"], "params": ["967 k"], "MACs": ["3.22 M"], "parameters": ["1"]}))
+    heading, _, figures = capsys.readouterr().out.splitlines()
+    assert (heading.split(), figures.split()) == (["model", "params", "MACs", "parameters"], ["nin", "967", "k", "3.22", "M", "1"])
+
+
 def test_below_that_a_model_is_a_column(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line.split() for line in shown(40, monkeypatch, capsys).splitlines()]
     assert ["MACs", "3.22", "M", "222", "M"] in lines and ["MACs", "349", "M"] in lines

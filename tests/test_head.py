@@ -44,15 +44,19 @@ def test_a_foreign_networks_head_is_what_it_says_at_every_size(name: str, params
 
 
 class Reads(nn.Module):
-    """The last state of an LSTM."""
+    """Logits of the mean output of a recurrent layer, or of the last one of a cell."""
 
-    def __init__(self) -> None:
+    def __init__(self, layer: nn.RNNBase | nn.RNNCellBase) -> None:
         super().__init__()
-        self.lstm, self.read = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 10)
+        self.layer, self.read = layer, nn.Linear(4, 10)
 
     def forward(self, sequence: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.read(self.lstm(sequence)[1][0][-1])
-        return logits
+        if isinstance(self.layer, nn.RNNBase):
+            return self.read(self.layer(sequence)[0].mean(1))
+        state = None
+        for step in sequence.unbind(1):
+            state = self.layer(step, state)
+        return self.read(state)
 
 
 class Embeds(nn.Module):
@@ -71,10 +75,18 @@ class Embeds(nn.Module):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_recurrent_layers_and_attention_are_never_head(batch: int) -> None:
-    """Four gates of 4 (3 + 4) weights at 7 steps; projections of 4 x 16 x 16, two layers of 16 x 32, scores and sums of 7 x 7 x 16."""
-    reads = counting.of_module(Reads(), torch.zeros(batch, 7, 3))
-    assert reads.by_class("macs") == {"head": batch * 40, "other": batch * 7 * 4 * 4 * (3 + 4)}
+@pytest.mark.parametrize(
+    ("layer", "gates"), [(nn.LSTM(3, 4, batch_first=True), 4), (nn.GRU(3, 4, batch_first=True), 3), (nn.GRUCell(3, 4), 3)]
+)
+def test_recurrent_layers_are_never_head(layer: nn.RNNBase | nn.RNNCellBase, gates: int, batch: int) -> None:
+    """Each gate has 4 (3 + 4) weights, at 7 steps."""
+    reads = counting.of_module(Reads(layer), torch.zeros(batch, 7, 3))
+    assert reads.by_class("macs") == {"head": batch * 40, "other": batch * 7 * gates * 4 * (3 + 4)}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_attention_is_never_head(batch: int) -> None:
+    """Projections of 4 x 16 x 16 and two layers of 16 x 32 for each of 7 words, scores and sums of 7 x 7 x 16."""
     words, each = torch.zeros(batch, 7, dtype=torch.long), {"token_mixing": 2 * 7 * 7 * 16, "pointwise": 7 * (4 * 256 + 2 * 512)}
     assert counting.of_module(Embeds(), words).by_class("macs") == {kind: batch * macs for kind, macs in each.items()}
     assert counting.of_module(Embeds(nn.Linear(16, 10)), words).by_class("macs")["head"] == batch * 160
@@ -106,6 +118,19 @@ def test_where_the_number_of_classes_is_known_features_are_logits() -> None:
 def test_where_no_layer_gives_the_logits_all_behind_the_last_map_is_head() -> None:
     network = nn.Sequential(*BODY, *POOL, nn.Linear(4, 6), nn.Unflatten(1, (3, 2)), nn.Flatten(), nn.ConstantPad1d((0, 1), 0.0))
     assert counting.of_module(network, torch.zeros(1, 3, 8, 8)).head.modules == ("4",)
+
+
+def test_what_a_network_of_timm_says_goes_before_what_it_looks_like() -> None:
+    """Logits that a further layer mixes: the classifier is the one that it names."""
+
+    class Says(nn.Sequential):
+        pretrained_cfg: dict[str, str] = {}  # noqa: RUF012 - as timm has it
+
+        def get_classifier(self) -> nn.Module:
+            return self[4]
+
+    head = counting.of_module(Says(*BODY, *POOL, nn.Linear(4, 10), nn.Linear(10, 10)), torch.zeros(1, 3, 8, 8)).head
+    assert (head.modules, head.guessed) == (("4",), False)
 
 
 def test_a_classifier_with_normalised_weights_is_head() -> None:

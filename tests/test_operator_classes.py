@@ -153,6 +153,16 @@ def test_an_lstm_cell_is_counted() -> None:
     assert sum(classes(function, inner=nn.LSTM(C, C, batch_first=True)).values()) == N * PLACES * 4 * 2 * C * C
 
 
+@pytest.mark.parametrize(("layer", "gates"), [(nn.LSTM(C, C, batch_first=True), 4), (nn.GRU(C, C, batch_first=True), 3)])
+def test_a_recurrent_layer_along_rows_is_other_fused_or_step_by_step(layer: nn.RNNBase, gates: int) -> None:
+    """A CPU fuses an LSTM and takes a GRU's steps, over all rows at once. Each gate is C x C from the input and from the state."""
+
+    def along_rows(self: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        return self.inner(images.permute(0, 2, 3, 1).flatten(0, 1))[0].reshape(N, H, W, C).permute(0, 3, 1, 2)
+
+    assert classes(along_rows, inner=layer) == {"other": N * PLACES * gates * 2 * C * C}
+
+
 @pytest.mark.parametrize(
     ("summed", "at_places", "pooled", "expected"),
     [

@@ -120,8 +120,9 @@ def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool 
         justify: Literal["right", "left"] = "right" if numbers else "left"
         words = [word for text in (header, *cells) for word in text.split() if len(word) <= WIDEST_WHOLE]
         # without a least width Rich cuts figures at a space when all columns are too wide together, and words within
-        least = max(map(len, words), default=0) if wraps else longest
-        drawn.add_column(Text(header.replace(", ", "\n")), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least)
+        heading = header.replace(", ", "\n")
+        least = max(map(len, words), default=0) if wraps else max(longest, *map(len, heading.split("\n")))
+        drawn.add_column(Text(heading), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least)
     rows = list(zip(*columns.values(), strict=True))
     for row, following in itertools.zip_longest(rows, rows[1:]):
         drawn.add_row(*(Text(cell) for cell in row), end_section=grouped and following is not None and row[0] != following[0])
