@@ -35,7 +35,7 @@ CIFAR_BYTES = 170_498_071 + 60_000 * 3_073  # the archive, and what is in it
 EXTRAS = {
     "crosscheck": ("ptflops", "torchinfo"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
-    "tune": ("filelock", "optuna"),
+    "tune": ("optuna",),
 }  # as in pyproject.toml
 USERS = {"crosscheck": "archbench count --explain", "onnx": "archbench export", "tune": "archbench tune"}
 GPU_SENSORS = "nvidia-ml-py"
