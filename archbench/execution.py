@@ -57,7 +57,9 @@ class ExecutionPlan(Strict):
     def asked(self) -> dict[str, Any]:
         """What was asked for rather than found by measuring: the part that tells one run from another."""
         compiled = "auto" if self.compile_auto else self.compiled
-        return {"precision": self.precision, "compiled": compiled, "deterministic": self.deterministic}
+        micro_batch = "auto" if self.micro_batch_auto else self.micro_batch
+        asked = {"precision": self.precision, "compiled": compiled, "deterministic": self.deterministic}
+        return {**asked, "micro_batch": micro_batch} if micro_batch else asked
 
     @property
     def step_seconds(self) -> float:

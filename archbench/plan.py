@@ -238,8 +238,7 @@ class Planner:
             raise ArchbenchError(f"recipe {config.name} moves images by {config.translate} pixels; they have {shape.image_size} a side")
         asked = self.settings.precision if self.settings.precision != "auto" else config.precision
         plan = self._execution(resolve_precision(asked, self.device, training=True), config.batch_size)
-        job = Job("train", model, shape, self.device, plan, config.batch_size, seed, config, self.recipe, part, self.settings.rerun)
-        return dataclasses.replace(job, micro_batch=self.settings.micro_batch)
+        return Job("train", model, shape, self.device, plan, config.batch_size, seed, config, self.recipe, part, self.settings.rerun)
 
     def _part(self, dataset: Dataset, seed: int) -> DataPart:
         limit, fraction, val = self.settings.limit_train, self.settings.train_fraction, self.settings.val_fraction

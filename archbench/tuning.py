@@ -62,9 +62,11 @@ def search(plan: Plan, settings: Settings, store: Store, emit: Listener) -> Iter
     Raises ArchbenchError for a study that was begun with other settings or that another process is at work on, StorageError where
     nothing can be written.
     """
-    with studies.opened(store.root) as storage, contextlib.ExitStack() as locks:
+    with studies.opened(store.root) as storage, contextlib.ExitStack() as leases:
         for job in plan.jobs:
-            locks.enter_context(_locked(job, store.root))
+            if not leases.enter_context(store.lease(studies.name_of(job))):
+                of = f"the study of {job.model.label}"
+                raise ArchbenchError(f"another process is at work on {of}: give the command again when it has ended")
         opened = [_study(job, settings, storage) for job in plan.jobs]
         for job, study in zip(plan.jobs, opened, strict=True):
             assert job.data is not None
@@ -89,24 +91,6 @@ def _space(job: Job, span: float) -> dict[str, list[float]]:
     """The ends of each searched setting; a recipe without weight decay gives none to search."""
     own = {name: getattr(job.training, name) for name in SEARCHED}
     return {name: [value / span, value * span] for name, value in own.items() if value > 0}
-
-
-@contextlib.contextmanager
-def _locked(job: Job, root: Path) -> Iterator[None]:
-    """The study of a training for this process alone; a process that dies holds it no longer."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(root / studies.FILE.parent / f"{studies.name_of(job)}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ArchbenchError(
-            f"another process is at work on the study of {job.model.label}: give the command again when it has ended"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _study(job: Job, settings: Settings, storage: BaseStorage) -> Study:

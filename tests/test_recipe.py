@@ -16,6 +16,7 @@ from archbench.execution import ExecutionPlan
 from archbench.models import Input, Model
 from archbench.training import initial, optimizers, recipe_file, schedules
 from archbench.training.averaging import Average
+from archbench.training.checkpoint import Checkpoint
 from archbench.training.recipe import Recipe, TrainingConfig, resolve
 from archbench.training.stepper import Stepper
 
@@ -160,6 +161,13 @@ def test_hints_are_for_recipes_that_heed_them() -> None:
     assert (unheeding.lr, unheeding.hints) == (0.1, {})
 
 
+def test_a_recipe_and_a_hint_that_contradict_each_other_are_one_line() -> None:
+    """A warm-up of a quarter, which NIN asks for, beyond a first milestone at a fifth."""
+    stepped = small(schedule="step", milestones=(0.2, 0.5))
+    with pytest.raises(ArchbenchError, match=r"recipe mine does not hold together with what .* \(.*warmup_fraction.*\): the warm-up"):
+        resolve(stepped, Model("nin").hints, True, Settings.of(dataset="cifar10"))
+
+
 def test_the_papers_initial_weights() -> None:
     """N(0, 0.05) and biases of 0 in each layer; the second 5x5 convolution has 460,800 weights, so their deviation is within 1 %."""
     network = initial.build(Model("nin"), Input(10, 3, 32), TrainingConfig(**recipe_file.load("paper").model_dump()), seed=0)
@@ -229,5 +237,8 @@ def test_micro_batches_are_halved_until_a_step_fits() -> None:
     assert taking.part == 2
     assert said[-1] == Notice("out of memory: each batch of 16 now goes through in parts of 2")
     assert len(said) == 3
+    resumed = stepper(nn.Sequential(Greedy(4, 3)), ExecutionPlan(micro_batch_auto=True))
+    Checkpoint.of(taking, "k", 0, {}, None).restore(resumed)
+    assert resumed.part == 2
     with pytest.raises(torch.OutOfMemoryError):
         stepper(nn.Sequential(Greedy(4, 3))).step(images, labels, 0)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import CommandLine, make_record
-from filelock import FileLock
 
 import archbench
 from archbench import plan as planning
@@ -100,7 +99,7 @@ def test_a_search_never_sees_the_test_split_and_leaves_nothing_but_its_study(
     assert all((digits.train.images == image).flatten(1).all(1).any() for image in dataset.test.images)
     assert found.val_error_pct == found.recipe_error_pct
     assert found.val_error_pct % (100 / 16) == 0
-    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".db", ".lock"}
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".db"}
 
 
 def test_a_run_takes_what_was_found_and_more_trials_make_another_run(tmp_path: Path, trials: Callable) -> None:
@@ -249,7 +248,8 @@ def test_a_search_over_another_space_does_not_go_on(tmp_path: Path, trials: Call
 def test_two_processes_do_not_make_the_same_trials(tmp_path: Path, trials: Callable) -> None:
     trials(ending_with([50.0] * 2))
     found = tune(tmp_path, trials=1)
-    with FileLock(tmp_path / "tuning" / f"{found.study}.lock"):
+    with Store(tmp_path).lease(found.study) as mine:
+        assert mine
         for rerun in (False, True):
             with pytest.raises(ArchbenchError, match="another process is at work on the study of alexnet"):
                 tune(tmp_path, trials=2, rerun=rerun)

@@ -55,7 +55,6 @@ class Job:
     recipe: Recipe | None = None
     data: DataPart | None = None
     rerun: bool = False
-    micro_batch: str | None = None  # as it was asked for: a number or "auto"
     tuned: dict[str, Any] | None = None  # a training's: the search that found its rate and decay
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
@@ -108,8 +107,6 @@ class Job:
         }
         if self.training is not None and self.data is not None:
             training = self.training.model_dump(exclude={"hints"})
-            if self.micro_batch:
-                identity["micro_batch"] = self.micro_batch
             if self.tuned is not None:  # more trials are another run, even where they found the same
                 identity["tuned"] = [self.tuned["study"], self.tuned["trials"]]
             return {**identity, "training": training, "data": dataclasses.asdict(self.data)}

@@ -23,16 +23,17 @@ class Batches:
     def __init__(self, split: Split, config: TrainingConfig, seed: int, epoch: int, memory_format: str, prepare: Preprocessing) -> None:
         self.split, self.config, self.layout, self.prepare = split, config, LAYOUTS[memory_format], prepare
         self.draws = torch.Generator().manual_seed(seeds.derive(seed, "order", epoch))
-        self.order = torch.randperm(len(split), generator=self.draws)
-        self.mirrored = _alternating(len(split), seed, epoch) if config.flip_alternates else None
+        order = torch.randperm(len(split), generator=self.draws)
+        self.mirrored = _alternating(len(split), seed, epoch)[order] if config.flip_alternates else None
+        self.order = order.to(split.labels.device)
 
     def after(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Images, float32 in the layout asked for, and labels of each step that is left after so many."""
         size = self.config.batch_size
         for number in range(step, len(self.split) // size):
-            chosen = self.order[number * size : (number + 1) * size]
-            flip = self.config.flip if self.mirrored is None else self.mirrored[chosen]
-            batch = self.split.take(chosen.to(self.split.labels.device))
+            places = slice(number * size, (number + 1) * size)
+            flip = self.config.flip if self.mirrored is None else self.mirrored[places]
+            batch = self.split.take(self.order[places])
             yield self.prepare(translate_and_flip(batch.images, self.config.translate, flip, self.draws), self.layout), batch.labels
 
 

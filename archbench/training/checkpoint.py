@@ -18,7 +18,7 @@ from archbench.records.store import write_atomically
 if TYPE_CHECKING:
     from archbench.training.stepper import Stepper
 
-FORMAT = 3
+FORMAT = 4
 DIGEST_BYTES = 32
 
 
@@ -52,7 +52,8 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """After `epoch` whole epochs, and `position` in the next: weights, their average, optimizer, curves so far, the execution plan.
+    """After `epoch` whole epochs, and `position` in the next: weights, their average, optimizer, curves so far, the execution plan, and how
+    many images, `part`, went through the network at once.
 
     At the end of an epoch there is no position: order, augmentation and dropout are drawn anew from (seed, epoch).
     """
@@ -64,22 +65,23 @@ class Checkpoint:
     curves: dict[str, list[float]]
     plan: dict[str, Any]
     scaler: dict[str, Any]
+    part: int
     average: dict[str, Any] | None = None
     position: Position | None = None
 
     @classmethod
     def of(cls, stepper: Stepper, key: str, epoch: int, curves: dict[str, list[float]], position: Position | None) -> Self:
         """What `stepper` holds now."""
-        plan = stepper.plan.model_copy(update={"micro_batch": stepper.part if stepper.part < stepper.config.batch_size else None})
+        states = (stepper.model.state_dict(), stepper.optimizer.state_dict(), curves, stepper.plan.model_dump())
         average = stepper.average.state() if stepper.average else None
-        states = (stepper.model.state_dict(), stepper.optimizer.state_dict(), curves, plan.model_dump(), stepper.scaler.state_dict())
-        return cls(key, epoch, *states, average, position)
+        return cls(key, epoch, *states, stepper.scaler.state_dict(), stepper.part, average, position)
 
     def restore(self, stepper: Stepper) -> None:
         """Give it back to a stepper that was made with the same settings."""
         stepper.model.load_state_dict(self.model)
         stepper.optimizer.load_state_dict(self.optimizer)
         stepper.scaler.load_state_dict(self.scaler)
+        stepper.part = self.part
         if stepper.average is not None and self.average is not None:
             stepper.average.load(self.average)
 

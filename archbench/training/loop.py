@@ -64,7 +64,7 @@ class Fit:
     curves: dict[str, list[float]] = field(default_factory=dict)
     diverged: bool = False
     resumed_from_step: int = 0
-    micro_batch: int = 0  # images that went through the network at once, at the end
+    micro_batch: int = 0  # images that went through the network at once, in the last epoch
 
     def add(self, **values: float) -> None:
         """Append a value to each curve."""
@@ -93,7 +93,7 @@ def fit(
 
     for epoch in range(first_epoch, task.config.epochs):
         loss, seconds, steps = train_epoch(stepper, task, epoch, prepare, position, functools.partial(keep_at, epoch))
-        position = None
+        position, result.micro_batch = None, stepper.part
         images_per_s = steps * task.config.batch_size / seconds
         result.add(loss=loss, epoch_s=seconds, images_per_s=images_per_s, lr=stepper.optimizer.param_groups[0]["lr"])
         if not math.isfinite(loss):
@@ -105,7 +105,6 @@ def fit(
             result.add(val_error_pct=error)
         keep_at(epoch + 1, None)
         emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
-    result.micro_batch = stepper.part
     model.load_state_dict(stepper.result.state_dict())
     return result
 

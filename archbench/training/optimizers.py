@@ -83,7 +83,7 @@ def _torch(parameters: list[Group], recipe: Recipe) -> torch.optim.Optimizer:
 
 def _timm(parameters: list[Group], recipe: Recipe) -> torch.optim.Optimizer:
     try:
-        from timm.optim._optim_factory import create_optimizer_v2, list_optimizers
+        from timm.optim import create_optimizer_v2, list_optimizers  # type: ignore[attr-defined]
     except ImportError:
         raise ArchbenchError(f"the optimizer {recipe.optimizer} needs timm: pip install timm") from None
     name = recipe.optimizer.removeprefix(TIMM)

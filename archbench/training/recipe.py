@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 import zoo
-from archbench.config import Settings
+from archbench.config import PRECISIONS, Settings
 from archbench.data import request, suggested
+from archbench.errors import ArchbenchError, unknown
 from archbench.records.schema import Strict
 
 Share = Annotated[float, Ge(0), Le(1)]
 Positive = Annotated[float, Gt(0), Le(1e6)]
-NEAR_PRECISIONS = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 
 
 class Recipe(Strict):
@@ -33,7 +33,7 @@ class Recipe(Strict):
     heeds_hints: bool = True
     epochs: Annotated[int, Ge(1), Le(1_000_000)]
     batch_size: Annotated[int, Ge(1), Le(1_000_000)]
-    precision: NEAR_PRECISIONS = "auto"
+    precision: str = "auto"
     optimizer: str = "sgd"
     optimizer_options: dict[str, Any] = Field(default_factory=dict)
     lr: Positive
@@ -61,6 +61,8 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
+        if self.precision not in PRECISIONS:
+            raise ValueError(str(unknown("precision", self.precision, PRECISIONS)))
         if (self.schedule == "step") != bool(self.milestones):
             raise ValueError("milestones and the schedule 'step' belong together")
         if list(self.milestones) != sorted(set(self.milestones)):
@@ -85,10 +87,22 @@ class TrainingConfig(Recipe):
     hints: dict[str, Any] = Field(default_factory=dict)
 
 
+def complaint(error: ValidationError) -> str:
+    """The first complaint, in one line."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    if not where:
+        return message
+    missing = first["type"] == "missing"
+    return f"{where} is missing" if missing else f"{where}: {message[0].lower()}{message[1:]} (got {first['input']!r})"
+
+
 def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settings: Settings) -> TrainingConfig:
     """The settings of one training: the user's wish, else the data set's, else the network's hint, else the recipe's.
 
-    A hint's rate is one for SGD and any usual batch, and its share of dropout is a factor on the recipe's.
+    A hint's rate is one for SGD and any usual batch, and its share of dropout is a factor on the recipe's. Raises ArchbenchError where
+    these do not hold together.
     """
     hints = {key: value for key, value in vars(wishes).items() if value not in (None, (), "", {})} if recipe.heeds_hints else {}
     hints.pop("unless", None)
@@ -107,4 +121,8 @@ def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settin
     values |= {"flip": flip, "flip_alternates": recipe.flip_alternates and flip, "test_flip": recipe.test_flip and mirrored}
     if values["init"] != "normal":
         values["init_std"] = None
-    return TrainingConfig(**values, hints={**hints, "reason": reason} if hints else {})
+    try:
+        return TrainingConfig(**values, hints={**hints, "reason": reason} if hints else {})
+    except ValidationError as error:
+        also = f" with what the network asks for ({', '.join(hints)})" if hints else ""
+        raise ArchbenchError(f"recipe {recipe.name} does not hold together{also}: {complaint(error)}") from None

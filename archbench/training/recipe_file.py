@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from archbench.config import expanded
 from archbench.errors import ArchbenchError, unknown
 from archbench.training import optimizers, schedules
-from archbench.training.recipe import Recipe
+from archbench.training.recipe import Recipe, complaint
 
 
 def names() -> list[str]:
@@ -40,7 +40,7 @@ def parsed(text: str, source: str, default_name: str | None = None) -> Recipe:
     try:
         recipe = Recipe.model_validate({**({"name": default_name} if default_name else {}), **values})
     except ValidationError as error:
-        raise ArchbenchError(f"recipe {source}: {_complaint(error)}") from None
+        raise ArchbenchError(f"recipe {source}: {complaint(error)}") from None
     try:
         optimizers.check(recipe)
         schedules.factors(recipe, 10)
@@ -55,14 +55,3 @@ def _text_of(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise ArchbenchError(f"recipe {path} cannot be read: {reason}") from None
-
-
-def _complaint(error: ValidationError) -> str:
-    """The first complaint, in one line."""
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    if not where:
-        return message
-    missing = first["type"] == "missing"
-    return f"{where} is missing" if missing else f"{where}: {message[0].lower()}{message[1:]} (got {first['input']!r})"

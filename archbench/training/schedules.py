@@ -73,7 +73,7 @@ def _from_torch(recipe: Recipe, steps: int) -> list[float]:
 
 def _from_timm(recipe: Recipe, steps: int) -> list[float]:
     try:
-        from timm.scheduler.scheduler_factory import create_scheduler_v2
+        from timm.scheduler import create_scheduler_v2  # type: ignore[attr-defined]
     except ImportError:
         raise ArchbenchError(f"the schedule {recipe.schedule} needs timm: pip install timm") from None
     name = recipe.schedule.removeprefix(TIMM)
