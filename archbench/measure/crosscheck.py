@@ -23,7 +23,8 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from archbench.errors import brief
-from archbench.measure.operators import ATTENTION, Operation
+from archbench.measure.handles import ATTENTION
+from archbench.measure.operators import Operation
 from archbench.models.isolation import preserved_settings
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
