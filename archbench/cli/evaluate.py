@@ -27,13 +27,13 @@ def command(request: Request) -> None:
     """Test the kept weights of a training on another data set's test split, whose classes must be the same."""
     settings = Settings.of(**request.settings)
 
-    from archbench import api
+    from archbench import running
     from archbench.cli import progress as shown
     from archbench.cli import view
     from archbench.publish.notes import caption
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
-        tested = api.tested(request.more["record"], settings, progress.listen)
+        tested = running.tested(request.more["record"], settings, progress.listen)
     (record,) = tested.records
     if request.json:
         view.print_json({"record": record.id, "weights": record.config["weights"], **{name: _value(record, name) for name in SHOWN}})

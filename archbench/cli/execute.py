@@ -18,7 +18,7 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
     """Carry out a request; exit status 1 when a run failed."""
     settings = Settings.of(**request.settings)
 
-    from archbench import api
+    from archbench import running
     from archbench.cli import progress as shown
     from archbench.cli import view
     from archbench.publish.results import tables
@@ -31,7 +31,7 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
         signal.signal(signal.SIGTERM, progress.end)
-        executed = api.execute(settings, kinds, progress.listen, announce if not request.quiet else None)
+        executed = running.execute(settings, kinds, progress.listen, announce if not request.quiet else None)
     if request.json:
         view.print_json(view.rows(executed.records))
     else:

@@ -28,7 +28,7 @@ def command(request: Request) -> None:
     """
     settings = Settings.of(**request.settings)
 
-    from archbench import api
+    from archbench import running
     from archbench.cli import progress as shown
     from archbench.cli import view
 
@@ -38,7 +38,7 @@ def command(request: Request) -> None:
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
         signal.signal(signal.SIGTERM, progress.end)
-        tuned = api.search(settings, progress.listen, announce if not request.quiet else None)
+        tuned = running.search(settings, progress.listen, announce if not request.quiet else None)
     if request.json:
         view.print_json([dataclasses.asdict(found) for found in tuned.found])
     else:

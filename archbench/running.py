@@ -1,0 +1,116 @@
+"""Carries out what was asked for: plans it, hands the Jobs to an engine, and tags what comes of them. Nothing here prints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archbench.config import Settings, expanded
+from archbench.errors import ArchbenchError
+from archbench.events import Listener
+from archbench.records import tags
+from archbench.records.schema import Record
+from archbench.records.store import Store
+
+if TYPE_CHECKING:
+    from archbench.plan import Plan
+    from archbench.studies import Found
+
+
+@dataclass(frozen=True)
+class Executed:
+    """The Records of a run, those that were there already included, and why some models could not run at all."""
+
+    records: list[Record]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> list[Record]:
+        """Those that ended without a result."""
+        return [record for record in self.records if record.status in ("failed", "out_of_memory")]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What the searches found, and why some models could not run at all."""
+
+    found: list[Found]
+    refused: tuple[str, ...] = ()
+
+
+def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
+    """Plan and carry out; `announce` is called with the plan before the work begins."""
+    _make_deterministic(settings)
+    from archbench import plan as planning
+    from archbench import tracking
+
+    tracking.check(settings.track)
+    store = _store(settings)
+    _check_tags(store, settings.tag)
+    plan = planning.make(settings, kinds, store, emit)
+    if announce is not None:
+        announce(plan)
+    with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
+        return _carried_out(plan, store, settings.tag, listen)
+
+
+def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
+    """Plan the trials and make them; `announce` is called with the plan before the work begins."""
+    from archbench import tuning
+
+    _make_deterministic(settings)
+    store = _store(settings)
+    plan = tuning.plan(settings, store, emit)
+    if announce is not None:
+        announce(plan)
+    return Tuned(list(tuning.search(plan, settings, store, emit)), plan.refused)
+
+
+def tested(record: str, settings: Settings, emit: Listener) -> Executed:
+    """Test the kept weights of a training, as `archbench.evaluate` does, from settings.
+
+    Raises ArchbenchError as it does, and where another process is at it.
+    """
+    from archbench import evaluating
+
+    store = _store(settings)
+    _check_tags(store, settings.tag)
+    done = _carried_out(evaluating.make(record, settings, store, emit), store, settings.tag, emit)
+    if done.refused:
+        raise ArchbenchError(done.refused[0])
+    return done
+
+
+def _store(settings: Settings) -> Store:
+    """The results folder, by a path that stays right where a network changes the working directory."""
+    return Store(expanded(settings.results).absolute())
+
+
+def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:
+    """The Records of a plan, each tagged as soon as it is saved."""
+    from archbench.engines import local
+
+    records, refused = list(plan.done), list(plan.refused)
+    _tag(store, records, tag)
+    for record in local.execute(plan, store, emit, refused.append):
+        _tag(store, [record], tag)
+        records.append(record)
+    return Executed(records, tuple(refused))
+
+
+def _make_deterministic(settings: Settings) -> None:
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
+
+
+def _check_tags(store: Store, tag: tuple[str, ...]) -> None:
+    """Name what is no tag, or a damaged file of tags, before the work."""
+    if tags.checked(tag):
+        tags.load(store)
+
+
+def _tag(store: Store, records: Iterable[Record], tag: tuple[str, ...]) -> None:
+    if tag:
+        tags.change(store, [record.id for record in records], add=tag)
