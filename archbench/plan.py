@@ -10,30 +10,20 @@ from dataclasses import dataclass
 
 from archbench import budget, environment, models, studies
 from archbench import device as devices
+from archbench.choosing import Chooser
 from archbench.config import Settings
 from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of, suggested
 from archbench.data.dataset import parts
 from archbench.device import Device
-from archbench.errors import ArchbenchError, brief
+from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
-from archbench.execution import (
-    ExecutionPlan,
-    can_retain_memory,
-    choose_compilation,
-    choose_layout,
-    missing_compiler,
-    numerics,
-    preserved_random_state,
-    resolve_precision,
-    retained_memory,
-)
+from archbench.execution import ExecutionPlan, resolve_precision
 from archbench.job import DataPart, Job
 from archbench.models import Input, Model, pretrained
-from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Record
 from archbench.records.store import Store, settled
-from archbench.training import checkpoint, recipe_file, transfer
 from archbench.training import recipe as recipes
+from archbench.training import recipe_file, transfer
 from archbench.training.recipe import Recipe
 
 PROFILE_S, LAUNCH_S, SERIES_S = 6.0, 2.5, 0.7  # of a profile on two cores, seen; only for the estimate
@@ -87,7 +77,7 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     if "profile" in kinds:
         jobs += planner.profile_jobs(chosen, with_data="train" in kinds or settings.dataset is not None)
     known = {} if settings.rerun else settled(store.load()[0])
-    open_jobs = [planner.laid_out(job) for job in jobs if job.key not in known]
+    open_jobs = [planner.chooser.laid_out(job) for job in jobs if job.key not in known]
     done = tuple(known[job.key] for job in jobs if job.key in known)
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
     refused = tuple(planner.refused.values())
@@ -109,12 +99,6 @@ def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
     return kept
 
 
-def steps_of(job: Job) -> int:
-    """Steps of a training."""
-    assert job.training is not None and job.data is not None
-    return job.data.train_images // job.batch * job.training.epochs
-
-
 class Planner:
     """Makes the Jobs of one run; loads each data set once for every image size."""
 
@@ -124,8 +108,8 @@ class Planner:
         self.recipe: Recipe = recipe_file.load(settings.recipe)
         self.datasets: dict[int | DataRequest, Dataset] = {}
         self._loaded: Dataset | None = None
-        self._chosen: dict[Model, ExecutionPlan] = {}
         self.refused: dict[Model, str] = {}
+        self.chooser = Chooser(settings, device, store, emit)
 
     def training_jobs(self, chosen: list[Model]) -> list[Job]:
         """A training for each model and seed."""
@@ -180,40 +164,6 @@ class Planner:
             jobs.append(dataclasses.replace(job, batches=batches, modes=modes, launches=self.settings.launches))
         return jobs
 
-    def laid_out(self, job: Job) -> Job:
-        """The job with the memory layout that is fastest for its model; a resumed one keeps its own, only trainings need one."""
-        if job.kind != "train":
-            return job
-        kept = None if job.rerun else checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key)
-        return dataclasses.replace(job, plan=ExecutionPlan(**kept) if kept else self._timed(job))
-
-    def _timed(self, job: Job) -> ExecutionPlan:
-        """The plan with its layout chosen, each model once. A model that cannot take a step keeps its plan, and its job will say why."""
-        if job.model not in self._chosen:
-            self.emit(Notice(f"timing a few training steps of {job.model.label}"))
-            try:
-                with preserved_settings(), preserved_random_state(self.device), numerics(job.plan), retained_memory(job.plan):
-                    self._chosen[job.model] = self._measured(job)
-            except Exception as error:  # it becomes a Record when the job meets it again
-                self.emit(Notice(f"{job.model.label} cannot take a training step: {brief(error)}"))
-                self._chosen[job.model] = job.plan
-            self.device.release_memory()
-        return self._chosen[job.model]
-
-    def _measured(self, job: Job) -> ExecutionPlan:
-        """The plan in the memory layout, and compiled or not, that a few steps showed to be fastest for its model."""
-        assert job.training is not None and job.data is not None
-        network, images = job.model.build(job.shape), job.shape.example(job.plan.micro_batch or job.batch)
-        plan = choose_layout(network, images, self.device, job.plan)
-        if not plan.compile_auto:
-            return plan
-        parts = math.ceil(job.batch / len(images))
-        try:
-            return choose_compilation(network, images, self.device, plan, parts * steps_of(job))
-        except Exception as error:  # the compiler's own failure, of any kind; the model runs without it
-            self.emit(Notice(f"--compile auto: {job.model.label} cannot be compiled ({brief(error)}); running without"))
-            return plan
-
     def seconds(self, job: Job) -> float:
         """About how long a job takes, from the steps that were timed."""
         if job.kind == "profile":
@@ -224,7 +174,7 @@ class Planner:
         assert job.data is not None
         evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
         parts = math.ceil(job.batch / (job.plan.micro_batch or job.batch))
-        return parts * job.plan.step_seconds * (steps_of(job) + EVALUATION_SHARE * evaluated / job.batch)
+        return parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
 
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
         dataset = self._dataset(shape.image_size)
@@ -237,35 +187,13 @@ class Planner:
         if config.translate >= shape.image_size:
             raise ArchbenchError(f"recipe {config.name} moves images by {config.translate} pixels; they have {shape.image_size} a side")
         asked = self.settings.precision if self.settings.precision != "auto" else config.precision
-        plan = self._execution(resolve_precision(asked, self.device, training=True), config.batch_size)
+        plan = self.chooser.asked(resolve_precision(asked, self.device, training=True), config.batch_size)
         return Job("train", model, shape, self.device, plan, config.batch_size, seed, config, self.recipe, part, self.settings.rerun)
 
     def _part(self, dataset: Dataset, seed: int) -> DataPart:
         limit, fraction, val = self.settings.limit_train, self.settings.train_fraction, self.settings.val_fraction
         taken = parts(dataset, seed, limit, fraction, val)
         return DataPart(dataset.name, dataset.fingerprint, len(taken.train), len(taken.test), limit, fraction, val, dataset.skipped)
-
-    def _execution(self, precision: str, batch: int) -> ExecutionPlan:
-        compiled, deterministic = self.settings.compile, self.settings.deterministic
-        if compiled == "auto" and deterministic:
-            self.emit(Notice("--compile auto chooses by time, which --deterministic rules out; running without compilation"))
-            compiled = "no"
-        if compiled != "no" and (reason := missing_compiler(self.device)) is not None:
-            self.emit(Notice(f"--compile: {reason}; running without compilation"))
-            compiled = "no"
-        micro_batch = self.settings.micro_batch
-        size = int(micro_batch) if micro_batch not in (None, "auto") else batch
-        if size > batch:
-            raise ArchbenchError(f"--micro-batch {size} is larger than the batch of {batch}")
-        return ExecutionPlan(
-            precision=precision,
-            compiled=compiled == "yes",
-            compile_auto=compiled == "auto",
-            deterministic=deterministic,
-            retain_memory=can_retain_memory(self.device),
-            micro_batch=size if size < batch else None,
-            micro_batch_auto=micro_batch == "auto",
-        )
 
     def _batch(self) -> int:
         return self.settings.batch_size or suggested(self.request)[0] or self.recipe.batch_size

@@ -61,7 +61,8 @@ ALLOWED = {
     "engines": {"engines", "plan", "job", "records", "events"},
     "studies": {"job", "config", "records", "errors"},
     "tuning": {"studies", "plan", "job", "training", "data", "config", "records", "events", "errors"},
-    "plan": PLANNING | {"studies", "budget"},
+    "choosing": {"job", "training", "models", "execution", "device", "config", "records", "events", "errors"},
+    "plan": PLANNING | {"studies", "budget", "choosing"},
     "running": {"plan", "tracking", "studies", "tuning", "engines", "evaluating", "config", "records", "events", "errors"},
     "api": {
         "running",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from archbench import environment
+from archbench import choosing, environment
 from archbench import plan as planning
 from archbench.config import Settings
 from archbench.device import Device
@@ -56,7 +56,7 @@ def test_a_model_that_cannot_take_a_step_does_not_stop_the_plan(tmp_path: Path, 
     def refuse(*arguments: object) -> None:
         raise RuntimeError("no kernel for it")
 
-    monkeypatch.setattr(planning, "choose_layout", refuse)
+    monkeypatch.setattr(choosing, "choose_layout", refuse)
     events: list[Event] = []
     assert len(make(tmp_path, ("train",), emit=events.append).jobs) == 2
     assert Notice("alexnet cannot take a training step: no kernel for it") in events

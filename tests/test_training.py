@@ -293,10 +293,11 @@ def test_auto_precision_is_bf16_where_it_is_native_and_fp32_for_profiles() -> No
 
 
 def test_a_missing_compiler_is_a_notice_and_eager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archbench import choosing
     from archbench import plan as planning
     from archbench.records.store import Store
 
-    monkeypatch.setattr(planning, "missing_compiler", lambda device: "no C++ compiler was found")
+    monkeypatch.setattr(choosing, "missing_compiler", lambda device: "no C++ compiler was found")
     events: list[Event] = []
     made = planning.make(Settings.of(models="alexnet", compile="yes"), ("train",), Store(tmp_path), events.append)
     assert not made.jobs[0].plan.compiled

@@ -11,8 +11,8 @@ import pytest
 from conftest import CommandLine, make_record
 
 import archbench
+from archbench import choosing, studies, tuning
 from archbench import plan as planning
-from archbench import studies, tuning
 from archbench.config import Settings
 from archbench.data import Dataset, load, request
 from archbench.errors import ArchbenchError
@@ -40,7 +40,7 @@ def digits() -> Dataset:
 def trials(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trial], list[dict[str, float]]]:
     """Puts a function in place of training; gives the list that the values of each trial are then added to. Nothing is timed."""
     monkeypatch.setattr(planning, "load", lambda *request: digits)
-    monkeypatch.setattr(planning.Planner, "laid_out", lambda self, job: job)
+    monkeypatch.setattr(choosing.Chooser, "laid_out", lambda self, job: job)
 
     def put(trial: Trial) -> list[dict[str, float]]:
         tried: list[dict[str, float]] = []

@@ -70,6 +70,12 @@ class Job:
             what["evaluated"] = f"weights of {self.source.record.id} on {self.data.name}"
         return f"{self.model.label} · {what[self.kind]}"
 
+    @property
+    def steps(self) -> int:
+        """Steps of a training."""
+        assert self.training is not None and self.data is not None
+        return self.data.train_images // self.batch * self.training.epochs
+
     @functools.cached_property
     def snapshot(self) -> ModelSnapshot:
         """What the Record keeps of the network."""

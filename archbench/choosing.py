@@ -1,0 +1,91 @@
+"""How each training is executed: what the settings say, and for the rest what a few measured steps show."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from archbench.config import Settings
+from archbench.device import Device
+from archbench.errors import ArchbenchError, brief
+from archbench.events import Listener, Notice
+from archbench.execution import (
+    ExecutionPlan,
+    can_retain_memory,
+    choose_compilation,
+    choose_layout,
+    missing_compiler,
+    numerics,
+    preserved_random_state,
+    retained_memory,
+)
+from archbench.job import Job
+from archbench.models import Model
+from archbench.models.isolation import preserved_settings
+from archbench.records.store import Store
+from archbench.training import checkpoint
+
+
+class Chooser:
+    """Chooses the execution of the trainings of one run, each model's once."""
+
+    def __init__(self, settings: Settings, device: Device, store: Store, emit: Listener) -> None:
+        self.settings, self.device, self.store, self.emit = settings, device, store, emit
+        self._chosen: dict[Model, ExecutionPlan] = {}
+
+    def asked(self, precision: str, batch: int) -> ExecutionPlan:
+        """What the settings say of a training in this precision and batch. Raises ArchbenchError for a micro-batch beyond the batch."""
+        compiled, deterministic = self.settings.compile, self.settings.deterministic
+        if compiled == "auto" and deterministic:
+            self.emit(Notice("--compile auto chooses by time, which --deterministic rules out; running without compilation"))
+            compiled = "no"
+        if compiled != "no" and (reason := missing_compiler(self.device)) is not None:
+            self.emit(Notice(f"--compile: {reason}; running without compilation"))
+            compiled = "no"
+        micro_batch = self.settings.micro_batch
+        size = int(micro_batch) if micro_batch not in (None, "auto") else batch
+        if size > batch:
+            raise ArchbenchError(f"--micro-batch {size} is larger than the batch of {batch}")
+        return ExecutionPlan(
+            precision=precision,
+            compiled=compiled == "yes",
+            compile_auto=compiled == "auto",
+            deterministic=deterministic,
+            retain_memory=can_retain_memory(self.device),
+            micro_batch=size if size < batch else None,
+            micro_batch_auto=micro_batch == "auto",
+        )
+
+    def laid_out(self, job: Job) -> Job:
+        """The job with the memory layout that is fastest for its model; a resumed one keeps its own, only trainings need one."""
+        if job.kind != "train":
+            return job
+        kept = None if job.rerun else checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key)
+        return dataclasses.replace(job, plan=ExecutionPlan(**kept) if kept else self._timed(job))
+
+    def _timed(self, job: Job) -> ExecutionPlan:
+        """The plan with its layout chosen, each model once. A model that cannot take a step keeps its plan, and its job will say why."""
+        if job.model not in self._chosen:
+            self.emit(Notice(f"timing a few training steps of {job.model.label}"))
+            try:
+                with preserved_settings(), preserved_random_state(self.device), numerics(job.plan), retained_memory(job.plan):
+                    self._chosen[job.model] = self._measured(job)
+            except Exception as error:  # it becomes a Record when the job meets it again
+                self.emit(Notice(f"{job.model.label} cannot take a training step: {brief(error)}"))
+                self._chosen[job.model] = job.plan
+            self.device.release_memory()
+        return self._chosen[job.model]
+
+    def _measured(self, job: Job) -> ExecutionPlan:
+        """The plan in the memory layout, and compiled or not, that a few steps showed to be fastest for its model."""
+        assert job.training is not None and job.data is not None
+        network, images = job.model.build(job.shape), job.shape.example(job.plan.micro_batch or job.batch)
+        plan = choose_layout(network, images, self.device, job.plan)
+        if not plan.compile_auto:
+            return plan
+        parts = math.ceil(job.batch / len(images))
+        try:
+            return choose_compilation(network, images, self.device, plan, parts * job.steps)
+        except Exception as error:  # the compiler's own failure, of any kind; the model runs without it
+            self.emit(Notice(f"--compile auto: {job.model.label} cannot be compiled ({brief(error)}); running without"))
+            return plan
