@@ -13,6 +13,10 @@ class ArchbenchError(Exception):
     """A mistake that the user can mend; its message is one line that says what is wrong and what would be right."""
 
 
+class UntrainableError(ArchbenchError):
+    """A network that can run and learn nothing: no gradient reaches a parameter."""
+
+
 class Terminated(BaseException):
     """The process was asked to end (SIGTERM). Raised where the work can be left in order, and caught where the process ends."""
 

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from archbench.device import Device
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, UntrainableError
 from archbench.records.schema import Strict
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -103,7 +103,7 @@ def choose_layout(model: nn.Module, images: torch.Tensor, device: Device, plan: 
 def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
     """Cross-entropy of logits `(N, classes)`; auxiliary heads, which some networks have in training, add theirs at their weight.
 
-    Raises ArchbenchError for a network that gives something else in training.
+    Raises ArchbenchError for a network that gives something else in training, UntrainableError where the loss depends on no parameter.
     """
     has_heads = isinstance(output, tuple) and hasattr(network, "auxiliary")
     logits, auxiliary = output if has_heads else (output, [])
@@ -112,6 +112,8 @@ def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_s
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
     for each in auxiliary:
         loss = loss + float(network.weight) * F.cross_entropy(each.float(), labels, label_smoothing=label_smoothing)  # type: ignore[arg-type]
+    if not loss.requires_grad:
+        raise UntrainableError("its loss does not require grad: it has no trained parameter, or gradients are turned off on the way")
     return loss
 
 
@@ -148,7 +150,7 @@ class TrainingStep:
         self.network, self.images, self.device, self.plan = network.train(), images, device, plan
         self.forward = torch.compile(network, dynamic=False) if plan.compiled else network
         self.labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
-        self.optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
+        self.optimizer = torch.optim.SGD([{"params": list(network.parameters())}], lr=1e-6, momentum=0.9)
 
     def loss(self) -> torch.Tensor:
         """The forward pass and the loss."""

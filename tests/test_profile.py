@@ -113,3 +113,24 @@ def test_batch_sizes_are_numbers(archbench: CommandLine) -> None:
     for wrong in ("0", "1,x", "-4", "1.5"):
         answer = archbench("profile", "--batch-sizes", wrong)
         assert (answer.returncode, answer.stderr) == (2, "archbench: --batch-sizes takes whole numbers from 1 to 1000000, as 1,8,32\n")
+
+
+def test_a_network_that_can_learn_nothing_keeps_what_can_be_measured(tmp_path: Path) -> None:
+    """All of it frozen: latency and the memory of a forward pass are there, what takes a training step is a doubt."""
+    import archbench
+
+    file = tmp_path / "frozen.py"
+    file.write_text(
+        "from torch import nn\n\ndef frozen(num_classes, in_channels):\n"
+        "    layers = nn.Conv2d(in_channels, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, num_classes)\n"
+        "    return nn.Sequential(*layers).requires_grad_(False)\n"
+    )
+    settings = {"image_size": 8, "batch_sizes": 1, "batch_size": 2, "launches": 1, "time": True}
+    (record,) = archbench.profile(models=f"{file}:frozen", results=tmp_path / "r", **settings)
+    assert record.status == "ok"
+    found = {row.name for row in record.measurements}
+    assert {"latency_s", "infer_peak_bytes"} <= found
+    assert not {"train_peak_bytes", "train_bytes", "time_s"} & found
+    told = [doubt.message for doubt in record.warnings if doubt.code == "not_measured"]
+    missing = ("time by operator", "memory of a training step")
+    assert told == [f"{what} is not measured: no gradient reaches a parameter" for what in missing]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from archbench import conditions
+from archbench.errors import UntrainableError
 from archbench.events import Finished, Listener, Notice, Started, Step
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, record, summary
@@ -16,7 +17,7 @@ from archbench.measure.complexity import Complexity
 from archbench.measure.latency import Series
 from archbench.measure.operator_time import OperatorTimes, StepTimes
 from archbench.measure.peaks import Peaks, peaks
-from archbench.measure.process import Subject, Worker
+from archbench.measure.process import ModelError, Subject, Worker
 from archbench.models import Input
 from archbench.records.schema import Doubt, Measurement, Record, Scalar
 
@@ -124,7 +125,12 @@ class Bench:
     def time_operators(self) -> None:
         """Training steps of this launch, by operator class; its process ends, since gradients and activations would stay with it."""
         worker = self.workers[self.job.modes[0]]
-        self.steps.append(StepTimes(**worker.ask("operators", batch=self.job.batch)))
+        try:
+            self.steps.append(StepTimes(**worker.ask("operators", batch=self.job.batch)))
+        except ModelError as error:
+            if error.reason != UntrainableError.__name__:
+                raise
+            self._not_trained("time by operator")
         self.stop()
 
     def keep_operators(self, machine: Peaks) -> None:
@@ -140,8 +146,15 @@ class Bench:
         with Worker(self.subject, self.heed) as worker:
             measured = worker.ask("memory", batch=self.job.batch)
             self.spent_s += worker.busy_s
+        if "train_bytes" not in measured:
+            self._not_trained("memory of a training step")
         on_gpu = self.job.device.has_allocator_peak
         self.outcome.measurements.extend(memory.rows(measured, on_gpu, batch=self.job.batch, precision="fp32"))
+
+    def _not_trained(self, what: str) -> None:
+        message = f"{what} is not measured: no gradient reaches a parameter"
+        if all(doubt.message != message for doubt in self.outcome.warnings):
+            self.outcome.warnings.append(Doubt(code="not_measured", message=message))
 
     def _at(self, batch: int) -> dict[str, Scalar]:
         return {"batch": batch, "precision": self.job.plan.precision, "threads": torch.get_num_threads()}

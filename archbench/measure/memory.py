@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from archbench.device import Device
+from archbench.errors import UntrainableError
 from archbench.execution import ExecutionPlan, TrainingStep
 from archbench.measure import live
 from archbench.models import Input, Model
@@ -57,7 +58,10 @@ def rows(measured: Bytes, on_gpu: bool, **at: Scalar) -> list[Measurement]:
 
 
 def measure(model: Model, shape: Input, batch: int, device: Device) -> Bytes:
-    """Bytes of eager fp32 at a batch size: `infer_peak_bytes` and `train_peak_bytes` by kind, `train_bytes` by part."""
+    """Bytes of eager fp32 at a batch size: `infer_peak_bytes` and `train_peak_bytes` by kind, `train_bytes` by part.
+
+    Of a network that cannot be trained `infer_peak_bytes` alone.
+    """
     _warm(device)
     before = _held_bytes(device)
     network, images = model.build(shape).to(device.torch), shape.example(batch, device.torch)
@@ -65,12 +69,16 @@ def measure(model: Model, shape: Input, batch: int, device: Device) -> Bytes:
     calls = {"infer_peak_bytes": step.infer, "train_peak_bytes": step.train}
     found: Bytes = {}
     tensors: dict[str, int] = {}
-    for name, call in calls.items():
-        if device.has_allocator_peak:
-            call()  # libraries try out algorithms in the first call, which takes memory of its own
-        found[name] = _peaks(call, device, before)
-        tensors[name] = live.peak_bytes(call, step.held)
-        found[name].setdefault("allocated", tensors[name])
+    try:
+        for name, call in calls.items():
+            if device.has_allocator_peak:
+                call()  # libraries try out algorithms in the first call, which takes memory of its own
+            peaks = _peaks(call, device, before)
+            tensors[name] = live.peak_bytes(call, step.held)
+            peaks.setdefault("allocated", tensors[name])
+            found[name] = peaks
+    except UntrainableError:
+        return found
     whole = found["train_peak_bytes"]["allocated" if device.has_allocator_peak else "process"]
     workspace = max(whole - tensors["train_peak_bytes"], 0)
     return {**found, "train_bytes": {**step.parts(), "workspace": workspace}}
