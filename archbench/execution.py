@@ -103,7 +103,7 @@ def choose_layout(model: nn.Module, images: torch.Tensor, device: Device, plan: 
 def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
     """Cross-entropy of logits `(N, classes)`; auxiliary heads, which some networks have in training, add theirs at their weight.
 
-    Raises ArchbenchError for a network that gives something else in training, UntrainableError where the loss depends on no parameter.
+    Raises ArchbenchError for a network that gives something else in training.
     """
     has_heads = isinstance(output, tuple) and hasattr(network, "auxiliary")
     logits, auxiliary = output if has_heads else (output, [])
@@ -112,8 +112,6 @@ def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_s
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
     for each in auxiliary:
         loss = loss + float(network.weight) * F.cross_entropy(each.float(), labels, label_smoothing=label_smoothing)  # type: ignore[arg-type]
-    if not loss.requires_grad:
-        raise UntrainableError("its loss does not require grad: it has no trained parameter, or gradients are turned off on the way")
     return loss
 
 
@@ -153,9 +151,12 @@ class TrainingStep:
         self.optimizer = torch.optim.SGD([{"params": list(network.parameters())}], lr=1e-6, momentum=0.9)
 
     def loss(self) -> torch.Tensor:
-        """The forward pass and the loss."""
+        """The forward pass and the loss. Raises UntrainableError where it depends on no parameter."""
         with self.plan.autocast(self.device):
-            return training_loss(self.network, self.forward(self.images), self.labels)
+            loss = training_loss(self.network, self.forward(self.images), self.labels)
+        if not loss.requires_grad:
+            raise UntrainableError("no gradient reaches a parameter: none is trained, or gradients are turned off on the way")
+        return loss
 
     def step(self) -> None:
         """All of it."""
