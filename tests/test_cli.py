@@ -186,7 +186,7 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on(tmp_path: Path, sign
     # a shell's background job, as these tests may be, hands down that SIGINT is ignored
     heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     heeding += "runpy.run_module('archbench', run_name='__main__', alter_sys=True)"
-    command = [sys.executable, "-c", heeding, "train", "--models", "alexnet", "--limit-train", "320", "--epochs", "25", "--json"]
+    command = [sys.executable, "-c", heeding, "train", "--models", "alexnet", "--limit-train", "96", "--epochs", "25", "--json"]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert running.stderr is not None
