@@ -1,7 +1,9 @@
 """Training images/s of archbench beside the plain loop of every tutorial: the same model, batch and augmentation, interleaved in one run.
 
 The plain loop is a DataLoader with two workers, torchvision's transforms, fp32 and contiguous tensors. Each turn takes a few steps that
-are not timed (they use up what the workers had prepared) and then `--steps` that are; the ratio is the median over rounds.
+are not timed (they use up what the workers had prepared) and then `--steps` that are; the ratio is the median over rounds. After each round
+the best matrix product of the training's precision is measured too; `of the peak` is what the images' multiply-adds take of it, a step
+counted as three forward passes (the backward pass multiplies twice, but for the first layer's input).
 
     python benchmarks/side_by_side.py --models nin,resnet_bottleneck,mobilenet
     python benchmarks/side_by_side.py --models nin --compile
@@ -30,12 +32,14 @@ from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
 from archbench.events import ignore
 from archbench.execution import ExecutionPlan, can_retain_memory, choose_layout, resolve_precision, retained_memory
+from archbench.measure import complexity, peaks
 from archbench.models import Input, Model
 from archbench.training import initial, recipe, recipe_file
 from archbench.training.batches import Batches
 from archbench.training.stepper import Stepper
 
 CLASSES, WARM_UP = 10, 5
+STEP_PASSES = 3  # a training step in forward passes
 CPU, SHAPE = Device("cpu"), Input(CLASSES, 3, 32)
 Turn = Callable[[int], float]
 
@@ -123,19 +127,26 @@ def noise() -> tuple[np.ndarray, np.ndarray]:
     return random.integers(0, 256, (20_000, 32, 32, 3), dtype=np.uint8), random.integers(0, CLASSES, 20_000)
 
 
-def compare(turns: dict[str, Turn], batch: int, steps: int, rounds: int) -> None:
-    """Interleave the turns and print images/s and the ratio to the first."""
-    first_s = {name: turn(1) for name, turn in turns.items()}
-    times: dict[str, list[float]] = {name: [] for name in turns}
+def compare(name: str, turns: dict[str, Turn], batch: int, steps: int, rounds: int) -> None:
+    """Interleave the turns; print images/s, the ratio to the first, and the share of the peak of the precision that `auto` chooses."""
+    precision = resolve_precision("auto", CPU, training=True)
+    first_s = {how: turn(1) for how, turn in turns.items()}
+    times: dict[str, list[float]] = {how: [] for how in turns}
+    products = []
     for _ in range(rounds):
-        for name, turn in turns.items():
+        for how, turn in turns.items():
             turn(WARM_UP)
-            times[name].append(turn(steps))
+            times[how].append(turn(steps))
+        products.append(peaks.macs_per_s(CPU, precision))
+    peak = statistics.median(products)
+    image_macs = STEP_PASSES * complexity.count(Model(name), SHAPE).macs
+    print(f"  a matrix product in {precision} reaches {peak / 1e9:.0f} GMAC/s")
     base = next(iter(times))
-    for name, taken in times.items():
+    for how, taken in times.items():
         ratio = statistics.median(b / t for b, t in zip(times[base], taken, strict=True))
         rate = batch * steps / statistics.median(taken)
-        print(f"  {name:<28} {rate:7.0f} images/s  {ratio:5.2f}x  (first step {first_s[name]:.1f} s)", flush=True)
+        share = 100 * rate * image_macs / peak
+        print(f"  {how:<28} {rate:7.0f} images/s  {ratio:5.2f}x  {share:3.0f} % of the peak  (first step {first_s[how]:.1f} s)", flush=True)
 
 
 def main() -> None:
@@ -160,7 +171,7 @@ def main() -> None:
         if options.compile:
             turns["archbench --compile"] = archbench_turn(name, split, options.batch, "auto", True)
         with retained_memory(ExecutionPlan(retain_memory=can_retain_memory(CPU))):
-            compare(turns, options.batch, options.steps, options.rounds)
+            compare(name, turns, options.batch, options.steps, options.rounds)
         turns["plain loop"](0)
 
 
