@@ -1,4 +1,4 @@
-"""Intervals. All are two-sided; `confidence` is 0.95 unless given."""
+"""Intervals, tests and corrections. All are two-sided; `confidence` is 0.95 unless given."""
 
 from __future__ import annotations
 
@@ -129,12 +129,16 @@ def ratio_t(before: Sequence[float], after: Sequence[float], paired: bool, confi
 
 
 def difference_t(before: Sequence[float], after: Sequence[float], confidence: float = 0.95) -> Comparison:
-    """Difference of the means with Welch's t interval over independent runs; nothing can be told below two runs on a side."""
+    """Difference of the means with Welch's t interval over independent runs.
+
+    Nothing can be told below two runs on a side, nor where neither side scatters: errors come in whole images, and a few runs that agree
+    to the image do not show that all would.
+    """
     change = statistics.fmean(after) - statistics.fmean(before)
     if min(len(before), len(after)) < 2:
         return Comparison(change, math.nan, math.nan, math.nan)
-    if len(set(before)) == len(set(after)) == 1:  # no scatter to test against
-        return Comparison(change, change, change, 0.0 if change else 1.0)
+    if len(set(before)) == len(set(after)) == 1:
+        return Comparison(change, math.nan, math.nan, math.nan)
     test = stats.ttest_ind(after, before, equal_var=False)
     interval = test.confidence_interval(confidence)
     return Comparison(change, float(interval.low), float(interval.high), float(test.pvalue))
@@ -248,14 +252,18 @@ def difference_of_networks(before: Wrong, after: Wrong, confidence: float = 0.95
     return Comparison(change, float(interval.low), float(interval.high), mcnemar(before, after))
 
 
-def holm_adjusted(p_values: Sequence[float]) -> list[float]:
-    """Each p as it counts among all of them (Holm 1979); one that is NaN stays so and does not count."""
+def holm_adjusted(p_values: Sequence[float], family: int | None = None) -> list[float]:
+    """Each p as it counts among all of them (Holm 1979); one that is NaN stays so and does not count.
+
+    A `family` larger than those that are told counts further ones, of which nothing is known, as p = 1.
+    """
     from statsmodels.stats.multitest import multipletests
 
     told = [place for place, p in enumerate(p_values) if not math.isnan(p)]
     adjusted = [math.nan] * len(p_values)
     if told:
-        for place, p in zip(told, multipletests([p_values[place] for place in told], method="holm")[1], strict=True):
+        further = [1.0] * ((family or 0) - len(told))
+        for place, p in zip(told, multipletests([*(p_values[place] for place in told), *further], method="holm")[1], strict=False):
             adjusted[place] = float(p)
     return adjusted
 

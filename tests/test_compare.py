@@ -264,7 +264,7 @@ def test_what_cannot_be_told_to_a_limit_does_not_pass_in_silence() -> None:
     assert formats.cells(differences.table(found, [], gate.judged(found, end + 1).untold))["verdict"].tolist() == ["not real"]
     assert judged.closing(lost=0) == (
         f"passed: nothing real above 5 %; 1 of 3 could not be told to that, the least limit that all could is about {math.ceil(end)} %; "
-        "1 of 3 come from one process each and can never fail"
+        "1 of 3 are of one process or of too few seeds and can never fail"
     )
 
 
@@ -301,12 +301,43 @@ def two_stores(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_below_five_seeds_a_side_no_verdict_is_drawn() -> None:
+    """Two wrong images of 360 with both seeds, then three: a chance event for two networks that err equally often."""
+    before, after = ([make_record(seed=seed, error_pct=100 * wrong / 360) for seed in range(2)] for wrong in (2, 3))
+    assert compare.compare(before, after)[0].real is None
+    before, after = ([make_record(seed=seed, error_pct=start + seed) for seed in range(4)] for start in (10.0, 50.0))
+    (found,) = compare.compare(before, after)
+    assert (found.real, found.low < 40 < found.high, found.method) == (None, True, compare.FEW_SEEDS)
+
+
+def test_seeds_that_were_trained_otherwise_are_no_part_of_a_side() -> None:
+    """Five seeds, then the first two anew at a rate that was searched for: these two face the others, not a mixture."""
+    plain = [make_record(seed=seed, error_pct=10.0 + seed) for seed in range(5)]
+    tuned = [make_record(seed=seed, error_pct=50.0 + seed, group="tuned", created=f"2026-02-0{seed + 1}") for seed in range(2)]
+    ((_, after),) = sides.pairs(plain, [*plain, *tuned])
+    assert after == tuned
+    assert "after holds nin under several settings: the newest are compared" in sides.circumstances(plain, [*plain, *tuned])
+
+
+def test_settings_that_differ_are_named_for_sides_too() -> None:
+    recipes = [{**make_record().config, "recipe": {"name": "modern", "lr": rate}} for rate in (0.1, 0.5)]
+    before, after = ([make_record(seed=seed, config=config) for seed in range(2)] for config in recipes)
+    assert sides.circumstances(before, after) == ["recipe: lr differs: 0.1 before, 0.5 after (nin)"]
+
+
+def test_from_no_error_to_one_no_limit_could_be_told() -> None:
+    """0 of 360 and 1 of 360: any percentage of nothing is exceeded."""
+    before, after = make_record(error_pct=0.0), make_record(error_pct=100 / 360)
+    judged = gate.judged(compare.compare([before], [after]), 5)
+    assert judged.closing(lost=0) == "passed: nothing real above 5 %; 1 of 1 could not be told to that, nor to any other limit"
+
+
 def test_the_command_fails_where_something_got_worse_by_more_than_it_may(archbench: CommandLine, two_stores: Path) -> None:
     answer = archbench("compare", "before", "after", "--fail-above", "5%")
     assert answer.returncode == 1
     assert answer.stderr.splitlines() == [
         "nin: latency, batch 1 from 1003 ms to 1103 ms, +10.0 %: worse by more than 5 %",
-        "failed: 1 of 3 really worse by more than 5 %; 1 of 3 come from one process each and can never fail",
+        "failed: 1 of 3 really worse by more than 5 %; 1 of 3 are of one process or of too few seeds and can never fail",
     ]
     assert archbench("compare", "before", "after", "--fail-above", "20").returncode == 0
     found = json.loads(archbench("compare", "after", "before", "--fail-above", "5%", "--json").stdout)

@@ -113,10 +113,9 @@ def test_pairs_tell_what_scatter_hides_from_independent_sides() -> None:
     assert math.isnan(stats.ratio_t([1.0], [1.1], paired=False).p)
 
 
-def test_where_nothing_scatters_any_difference_is_real() -> None:
+def test_where_no_time_scatters_any_difference_is_real() -> None:
     assert stats.ratio_t([1.0, 1.0], [1.0, 1.0], paired=True) == (1.0, 1.0, 1.0, 1.0)
     assert stats.ratio_t([1.0, 1.0], [2.0, 2.0], paired=False) == (pytest.approx(2.0), pytest.approx(2.0), pytest.approx(2.0), 0.0)
-    assert stats.difference_t([3.0, 3.0], [3.0, 3.0]).p == 1.0
 
 
 def test_newcombes_interval_of_two_shares() -> None:
@@ -134,11 +133,23 @@ def test_welchs_difference_of_seeds() -> None:
     assert math.isnan(stats.difference_t([1.0], [2.0, 3.0]).p)
 
 
+def test_errors_that_agree_to_the_image_tell_nothing() -> None:
+    """Two runs of two wrong images each, two of three: as often as not by chance, though neither side scatters."""
+    found = stats.difference_t([0.5, 0.5], [0.75, 0.75])
+    assert found.change == 0.25
+    assert np.isnan([found.low, found.high, found.p]).all()
+
+
 def test_holm_asks_more_of_the_smallest_of_several() -> None:
     """Holm 1979: 0.01 * 3 and 0.02 * 2 stand, 0.04 * 1 too; with 0.02 * 3 the first falls and all behind it. NaN is not told."""
     assert stats.holm([0.04, 0.01, 0.02]) == [True, True, True]
     assert stats.holm([0.04, 0.02, 0.03]) == [False, False, False]
     assert stats.holm([math.nan, 0.01]) == [False, True]
+
+
+def test_holm_counts_the_members_of_a_family_of_which_nothing_is_known() -> None:
+    """Of a family of four, 0.01 x 4 and then 0.02 x 3."""
+    assert stats.holm_adjusted([0.01, 0.02, math.nan], family=4)[:2] == [pytest.approx(0.04), pytest.approx(0.06)]
 
 
 def test_holms_adjusted_p_by_hand() -> None:

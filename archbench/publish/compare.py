@@ -15,6 +15,7 @@ import numpy as np
 
 from archbench import stats
 from archbench.errors import ArchbenchError, unknown
+from archbench.publish.pairwise import LEAST_SEEDS
 from archbench.publish.predictions import Kept
 from archbench.publish.sides import pairs
 from archbench.records.schema import Measurement, Record
@@ -40,6 +41,7 @@ UNIT = re.compile("_(s|pct|bytes)$")  # how a name ends
 COUNTED = "counted"
 TWO_NETWORKS = "Newcombe over test images: of two trained networks, it says nothing about other seeds"
 ON_THE_SAME_IMAGES = "McNemar over the same test images: of two trained networks, it says nothing about other seeds"
+FEW_SEEDS = f"Welch's t over seeds; no verdict below {LEAST_SEEDS} on both sides"
 NOT_TOLD = "one process each: how much two processes differ is not known"
 
 
@@ -185,6 +187,8 @@ def _errors(row: Measurement, old: list[Record], new: list[Record], kept: Sequen
     before, after = _values(old, row), _values(new, row)
     if min(len(before), len(after)) > 1:
         found = stats.difference_t(before, after)
+        if min(len(before), len(after)) < LEAST_SEEDS:
+            return _Told(statistics.fmean(before), statistics.fmean(after), found._replace(p=math.nan), FEW_SEEDS)
         return _Told(statistics.fmean(before), statistics.fmean(after), found, "Welch's t over seeds")
     said = [predictions for side, records in zip(kept, (old, new), strict=False) if (predictions := side.of(records[-1]))]
     if row.name == "test_error_pct" and len(said) == 2 and np.array_equal(said[0].labels, said[1].labels):

@@ -47,7 +47,7 @@ def verdict(difference: Difference, untold: Sequence[Difference] = ()) -> str:
 def _notes(found: Sequence[Difference], shown: Sequence[Difference], circumstances: Sequence[str]) -> list[str]:
     notes = [f"{name}: {method}" for name, method in dict.fromkeys((each.name, each.method) for each in shown)]
     rest = [each for each in found if each not in shown]
-    for real, said in ((False, "do not differ"), (None, "come from one process each, of which nothing can be told")):
+    for real, said in ((False, "do not differ"), (None, "are of one process each or of too few seeds, of which nothing can be told")):
         count = sum(each.real is real for each in rest)
         if count:
             notes.append(f"{count} further measurements {said}; --json lists them")

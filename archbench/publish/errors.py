@@ -20,17 +20,16 @@ from archbench.publish.pairwise import LEAST_SEEDS, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.results import Table, error_figures, identity, mean_of, newest
 from archbench.records.schema import Record
-from archbench.stats import DRAWS
 
 QUALITY = ("test_top5_error_pct", "test_nll", "test_calibration_error_pct")
 MOST_PAIRS = 45  # shown of a ranking: those of ten networks
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 PAIRED = "points: what the second of a pair errs more than the first, in percent points; intervals are 95 % each"
 WELCH = "interval, p: Welch's t over seeds, which speaks of training anew and testing on these images"
-IMAGES = f"new images, p new: bootstrap over seeds × images, {DRAWS:,} draws, which speaks of other images of the kind too"
+IMAGES = "new images, p new: bootstrap over seeds × images, which speaks of other images of the kind too"
 VERDICT = f"verdict: at the 5 % level, from {LEAST_SEEDS} seeds on both sides on; each p is Holm's over all pairs"
 NEWCOMBE = "one run each, no predictions: Newcombe's interval over test images, of two trained networks; nothing about other seeds"
-MCNEMAR = "p McNemar, and the interval beside it: of two trained networks on the same images; nothing about other seeds"
+MCNEMAR = "p McNemar (Holm's too), and the interval beside it: of two trained networks on the same images; nothing about other seeds"
 PERMUTED = "p permuted: by permuting seeds, from 8 on both sides on; Holm's too"
 
 
@@ -66,19 +65,26 @@ def rankings(records: Iterable[Record], kept: Kept, mix: bool = False) -> list[R
 def tables(found: Iterable[Ranking], records: Sequence[Record], kept: Kept) -> list[Table]:
     """Two tables for each ranking: its rows, and its pairs where there are any; `records` are all from which they were chosen."""
     made = []
-    for ranking in found:
+    found = list(found)
+    for ranking, caption in zip(found, _captions(found), strict=True):
         rows = _rows(ranking)
         below = tuple(_row_notes(ranking, rows, records))
-        made.append(Table(f"test errors · {ranking.caption}", pd.DataFrame(rows), below, COLUMNS))
+        made.append(Table(f"test errors · {caption}", pd.DataFrame(rows), below, COLUMNS))
         if ranking.pairs:
-            made.append(_paired(ranking, kept))
+            made.append(_paired(ranking, caption, kept))
     return made
 
 
 def frame(found: Iterable[Ranking]) -> pd.DataFrame:
     """All rows, then all pairs of each ranking, those with `against`; the condition in a column."""
-    made = [pd.DataFrame([*_rows(ranking), *ranking.pairs], dtype=object).assign(condition=ranking.caption) for ranking in found]
+    found = list(found)
+    rows = (pd.DataFrame([*_rows(ranking), *ranking.pairs], dtype=object) for ranking in found)
+    made = [each.assign(condition=caption) for each, caption in zip(rows, _captions(found), strict=True)]
     return pd.concat(made, ignore_index=True) if made else pd.DataFrame()
+
+
+def _captions(found: Sequence[Ranking]) -> list[str]:
+    return guard.distinct([ranking.caption for ranking in found], [ranking.runs[0] for ranking in found])
 
 
 def tested(records: Iterable[Record]) -> list[Record]:
@@ -134,19 +140,20 @@ def _row_notes(ranking: Ranking, rows: Sequence[Row], records: Sequence[Record])
     elif len(rows) > 1:
         lines.append(f"no ranks: they take two networks with at least {LEAST_SEEDS} seeds each")
     lines += [f"{row['model']}: {row['diverged']} of {row['runs']} runs diverged and are in no figure" for row in rows if row["diverged"]]
+    lines += [*notes.failed(shown, records), *notes.tuning(shown)]
     if any(not math.isnan(row[name]) for row in rows for name in QUALITY):
         lines.append("NLL: mean negative log-likelihood of an image, in nats; calibration: expected calibration error; means over seeds")
     return [*lines, *notes.doubts(shown), *notes.twice(shown), *notes.widths(shown), *notes.older(shown, records)]
 
 
-def _paired(ranking: Ranking, kept: Kept) -> Table:
+def _paired(ranking: Ranking, caption: str, kept: Kept) -> Table:
     """All pairs, or where they are many, those of neighbours in the order of errors."""
     few = len(ranking.pairs) <= MOST_PAIRS
     names = [each.name for each in ranking.entries]
     neighbours = set(itertools.pairwise(names))
     shown = [row for row in ranking.pairs if few or (row["model"], row["against"]) in neighbours]
     lines = [] if few else [f"pairs of neighbours by error are shown; --format csv holds all {len(ranking.pairs):,}"]
-    return Table(f"differences · {ranking.caption}", pd.DataFrame(shown), (*lines, *_pair_notes(ranking, kept)), PAIRS)
+    return Table(f"differences · {caption}", pd.DataFrame(shown), (*lines, *_pair_notes(ranking, kept)), PAIRS)
 
 
 def _pair_notes(ranking: Ranking, kept: Kept) -> list[str]:
@@ -191,7 +198,7 @@ COLUMNS: Columns = {
     "seeds": lambda row: str(row["n"]),
     "test error, %": _error,
     "interval": _span("test_error_low_pct", "test_error_high_pct"),
-    "left chance": TRAINED["left chance"],
+    **{header: TRAINED[header] for header in ("left chance", "tuned, trials")},
     "top-5, %": lambda row: plain(row["test_top5_error_pct"], lambda value: f"{value:.2f}"),
     "NLL": lambda row: plain(row["test_nll"], lambda value: f"{value:.3f}"),
     "calibration, %": lambda row: plain(row["test_calibration_error_pct"], lambda value: f"{value:.1f}"),
@@ -205,6 +212,6 @@ PAIRS: Columns = {
     "new images": _span("low_images_points", "high_images_points"),
     "p, new": _p("p_images_holm"),
     "p, permuted": _p("p_permuted_holm"),
-    "p, McNemar": _p("p_two_networks"),
+    "p, McNemar": _p("p_two_networks_holm"),
     "verdict": lambda row: row["verdict"] or MISSING,
 }

@@ -30,10 +30,11 @@ class Judged:
         failed += [f"{lost} run{'s' * (lost != 1)} without a counterpart"] * bool(lost)
         said = [f"failed: {', '.join(failed)}" if failed else f"passed: nothing real above {self.limit_pct:g} %"]
         if self.untold:
-            least = math.ceil(max(each.worst_pct for each in self.untold))
-            said.append(f"{len(self.untold)} of {self.count} could not be told to that, the least limit that all could is about {least} %")
+            worst = max(each.worst_pct for each in self.untold)
+            least = f"the least limit that all could is about {math.ceil(worst)} %" if math.isfinite(worst) else "nor to any other limit"
+            said.append(f"{len(self.untold)} of {self.count} could not be told to that, {least}")
         if self.unknown:
-            said.append(f"{len(self.unknown)} of {self.count} come from one process each and can never fail")
+            said.append(f"{len(self.unknown)} of {self.count} are of one process or of too few seeds and can never fail")
         if self.aside:
             said.append(f"{len(self.aside)} of single operator classes rose by more, which fails only where --only names them")
         return "; ".join(said)

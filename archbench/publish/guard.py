@@ -34,7 +34,10 @@ def facts(record: Record) -> Facts:
         "epochs": training.get("epochs"),
         "batch": config["batch"],
         **{RECIPES_OWN + name: str(value) for name, value in recipe.items() if name not in OVERRIDDEN},
+        "mirrored": training.get("flip"),
+        "mirrored at the test": training.get("test_flip"),
         "precision": execution["precision"],
+        "micro-batch": "auto" if execution.get("micro_batch_auto") else execution.get("micro_batch"),
         "compiled": "where it is faster" if execution.get("compile_auto") else execution["compiled"],
         "deterministic": execution["deterministic"],
         "device": f"{environment['device']['name']} ({environment['device']['kind']})",
@@ -68,6 +71,15 @@ def _in_words(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def distinct(captions: Sequence[str], firsts: Sequence[Record]) -> list[str]:
+    """A caption for each table; those that would be equal go on with what sets the tables apart, of each the first Record."""
+    alike = {caption: [first for each, first in zip(captions, firsts, strict=True) if each == caption] for caption in captions}
+    apart = {caption: differing(together) for caption, together in alike.items()}
+    return [
+        f"{caption} · {said(first, apart[caption])}" if apart[caption] else caption for caption, first in zip(captions, firsts, strict=True)
+    ]
 
 
 def one_ranking(rows: Sequence[Record], names: Sequence[str]) -> None:

@@ -65,7 +65,8 @@ def notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Se
     shown = [*runs, *found]
     lines = [
         *interval_notes(runs),
-        *_tuning_notes(runs),
+        *failed(runs, records),
+        *tuning(runs),
         *_profile_notes(found),
         *doubts(shown),
         *twice(runs or found),
@@ -190,6 +191,15 @@ def of_several_sources(records: Iterable[Record]) -> list[str]:
     return [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
 
 
+def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
+    """Runs over further seeds of the same networks that came to nothing and were not made again since."""
+    ended = {run.key for run in runs}
+    groups = {run.group: run.model.label for run in runs}
+    lost = by((each for each in records if each.group in groups and each.key not in ended), lambda record: record.group)
+    counted = {group: len({each.key for each in members}) for group, members in lost.items()}
+    return [f"{groups[group]}: {count} more run{'s' * (count != 1)} failed, in no figure" for group, count in counted.items()]
+
+
 def widths(shown: Sequence[Record]) -> list[str]:
     """The width that an equal count came to."""
     found = {record.model.label: record.model.knobs["width"] for record in shown if "equal" in record.model.knobs}
@@ -208,7 +218,7 @@ def interval_notes(runs: Sequence[Record]) -> list[str]:
     return notes
 
 
-def _tuning_notes(runs: Sequence[Record]) -> list[str]:
+def tuning(runs: Sequence[Record]) -> list[str]:
     """How the learning rate and the decay of tuned rows were found, and of which rows where not of all in one way."""
     tuned = [run for run in runs if run.config.get("tuned")]
     ways = by(

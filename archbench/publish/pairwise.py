@@ -17,7 +17,8 @@ from archbench.records.schema import Record
 from archbench.stats import Comparison, Wrong
 
 LEAST_SEEDS, LEVEL = 5, 0.05
-ADJUSTED = ("p", "p_images", "p_permuted")  # each over all pairs of a ranking
+ADJUSTED = ("p", "p_images", "p_permuted", "p_two_networks")  # each over all pairs of a ranking that may have it
+DRAWS_A_PAIR = 4 / LEVEL  # of the bootstrap: so that its least p stands beside all others
 BETTER, HERE, SAME = "better", "better on these images", "not told apart"
 
 
@@ -30,8 +31,9 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The model, with its mark."""
-        return self.runs[0].model.label + self.mark
+        """The model, whether it was tuned, its mark."""
+        trials = (self.runs[0].config.get("tuned") or {}).get("trials")
+        return self.runs[0].model.label + (f" (tuned, {trials})" if trials else "") + self.mark
 
     @property
     def tested(self) -> list[Record]:
@@ -46,9 +48,12 @@ class Entry:
 
 def pairs(entries: Sequence[Entry], kept: Kept) -> list[dict[str, Any]]:
     """A row for each two entries that come in order of their error: `difference` is what the second has more, in percent points."""
-    found = [_pair(one, other, kept) for one, other in itertools.combinations(entries, 2)]
+    both = list(itertools.combinations(entries, 2))
+    family = sum(_enough(*pair) for pair in both)
+    found = [_pair(*pair, kept, draws=max(stats.DRAWS, math.ceil(DRAWS_A_PAIR * family))) for pair in both]
     for name in ADJUSTED:
-        for row, adjusted in zip(found, stats.holm_adjusted([row[name] for row in found]), strict=True):
+        size = family if name == "p_images" else None  # pairs whose predictions are gone count too, or the others' would seem surer
+        for row, adjusted in zip(found, stats.holm_adjusted([row[name] for row in found], size), strict=True):
             row[f"{name}_holm"] = adjusted
     return [{**row, "verdict": _verdict(row)} for row in found]
 
@@ -73,11 +78,15 @@ def _verdict(row: dict[str, Any]) -> str:
     return SAME if not is_better(row) else BETTER if row["p_images_holm"] <= LEVEL else HERE
 
 
-def _pair(one: Entry, other: Entry, kept: Kept) -> dict[str, Any]:
+def _enough(one: Entry, other: Entry) -> bool:
+    return min(len(one.tested), len(other.tested)) >= LEAST_SEEDS
+
+
+def _pair(one: Entry, other: Entry, kept: Kept, draws: int) -> dict[str, Any]:
     runs = len(one.tested), len(other.tested)
-    enough, wrong = min(runs) >= LEAST_SEEDS, _wrong(one, other, kept)
+    enough, wrong = _enough(one, other), _wrong(one, other, kept)
     of_two = stats.difference_of_networks(wrong[0][0], wrong[1][0]) if wrong and runs == (1, 1) else None
-    over_images = stats.difference_over_images(*wrong) if wrong and enough else None
+    over_images = stats.difference_over_images(*wrong, draws=draws) if wrong and enough else None
     told = of_two or _told(one, other)
     return {
         "model": one.name,

@@ -46,12 +46,14 @@ def tables(records: Iterable[Record]) -> list[Table]:
     imported, profiles = by(newest(records, "imported"), is_benchmark), newest(records, "profile")
     trainings = [*newest(records, "train"), *newest(records, "evaluated"), *imported.get(False, [])]
     made, used = [], set()
-    for rows in map(told_apart, by(trainings, condition).values()):
+    together = by(trainings, condition).values()
+    captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
+    for said, rows in zip(captions, map(told_apart, together), strict=True):
         groups = by(rows, lambda record: record.group)
         matched = {group: _profile_of(members[0], profiles) for group, members in groups.items()}
         used |= {profile.id for profile in matched.values() if profile}
         frame = pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()])
-        made.append(Table(caption(rows[0]), in_order(frame), notes(rows, matched.values(), records), columns.TRAININGS))
+        made.append(Table(said, in_order(frame), notes(rows, matched.values(), records), columns.TRAININGS))
     alone = [profile for profile in profiles if profile.id not in used]
     for rows in map(told_apart, by(alone, condition).values()):
         frame = pd.DataFrame([profile_row(profile) for profile in rows])

@@ -83,18 +83,30 @@ def _sources(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
             changed.setdefault(hashes, {})[one.label if one.label == other.label else f"{one.label} and {other.label}"] = None
     lines = [f"source changed of {', '.join(labels)}: {hashes}" for hashes, labels in changed.items()]
     for side, records in (("before", before), ("after", after)):
-        several = notes.of_several_sources([record for record in records if record.status == "ok"])
-        lines += [f"{side} holds several sources of {', '.join(several)}: the newest is compared"] * bool(several)
+        well = [record for record in records if record.status == "ok"]
+        sources = notes.of_several_sources(well)
+        lines += [f"{side} holds several sources of {', '.join(sources)}: the newest is compared"] * bool(sources)
+        settings = [each for each in _of_several_settings(well) if each not in sources]
+        lines += [f"{side} holds {', '.join(settings)} under several settings: the newest are compared"] * bool(settings)
     return lines
 
 
+def _of_several_settings(records: Sequence[Record]) -> list[str]:
+    """Labels of which some runs look comparable and were not made alike: tuned or not, say, or mirrored or not."""
+    runs = notes.by(records, _comparable).values()
+    return list(dict.fromkeys(members[0].model.label for members in runs if len({record.group for record in members}) > 1))
+
+
 def _settings(before: Sequence[Record], after: Sequence[Record], said: Container[str]) -> list[str]:
-    """What tells the settings of two tests apart that were chosen by hand, as the guard of tables sees it."""
-    pair = [*before, *after]
-    if not _by_hand(before, after) or any(each.kind == "profile" or notes.is_benchmark(each) for each in pair):
-        return []
-    old, new = map(guard.facts, pair)
-    return [f"{name} differs: {old.get(name)} before, {new.get(name)} after" for name in guard.differing(pair) if name not in said]
+    """What else tells the settings of tests that are compared apart, as the guard of tables sees it."""
+    found: dict[str, dict[str, None]] = {}
+    for pair in ([old[-1], new[-1]] for old, new in pairs(before, after)):
+        if any(each.kind == "profile" or notes.is_benchmark(each) for each in pair):
+            continue
+        old, new = map(guard.facts, pair)
+        for name in (name for name in guard.differing(pair) if name not in said):
+            found.setdefault(f"{name} differs: {old.get(name)} before, {new.get(name)} after", {})[pair[0].model.label] = None
+    return [line if _by_hand(before, after) else f"{line} ({', '.join(labels)})" for line, labels in found.items()]
 
 
 def _by_hand(before: Sequence[Record], after: Sequence[Record]) -> bool:
@@ -102,12 +114,16 @@ def _by_hand(before: Sequence[Record], after: Sequence[Record]) -> bool:
 
 
 def _runs(records: Sequence[Record]) -> dict[tuple[Any, ...], list[Record]]:
-    """Of each seed the newest Record that ended well, oldest first, by what makes runs comparable."""
-    runs: dict[tuple[Any, ...], dict[int | None, Record]] = {}
-    for record in _by_age(records):
-        if record.status == "ok":
-            runs.setdefault(_comparable(record), {})[_seed(record)] = record
-    return {run: _by_age(list(by_seed.values())) for run, by_seed in runs.items()}
+    """Of each seed the newest Record that ended well, oldest first, by what makes runs comparable.
+
+    Seeds stand together only where everything else was the same (their `group`): of several such, those with the newest Record.
+    """
+    well = [record for record in _by_age(records) if record.status == "ok"]
+    runs = {}
+    for run, members in notes.by(well, _comparable).items():
+        alike = [record for record in members if record.group == members[-1].group]
+        runs[run] = _by_age(list({_seed(record): record for record in alike}.values()))
+    return runs
 
 
 def _by_age(records: Sequence[Record]) -> list[Record]:
