@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": "Say for each measurement of two sides whether it differs, with an interval; --fail-above for CI.",
     "import": "Take benchmarks that pytest-benchmark timed into the results folder.",
     "evaluate": "Test the kept weights of a training on another data set's test split.",
+    "merge": "Join results folders, as those of the parts that --shard cuts: Records, the files beside them, and tags.",
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
     "tables": "Make tables from Records, without torch: results, errors, classes, operators, lineage, latency, memory, roofline.",
 }

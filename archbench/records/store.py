@@ -20,6 +20,7 @@ from archbench.records.lease import Lease
 from archbench.records.schema import SCHEMA_VERSION, Record, StoredFile, content_id, readable
 
 SETTLED = ("ok", "diverged")
+FILES = "files"  # the folder of predictions and weights
 WRITING = ".writing-"  # begins the name of a file that is not whole yet
 PROBE_BYTES = 2**20
 LONGEST_NAMED = 100  # characters of a file's name in that of its temporary one
@@ -35,21 +36,23 @@ class Store:
         self.root = root
         self.runs, self.checkpoints, self.leases = root / "runs", root / "checkpoints", root / ".leases"
 
-    def check_writable(self) -> None:
+    def check_writable(self, option: str = "--results") -> None:
         """Raise StorageError now rather than after an hour of training: where a folder cannot be written, or the disk is full.
+
+        `option` is the one with which the user names the folder.
 
         Folders that are not there yet are made when they are needed, in the root, which is tried too.
         """
         folder = self.runs
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            for folder in (self.root, self.runs, self.root / "files", self.checkpoints, self.leases):
+            for folder in (self.root, self.runs, self.root / FILES, self.checkpoints, self.leases):
                 if os.path.lexists(folder):
                     with tempfile.TemporaryFile(dir=folder) as file:
                         file.write(b"0" * PROBE_BYTES)
         except OSError as error:
             shown = self.root if folder == self.runs else folder
-            raise StorageError(f"{_write_error(shown, error)}; --results names another folder") from None
+            raise StorageError(f"{_write_error(shown, error)}; {option} names another folder") from None
 
     @contextlib.contextmanager
     def lease(self, key: str) -> Iterator[bool]:
@@ -72,10 +75,14 @@ class Store:
 
     def save(self, record: Record) -> Path:
         """Write a Record and return its path. Raises ArchbenchError when the disk is full or the folder not writable."""
-        path = self.runs / f"{plain_name(record.model.label)}-{record.kind}-{record.id}.json"
+        path = self.path_of(record)
         text = readable(record.model_dump(mode="json"))
         write_atomically(path, lambda file: file.write(text.encode()))
         return path
+
+    def path_of(self, record: Record) -> Path:
+        """Where a Record lies."""
+        return self.runs / f"{plain_name(record.model.label)}-{record.kind}-{record.id}.json"
 
     def load(self, pattern: str = "*.json") -> tuple[list[Record], list[str]]:
         """All Records, or those in files of some names, oldest first, and a line for each file that cannot be read."""
