@@ -22,6 +22,7 @@ from archbench.job import DataPart, Job
 from archbench.models import Input, Model, pretrained
 from archbench.records.schema import Record
 from archbench.records.store import Store, settled
+from archbench.sharding import Shard
 from archbench.training import recipe as recipes
 from archbench.training import recipe_file, transfer
 from archbench.training.recipe import Recipe
@@ -76,6 +77,10 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
         jobs += planner.imported_jobs(chosen) if settings.pretrained else planner.training_jobs(chosen)
     if "profile" in kinds:
         jobs += planner.profile_jobs(chosen, with_data="train" in kinds or settings.dataset is not None)
+    if settings.shard is not None:
+        shard = Shard.parse(settings.shard)
+        emit(Notice(shard.line(jobs)))
+        jobs = shard.of(jobs)
     known = {} if settings.rerun else settled(store.load()[0])
     open_jobs = [planner.chooser.laid_out(job) for job in jobs if job.key not in known]
     done = tuple(known[job.key] for job in jobs if job.key in known)

@@ -47,3 +47,23 @@ def test_settings_as_the_command_line_that_gives_them() -> None:
 
 def test_names_come_as_text_or_list() -> None:
     assert Settings.of(models="nin, resnet*").models == Settings.of(models=["nin", "resnet*"]).models == ("nin", "resnet*")
+
+
+@pytest.mark.parametrize("shard", ["", "3", "/", "3/", "a/b", "-1/4", "1/2/3", "1 /2", "1.0/2", "٣/٤"])
+def test_what_is_no_fraction_is_no_shard(shard: str) -> None:
+    with pytest.raises(ArchbenchError, match="--shard takes a part as 3/16"):
+        Settings.of(shard=shard)
+
+
+@pytest.mark.parametrize(
+    ("shard", "message"),
+    [
+        ("0/16", "parts are counted from 1, so of 16 there are 1/16 to 16/16"),
+        ("17/16", "parts are counted from 1, so of 16 there are 1/16 to 16/16"),
+        ("0/0", "the number of parts goes from 1 to 100000"),
+        ("1/100001", "the number of parts goes from 1 to 100000"),
+    ],
+)
+def test_a_shard_out_of_range_is_told_the_range(shard: str, message: str) -> None:
+    with pytest.raises(ArchbenchError, match=rf"--shard: {message} \(got {shard}\)"):
+        Settings.of(shard=shard)

@@ -21,7 +21,8 @@ ALLOWED = {
     "errors": set(),
     "events": set(),
     "stats": set(),
-    "config": {"errors"},
+    "config": {"sharding", "errors"},
+    "sharding": {"errors"},
     "memory": set(),
     "device": {"errors", "memory"},
     "conditions": {"device", "records"},
@@ -62,7 +63,7 @@ ALLOWED = {
     "studies": {"job", "config", "records", "errors"},
     "tuning": {"studies", "plan", "job", "training", "data", "config", "records", "events", "errors"},
     "choosing": {"job", "training", "models", "execution", "device", "config", "records", "events", "errors"},
-    "plan": PLANNING | {"studies", "budget", "choosing"},
+    "plan": PLANNING | {"studies", "budget", "choosing", "sharding"},
     "running": {"plan", "tracking", "studies", "tuning", "engines", "evaluating", "config", "records", "events", "errors"},
     "api": {
         "running",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import make_record
 
 from archbench import choosing, environment
 from archbench import plan as planning
@@ -92,3 +93,39 @@ def test_a_notebook_is_warned_of_a_model_that_cannot_run(tmp_path: Path) -> None
     with pytest.warns(UserWarning, match=r"odd\.py:colours cannot take images of 1x32x32"):
         records = archbench.train(models=[f"{odd}:colours", "lenet"], limit_train=64, epochs=1, results=tmp_path)
     assert [record.model.label for record in records] == ["lenet"]
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans whose jobs are executed as they come, so that no step is timed."""
+    monkeypatch.setattr(choosing.Chooser, "laid_out", lambda self, job: job)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_shards_are_disjoint_and_together_everything(tmp_path: Path) -> None:
+    """Two networks, three seeds: 6 trainings and 2 profiles; 8 jobs in 3 parts are 3, 3 and 2."""
+    whole = [job.key for job in make(tmp_path, seeds="0-2").jobs]
+    parts = [[job.key for job in make(tmp_path, seeds="0-2", shard=f"{number}/3").jobs] for number in (1, 2, 3)]
+    assert [len(part) for part in parts] == [3, 3, 2]
+    assert sorted(key for part in parts for key in part) == sorted(whole)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_shard_is_the_same_whatever_has_its_record_and_whatever_the_precision(tmp_path: Path) -> None:
+    """Of jobs 1 to 4 the first part of two is 1 and 3; with a Record of 1 there it is still 3 alone that is left of it."""
+
+    def left(precision: str) -> list[tuple[str, int]]:
+        return [(job.model.name, job.seed) for job in make(tmp_path, ("train",), seeds="0,1", shard="1/2", precision=precision).jobs]
+
+    assert left("bf16") == left("fp32") == [("alexnet", 0), ("nin_tiny", 0)]
+    first = make(tmp_path, ("train",), seeds="0,1", precision="bf16").jobs[0]
+    Store(tmp_path).save(make_record("alexnet", key=first.key))
+    assert left("bf16") == [("nin_tiny", 0)]
+
+
+def test_more_shards_than_jobs_leave_some_without_any(tmp_path: Path) -> None:
+    events: list[Event] = []
+    plan = make(tmp_path, ("train",), emit=events.append, shard="7/16")
+    assert (plan.jobs, plan.done, plan.estimate_s) == ((), (), 0)
+    assert Notice("part 7 of 16: 0 of 2 jobs") in events
+    assert Store(tmp_path).runs.is_dir()
