@@ -163,8 +163,17 @@ def _section(spec: zoo.ModelSpec) -> list[str]:
 
 
 def _augmentation(claim: zoo.Claim) -> str:
-    """`no augmentation` for the papers' none; else as the paper says."""
-    return f"no augmentation{claim.augmentation.removeprefix('none')}" if claim.augmentation.startswith("none") else claim.augmentation
+    """`no augmentation` for the papers' none; else as the paper says; then the form of the network."""
+    of = "".join(f", {key}={value}" for key, value in claim.knobs.items())
+    return ("no augmentation" if claim.augmentation == "none" else claim.augmentation) + of
+
+
+def claiming() -> list[dict[str, Any]]:
+    """The specs of the zoo that hold claims, as Records keep them, by year. Raises ArchbenchError where a family cannot be read."""
+    try:
+        return [dataclasses.asdict(spec) for spec in map(zoo.get, zoo.names()) if spec.claims]
+    except zoo.ZooError as error:
+        raise ArchbenchError(str(error)) from None
 
 
 def _of_values(values: Sequence[Any] | zoo.Range) -> str:

@@ -34,7 +34,7 @@ COMMANDS = {
     "evaluate": "Test the kept weights of a training on another data set's test split.",
     "merge": "Join results folders, as those of the parts that --shard cuts: Records, the files beside them, and tags.",
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
-    "tables": "Make tables from Records, without torch: results, errors, classes, operators, lineage, latency, memory, roofline.",
+    "tables": "Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline.",
 }
 
 

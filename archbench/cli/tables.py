@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,10 +15,11 @@ from archbench.errors import ArchbenchError, unknown
 
 if TYPE_CHECKING:
     from archbench.publish.pages import Page
+    from archbench.publish.reading import Reading
     from archbench.records.schema import Record
 
 
-NAMES_HELP = "results (the default), errors, classes, operators, lineage, latency, memory, roofline; all"
+NAMES_HELP = "results (the default), errors, classes, claims, operators, lineage, latency, memory, roofline; all"
 GLOB = set("*?[")
 
 
@@ -43,7 +44,7 @@ def command(
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write NAME.md and NAME.csv to")] = None,
     json: Annotated[bool, typer.Option("--json", help="The rows as JSON on stdout; by name where several are asked for")] = False,
 ) -> None:
-    """Make tables from Records, without torch: results, errors, classes, operators, lineage, latency, memory, roofline."""
+    """Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline."""
     from archbench.cli import view
     from archbench.publish.pages import page
     from archbench.publish.predictions import Kept
@@ -58,12 +59,14 @@ def command(
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
-    _check_there(stored, split_names(models), results)
+    specs = _claiming(problems) if "claims" in asked else []
+    _check_there(stored, split_names(models), results, [str(spec["name"]) for spec in specs])
     records = [record for record in stored if _wanted(record, split_names(models), dataset)]
     if "errors" in asked and not mix:
         _check_one_ranking(records, split_names(models))
     kept = Kept(results)
-    pages = [page(name, records, kept, mix) for name in asked]
+    specs = [spec for spec in specs if _is_asked(spec, split_names(models))]
+    pages = [page(name, records, kept, mix, specs) for name in asked]
     if out is not None:
         _write(pages, out)
     elif json:
@@ -116,11 +119,16 @@ def _show(pages: Sequence[Page], form: Format, where: str) -> None:
     if form is Format.terminal:
         for each in full:
             view.print_tables(each.tables)
-        view.print_readings(next((each.readings for each in full if each.readings), ()))
+        view.print_readings([reading for n, each in enumerate(full) for reading in each.readings if not _said(reading, full[:n])])
     else:
         print("\n".join(each.markdown() if form is Format.md else each.csv() for each in full), end="")
     if empty:
         view.say(f"no finished {_missing(empty, named=len(pages) > 1)} {where}")
+
+
+def _said(reading: Reading, pages: Sequence[Page]) -> bool:
+    """Whether one of these pages has the same reading."""
+    return any(reading in each.readings for each in pages)
 
 
 def _missing(empty: Sequence[Page], named: bool) -> str:
@@ -131,9 +139,25 @@ def _missing(empty: Sequence[Page], named: bool) -> str:
     return ", ".join(f"{what} ({', '.join(names)})" if named else what for what, names in pages.items())
 
 
-def _check_there(stored: Sequence[Record], models: Sequence[str], results: Path) -> None:
-    """Raise ArchbenchError, with a near name, for a name or glob that no Record of a filled store goes by."""
-    names = sorted({name for record in stored for name in (record.model.label, record.model.name)})
+def _claiming(problems: list[str]) -> list[dict[str, Any]]:
+    """The specs of the zoo that hold claims, for those that no Record keeps; where it cannot be read that is a problem, and no more."""
+    from archbench.catalogue import claiming
+
+    try:
+        return claiming()
+    except ArchbenchError as error:
+        problems.append(str(error))
+        return []
+
+
+def _is_asked(spec: dict[str, Any], models: Sequence[str]) -> bool:
+    """Whether a pattern is for this network, with knobs or without."""
+    return any(fnmatch.fnmatchcase(str(spec["name"]), pattern.partition("+")[0]) for pattern in models)
+
+
+def _check_there(stored: Sequence[Record], models: Sequence[str], results: Path, claiming: Sequence[str]) -> None:
+    """Raise ArchbenchError, with a near name, for a name or glob that no Record of a filled store goes by, nor a claim that is shown."""
+    names = sorted({*claiming, *(name for record in stored for name in (record.model.label, record.model.name))})
     for pattern in models if stored else ():
         if not fnmatch.filter(names, pattern):
             raise unknown(f"model in {results}:", pattern, names)

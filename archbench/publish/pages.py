@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from archbench.publish import classes, errors, formats, latency, lineage, memory, operators, reading, results, roofline
+from archbench.publish import claims, classes, errors, formats, latency, lineage, memory, operators, reading, results, roofline
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
@@ -23,11 +23,12 @@ PAGES = {
     "memory": memory,
     "roofline": roofline,
 }
-NAMES = ("results", "errors", "classes", *(name for name in PAGES if name != "results"))
+NAMES = ("results", "errors", "classes", "claims", *(name for name in PAGES if name != "results"))
 READ = ("operators", "lineage")  # pages that end with the reading
 MADE_FROM = {  # the others from profiles of any network
     "results": "run",
     "errors": "training",
+    "claims": "claim",
     "classes": "training with predictions beside it",
     "lineage": "lineage profile",
 }
@@ -63,12 +64,18 @@ def said_once(made: Sequence[Page]) -> list[Page]:
     return [dataclasses.replace(each, tables=list(itertools.islice(tables, len(each.tables)))) for each in made]
 
 
-def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False) -> Page:
-    """The page of this name, one of `NAMES`; `mix` lets the errors page rank what was trained under different settings."""
+def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False, specs: claims.Specs = ()) -> Page:
+    """The page of this name, one of `NAMES`.
+
+    `mix` lets the errors page rank what was trained under different settings; `specs` are networks whose claims are set beside the Records.
+    """
     if name == "errors":
         found = errors.rankings(records, kept, mix)
         return Page(name, errors.tables(found, records, kept), errors.frame(found), ())
     if name == "classes":
         return Page(name, classes.tables(records, kept), classes.frame(records, kept), ())
+    if name == "claims":
+        rows = claims.frame(records, specs)
+        return Page(name, claims.tables(rows, records), rows, claims.readings(rows))
     made = PAGES[name]
     return Page(name, made.tables(records), made.frame(records), reading.readings(records) if name in READ else ())

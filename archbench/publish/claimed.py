@@ -1,0 +1,120 @@
+"""What papers claim, from specs as Records keep them, and what a training would have to share with each claim."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archbench.records.schema import Record, Scalar
+
+OLD_FORM = re.compile(r"(none) \((.+)\)")  # of the augmentation, before claims had knobs: `none (fully connected head)`
+PLAIN = "normalise"  # what a Record of before recipes had a preprocessing was trained with
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A claim and the network that it is of; the fields as in the zoo's Claim. `pixels` is the side of the network's own images."""
+
+    model: str
+    title: str
+    year: float
+    pixels: int | None
+    dataset: str
+    augmentation: str
+    error_pct: float
+    where: str
+    knobs: Mapping[str, Scalar] = field(default_factory=dict)
+    network: str = ""
+    epochs: int | None = None
+    preprocessing: str = ""
+    train_images: int | None = None
+    source: str = ""
+
+    @property
+    def label(self) -> str:
+        """`nin+head=fc`."""
+        return "+".join([self.model, *(f"{key}={value}" for key, value in self.knobs.items())])
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The beginning of a table's row."""
+        return {
+            "model": self.label,
+            "title": self.title,
+            "year": self.year,
+            "claim": f"{self.label}, {self.dataset}, {in_words(self.augmentation)}: {self.error_pct:.2f} %",
+            "dataset": self.dataset,
+            "augmentation": self.augmentation,
+            "preprocessing": self.preprocessing,
+            "claimed_epochs": math.nan if self.epochs is None else self.epochs,
+            "claimed_error_pct": self.error_pct,
+            "where": self.where,
+            "source": self.source,
+        }
+
+    @property
+    def unknown(self) -> list[str]:
+        """What no source tells of the paper's training."""
+        return ["length"] * (self.epochs is None) + ["preprocessing"] * (not self.preprocessing)
+
+    def differing(self, record: Record) -> list[str]:
+        """In what a training is not the paper's: `data: cifar10-jpeg`, `length: 8 epochs, the paper's 260`."""
+        training, data, size = record.config["training"] or {}, record.config["data"], record.model.image_size
+        apart = [f"network: {self.network}"] * bool(self.network)
+        apart += [f"data: {data['name']}"] * (data["name"] != self.dataset)
+        apart += [f"input: {size} pixels, the network's own {self.pixels}"] * (self.pixels not in (None, size))
+        if not training:
+            return [*apart, "weights: published ones, not trained here"]
+        epochs, prepared, augmented = training["epochs"], training.get("preprocessing", PLAIN), _augmentation(training)
+        apart += [f"length: {_epochs(epochs)}, the paper's {self.epochs}"] * (self.epochs not in (None, epochs))
+        apart += self._share(data)
+        apart += [f"preprocessing: {prepared}, the paper's {self.preprocessing}"] * (self.preprocessing not in ("", prepared))
+        apart += [f"augmentation: {augmented}, the paper's {self.augmentation}"] * (self.augmentation != augmented)
+        return apart
+
+    def _share(self, data: Mapping[str, Any]) -> list[str]:
+        """What part of the training images it had, where that is not the paper's."""
+        images = data["train_images"]
+        if self.train_images is not None:
+            return [f"training images: {images:,}, the paper's {self.train_images:,}"] * (self.train_images != images)
+        part = data["train_fraction"] < 1 or data["val_fraction"] > 0 or data.get("limit_train") is not None or data.get("skipped", 0) > 0
+        return [f"training images: {images:,}, the paper's all"] * part
+
+
+def claims(records: Sequence[Record], specs: Iterable[Mapping[str, Any]]) -> list[Claimed]:
+    """The claims of all specs, by year: those given, and of other networks the newest that a Record keeps."""
+    known = {str(spec["name"]): spec for spec in specs}
+    kept = {record.model.name: record.model.spec for record in sorted(records, key=lambda record: (record.created, record.id))}
+    found = [claim for name, spec in {**kept, **known}.items() for claim in _of_spec(name, spec)]
+    return sorted(found, key=lambda claim: (math.isnan(claim.year), claim.year, claim.model))
+
+
+def _of_spec(name: str, spec: Mapping[str, Any]) -> list[Claimed]:
+    year, shape = spec["year"], spec.get("input_shape")
+    common = {"model": name, "title": spec["title"], "year": math.nan if year is None else year, "pixels": shape[1] if shape else None}
+    return [Claimed(**common, **_migrated(claim)) for claim in spec.get("claims", ())]
+
+
+def _migrated(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """A claim in today's form: what was added since is empty, and words about the network move from the augmentation to their place."""
+    known = {name: value for name, value in claim.items() if name in Claimed.__dataclass_fields__}
+    old = OLD_FORM.fullmatch(claim["augmentation"])
+    return {**known, **({"augmentation": old[1], "network": f"the paper's has a {old[2]}"} if old else {})}
+
+
+def in_words(augmentation: str) -> str:
+    """`no augmentation` for the papers' none; else as the paper says."""
+    return "no augmentation" if augmentation == "none" else augmentation
+
+
+def _augmentation(training: Mapping[str, Any]) -> str:
+    """What a training did to its images, in the words of claims."""
+    done = ["translation"] * bool(training.get("translate")) + ["flip"] * bool(training.get("flip"))
+    return (" and ".join(done) or "none") + ", mirror images in the test" * bool(training.get("test_flip"))
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
