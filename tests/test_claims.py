@@ -12,6 +12,7 @@ from conftest import CommandLine, make_record
 
 import zoo
 from archbench import catalogue
+from archbench.cli.tables import _with_asked_claims
 from archbench.publish import claims, formats
 from archbench.publish.pages import page
 from archbench.publish.predictions import Kept
@@ -227,3 +228,18 @@ def test_a_table_in_eighty_columns_ends_with_the_sentences(archbench: CommandLin
     said = " ".join(answer.stdout.split())
     assert "0 of 8 claims can be set beside our Records at equal conditions." in said
     assert "maxout" not in said
+
+
+@pytest.mark.parametrize(
+    ("models", "dataset", "found_pct"),
+    [
+        (["nin"], None, [10.41, 8.81, 35.68, 11.59, 10.88]),
+        (["nin+head=fc*"], None, [11.59, 10.88]),
+        (["*"], "cifar100", [35.68]),
+        (["nin"], "cifar10-jpeg", [10.41, 8.81, 11.59, 10.88]),
+        (["maxout"], None, []),
+    ],
+)
+def test_claims_are_asked_for_by_name_and_by_data_set(models: list[str], dataset: str | None, found_pct: list[float]) -> None:
+    (nin,) = [each for each in catalogue.claiming() if each["name"] == "nin"]
+    assert [claim["error_pct"] for claim in _with_asked_claims(nin, models, dataset)["claims"]] == found_pct

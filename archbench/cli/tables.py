@@ -60,12 +60,12 @@ def command(
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
     specs = _claiming(problems) if "claims" in asked else []
-    _check_there(stored, split_names(models), results, [str(spec["name"]) for spec in specs])
+    _check_there(stored, split_names(models), results, specs)
     records = [record for record in stored if _wanted(record, split_names(models), dataset)]
     if "errors" in asked and not mix:
         _check_one_ranking(records, split_names(models))
     kept = Kept(results)
-    specs = [spec for spec in specs if _is_asked(spec, split_names(models))]
+    specs = [_with_asked_claims(spec, split_names(models), dataset) for spec in specs]
     pages = [page(name, records, kept, mix, specs) for name in asked]
     if out is not None:
         _write(pages, out)
@@ -150,17 +150,33 @@ def _claiming(problems: list[str]) -> list[dict[str, Any]]:
         return []
 
 
-def _is_asked(spec: dict[str, Any], models: Sequence[str]) -> bool:
-    """Whether a pattern is for this network, with knobs or without."""
-    return any(fnmatch.fnmatchcase(str(spec["name"]), pattern.partition("+")[0]) for pattern in models)
+def _with_asked_claims(spec: dict[str, Any], models: Sequence[str], dataset: str | None) -> dict[str, Any]:
+    """The spec with those of its claims that are of models that are asked for, and of the data set or one that it is named after."""
+    from archbench.publish.claimed import is_named_after
+
+    found = {name for pattern in models for name in fnmatch.filter(_names(spec), pattern)}
+    asked = [claim for claim in spec["claims"] if found & {spec["name"], _label(spec, claim)}]
+    return {**spec, "claims": [claim for claim in asked if dataset is None or is_named_after(dataset, claim["dataset"])]}
 
 
-def _check_there(stored: Sequence[Record], models: Sequence[str], results: Path, claiming: Sequence[str]) -> None:
+def _check_there(stored: Sequence[Record], models: Sequence[str], results: Path, specs: Sequence[dict[str, Any]]) -> None:
     """Raise ArchbenchError, with a near name, for a name or glob that no Record of a filled store goes by, nor a claim that is shown."""
+    claiming = {name for spec in specs for name in _names(spec)}
     names = sorted({*claiming, *(name for record in stored for name in (record.model.label, record.model.name))})
     for pattern in models if stored else ():
         if not fnmatch.filter(names, pattern):
             raise unknown(f"model in {results}:", pattern, names)
+
+
+def _names(spec: dict[str, Any]) -> list[str]:
+    """The names by which the claims of a network go."""
+    return [spec["name"], *(_label(spec, claim) for claim in spec["claims"])]
+
+
+def _label(spec: dict[str, Any], claim: dict[str, Any]) -> str:
+    from archbench.publish.claimed import label_of
+
+    return label_of(spec["name"], claim["knobs"])
 
 
 def _wanted(record: Record, models: tuple[str, ...], dataset: str | None) -> bool:

@@ -36,7 +36,7 @@ class Claimed:
     @property
     def label(self) -> str:
         """`nin+head=fc`."""
-        return "+".join([self.model, *(f"{key}={value}" for key, value in self.knobs.items())])
+        return label_of(self.model, self.knobs)
 
     @property
     def row(self) -> dict[str, Any]:
@@ -103,6 +103,16 @@ def _migrated(claim: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: value for name, value in claim.items() if name in Claimed.__dataclass_fields__}
     old = OLD_FORM.fullmatch(claim["augmentation"])
     return {**known, **({"augmentation": old[1], "network": f"the paper's has a {old[2]}"} if old else {})}
+
+
+def label_of(model: str, knobs: Mapping[str, Scalar]) -> str:
+    """`nin+head=fc`, as a user would name this form of a network."""
+    return "+".join([model, *(f"{key}={value}" for key, value in knobs.items())])
+
+
+def is_named_after(data: str, dataset: str) -> bool:
+    """Whether a set is this one, or bears its name with more behind it: `cifar10-jpeg` and `cifar10`, not `cifar100`."""
+    return re.match(rf"{re.escape(dataset)}(?![A-Za-z0-9])", data) is not None
 
 
 def in_words(augmentation: str) -> str:

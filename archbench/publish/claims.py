@@ -8,7 +8,6 @@ a training that reaches the claim, and forbids to say of one that does not that 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from archbench.publish import notes
-from archbench.publish.claimed import Claimed, claims, in_words
+from archbench.publish.claimed import Claimed, claims, in_words, is_named_after
 from archbench.publish.columns import Columns
 from archbench.publish.errors import tested
 from archbench.publish.formats import MISSING, Row
@@ -88,8 +87,7 @@ def _not_known(what: Sequence[str]) -> str:
 
 def _rows(claim: Claimed, trained: Sequence[Record]) -> list[Row]:
     own = [record for record in trained if record.model.name == claim.model and dict(record.model.knobs) == claim.knobs]
-    named = re.compile(rf"{re.escape(claim.dataset)}(?![A-Za-z0-9])")
-    near = [record for record in own if named.match(_data(record)["name"])]
+    near = [record for record in own if is_named_after(_data(record)["name"], claim.dataset)]
     if near:
         return [_row(claim, runs) for runs in notes.by(near, lambda record: record.group).values()]
     elsewhere = ", ".join(dict.fromkeys(_data(record)["name"] for record in own))
