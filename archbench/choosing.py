@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from collections.abc import Hashable
 
 from archbench.config import Settings
 from archbench.device import Device
@@ -20,18 +20,17 @@ from archbench.execution import (
     retained_memory,
 )
 from archbench.job import Job
-from archbench.models import Model
 from archbench.models.isolation import preserved_settings
 from archbench.records.store import Store
 from archbench.training import checkpoint
 
 
 class Chooser:
-    """Chooses the execution of the trainings of one run, each model's once."""
+    """Chooses the execution of the trainings of one run, once for trainings of one model whose steps are alike."""
 
     def __init__(self, settings: Settings, device: Device, store: Store, emit: Listener) -> None:
         self.settings, self.device, self.store, self.emit = settings, device, store, emit
-        self._chosen: dict[Model, ExecutionPlan] = {}
+        self._chosen: dict[Hashable, ExecutionPlan] = {}
 
     def asked(self, precision: str, batch: int) -> ExecutionPlan:
         """What the settings say of a training in this precision and batch. Raises ArchbenchError for a micro-batch beyond the batch."""
@@ -61,20 +60,22 @@ class Chooser:
         if job.kind != "train":
             return job
         kept = None if job.rerun else checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key)
-        return dataclasses.replace(job, plan=ExecutionPlan(**kept) if kept else self._timed(job))
+        return job.executed(ExecutionPlan(**kept) if kept else self._timed(job))
 
     def _timed(self, job: Job) -> ExecutionPlan:
-        """The plan with its layout chosen, each model once. A model that cannot take a step keeps its plan, and its job will say why."""
-        if job.model not in self._chosen:
+        """The plan with its layout chosen. A model that cannot take a step keeps its plan, and its job will say why."""
+        steps = job.steps if job.plan.compile_auto else 0  # whether compiling pays is told by the length of the run
+        step = (job.model, job.shape, job.batch, job.plan.precision, steps)
+        if step not in self._chosen:
             self.emit(Notice(f"timing a few training steps of {job.model.label}"))
             try:
                 with preserved_settings(), preserved_random_state(self.device), numerics(job.plan), retained_memory(job.plan):
-                    self._chosen[job.model] = self._measured(job)
+                    self._chosen[step] = self._measured(job)
             except Exception as error:  # it becomes a Record when the job meets it again
                 self.emit(Notice(f"{job.model.label} cannot take a training step: {brief(error)}"))
-                self._chosen[job.model] = job.plan
+                self._chosen[step] = job.plan
             self.device.release_memory()
-        return self._chosen[job.model]
+        return self._chosen[step]
 
     def _measured(self, job: Job) -> ExecutionPlan:
         """The plan in the memory layout, and compiled or not, that a few steps showed to be fastest for its model."""

@@ -40,6 +40,10 @@ class Settings:
         "nin",
         "resnet_bottleneck",
     )
+    experiment: Annotated[
+        str | None, "A shipped experiment, or your own by the path of a .toml file; what is given beside it overrides it"
+    ] = None
+    yes: Annotated[bool, "Plan more than 10,000 runs"] = False
     dataset: Annotated[
         str | None,
         "digits, mnist, fashion_mnist, svhn, cifar10, cifar100, imagenet, imagefolder:DIR or NAME=imagefolder:DIR  "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from archbench import budget, environment, models, studies
@@ -33,6 +34,7 @@ EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
 PROFILE_BATCH = 32
 PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
 WORDNET_ID = re.compile(r"n\d{8}")
+MOST_RUNS = 10_000  # that are planned without being asked twice
 # settings that mean nothing where nothing is trained
 NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "tuned", "compile", "micro_batch")
 
@@ -56,10 +58,35 @@ class Plan:
         return sum(self.seconds)
 
 
-def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener) -> Plan:
-    """Check every setting, load the data, choose how each model is executed. Raises ArchbenchError before any work is done."""
-    device = devices.choose(settings.device)
-    chosen = _chosen(settings, "train" in kinds, emit)
+def make(settings: Settings | Sequence[Settings], kinds: Collection[str], store: Store, emit: Listener) -> Plan:
+    """Check every setting, load the data, choose how each model is executed. Raises ArchbenchError before any work is done.
+
+    Several settings are the grid of one experiment: they differ in data set, recipe and fraction alone, and its Jobs come cheapest first.
+    """
+    asked = [settings] if isinstance(settings, Settings) else list(settings)
+    first, device = asked[0], devices.choose(asked[0].device)
+    chosen = _chosen(first, "train" in kinds, emit)
+    _check(first, device, emit)
+    _check_number(len(chosen) * sum(len(each.seeds) for each in asked), first)
+    store.check_writable()
+    environment.git_state()  # as it is now, however long the run takes
+    planner = Planner(first, device, store, emit)
+    jobs = {job.key: job for each in asked for job in planner.under(each).jobs(chosen, kinds)}
+    if first.shard is not None:
+        shard = Shard.parse(first.shard)
+        emit(Notice(shard.line(list(jobs.values()))))
+        jobs = {job.key: job for job in shard.of(list(jobs.values()))}
+    known = {} if first.rerun else settled(store.load()[0])
+    open_jobs = [planner.chooser.laid_out(job) for key, job in jobs.items() if key not in known]
+    if first.experiment is not None:
+        open_jobs.sort(key=planner.seconds)
+    done = tuple(known[key] for key in jobs if key in known)
+    datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
+    return Plan(tuple(open_jobs), done, datasets, tuple(map(planner.seconds, open_jobs)), tuple(planner.refused))
+
+
+def _check(settings: Settings, device: Device, emit: Listener) -> None:
+    """Raise ArchbenchError for settings that this device, or a test of published weights, has no use for."""
     for training in (True, False):
         resolve_precision(settings.precision, device, training)
     if "cuda_graph" in settings.modes and device.kind != "cuda":
@@ -69,24 +96,11 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
     for name in NOT_TRAINED:
         if settings.pretrained and getattr(settings, name) != getattr(Settings, name):
             raise ArchbenchError(f"--pretrained trains nothing, so --{name.replace('_', '-')} means nothing beside it")
-    store.check_writable()
-    environment.git_state()  # as it is now, however long the run takes
-    planner = Planner(settings, device, store, emit)
-    jobs: list[Job] = []
-    if "train" in kinds:
-        jobs += planner.imported_jobs(chosen) if settings.pretrained else planner.training_jobs(chosen)
-    if "profile" in kinds:
-        jobs += planner.profile_jobs(chosen, with_data="train" in kinds or settings.dataset is not None)
-    if settings.shard is not None:
-        shard = Shard.parse(settings.shard)
-        emit(Notice(shard.line(jobs)))
-        jobs = shard.of(jobs)
-    known = {} if settings.rerun else settled(store.load()[0])
-    open_jobs = [planner.chooser.laid_out(job) for job in jobs if job.key not in known]
-    done = tuple(known[job.key] for job in jobs if job.key in known)
-    datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
-    refused = tuple(planner.refused.values())
-    return Plan(tuple(open_jobs), done, datasets, tuple(map(planner.seconds, open_jobs)), refused)
+
+
+def _check_number(runs: int, settings: Settings) -> None:
+    if runs > MOST_RUNS and not settings.yes:
+        raise ArchbenchError(f"this is a grid of {runs:,} runs; give --yes to plan more than {MOST_RUNS:,}")
 
 
 def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
@@ -105,16 +119,36 @@ def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
 
 
 class Planner:
-    """Makes the Jobs of one run; loads each data set once for every image size."""
+    """Makes the Jobs of one run; loads each data set once for every image size, and checks each network once for every input."""
 
     def __init__(self, settings: Settings, device: Device, store: Store, emit: Listener) -> None:
-        self.settings, self.device, self.store, self.emit = settings, device, store, emit
+        self.device, self.store, self.emit = device, store, emit
+        self.datasets: dict[tuple[DataRequest, int], Dataset] = {}
+        self.refused: dict[str, None] = {}
+        self.chooser = Chooser(settings, device, store, emit)
+        self._loaded: dict[DataRequest, Dataset] = {}
+        self._checked: dict[tuple[Model, Input], Model] = {}
+        self._take(settings)
+
+    def _take(self, settings: Settings) -> None:
+        self.settings = settings
         self.request: DataRequest = request(settings, test_only=settings.pretrained)
         self.recipe: Recipe = recipe_file.load(settings.recipe)
-        self.datasets: dict[int | DataRequest, Dataset] = {}
-        self._loaded: Dataset | None = None
-        self.refused: dict[Model, str] = {}
-        self.chooser = Chooser(settings, device, store, emit)
+
+    def under(self, settings: Settings) -> Planner:
+        """The planner for other settings of the same grid; what is loaded, checked and timed is shared."""
+        other = copy.copy(self)
+        other._take(settings)
+        return other
+
+    def jobs(self, chosen: list[Model], kinds: Collection[str]) -> list[Job]:
+        """All Jobs of these settings."""
+        jobs: list[Job] = []
+        if "train" in kinds:
+            jobs += self.imported_jobs(chosen) if self.settings.pretrained else self.training_jobs(chosen)
+        if "profile" in kinds:
+            jobs += self.profile_jobs(chosen, with_data="train" in kinds or self.settings.dataset is not None)
+        return jobs
 
     def training_jobs(self, chosen: list[Model]) -> list[Job]:
         """A training for each model and seed."""
@@ -122,8 +156,9 @@ class Planner:
         for model, shape in shaped:
             if model.spec.frozen_from:
                 transfer.source_of(model, shape, self.store)
-        jobs = [self._training_job(model, shape, seed) for model, shape in shaped for seed in self.settings.seeds]
-        return studies.with_found_values(jobs, self.settings, self.store) if self.settings.tuned else jobs
+        jobs = [self._training_job(model, shape, self.settings.seeds[0]) for model, shape in shaped]
+        found = studies.with_found_values(jobs, self.settings, self.store) if self.settings.tuned else jobs
+        return [job.seeded(seed) for job in found for seed in self.settings.seeds]
 
     def imported_jobs(self, chosen: list[Model]) -> list[Job]:
         """A test of each model's published weights, which are fetched now where that is allowed; images as the weights want them."""
@@ -147,12 +182,13 @@ class Planner:
 
     def _imported(self, wanted: DataRequest, shape: Input) -> Dataset:
         """The test images for one network's weights. Raises ArchbenchError where the folders are not ImageNet's classes."""
-        if wanted not in self.datasets:
-            self.datasets[wanted] = load(wanted, self.emit)
-        names = self.datasets[wanted].class_names
+        place = (wanted, shape.image_size)
+        if place not in self.datasets:
+            self.datasets[place] = load(wanted, self.emit)
+        names = self.datasets[place].class_names
         if len(names) != shape.num_classes or not all(WORDNET_ID.fullmatch(name) for name in names):
             raise ArchbenchError(f"--pretrained: the folders of {wanted.name} must be the {shape.num_classes} classes, n01440764 and so on")
-        return self.datasets[wanted]
+        return self.datasets[place]
 
     def profile_jobs(self, chosen: list[Model], with_data: bool) -> list[Job]:
         """A profile for each model, on the input it is trained on, or on its own where no data set is asked for."""
@@ -205,14 +241,15 @@ class Planner:
 
     def _dataset(self, size: int) -> Dataset:
         """The data set at an image size; 28x28 sets are padded, others resized."""
-        if self._loaded is None:
-            self._loaded = load(self.request, self.emit)
-        if size not in self.datasets:
-            native = self._loaded.shape.size
+        if self.request not in self._loaded:
+            self._loaded[self.request] = load(self.request, self.emit)
+        loaded, place = self._loaded[self.request], (self.request, size)
+        if place not in self.datasets:
+            native = loaded.shape.size
             pad = native == PADDED_SIZE and self.settings.image_size is None
-            changed = self._loaded.padded if pad else self._loaded.resized
-            self.datasets[size] = self._loaded if size == native else changed(size)
-        return self.datasets[size]
+            changed = loaded.padded if pad else loaded.resized
+            self.datasets[place] = loaded if size == native else changed(size)
+        return self.datasets[place]
 
     def _all_shaped(self, chosen: list[Model], data: Shape | None) -> list[tuple[Model, Input]]:
         """Each model with its input. One that cannot run is refused by name and the others go on; raises its ArchbenchError when alone."""
@@ -223,9 +260,9 @@ class Planner:
             except ArchbenchError as error:
                 if len(chosen) == 1:
                     raise
-                self.refused[model] = str(error)
+                self.refused[str(error)] = None
         if not shaped:
-            raise ArchbenchError(f"none of the models can run; {next(iter(self.refused.values()))}")
+            raise ArchbenchError(f"none of the models can run; {next(iter(self.refused))}")
         return shaped
 
     def _shaped(self, model: Model, data: Shape | None) -> tuple[Model, Input]:
@@ -236,5 +273,7 @@ class Planner:
             shape = Input(data.num_classes, data.channels, padded)
         if self.settings.image_size is not None:
             shape = dataclasses.replace(shape, image_size=self.settings.image_size)
-        model.check(shape)
-        return budget.settled(model, shape), shape
+        if (model, shape) not in self._checked:
+            model.check(shape)
+            self._checked[model, shape] = budget.settled(model, shape)
+        return self._checked[model, shape], shape

@@ -20,6 +20,7 @@ from archbench.training.transfer import Source
 PROTOCOL = 1
 PROFILE_PROTOCOL = 2  # a process per model
 KEY_LENGTH = 16
+OF_ALL_SEEDS = ("snapshot", "identity", "group")  # what is worked out once for jobs that differ in the seed alone
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,19 @@ class Job:
     launches: int = 5  # a profile's: processes that time it one after the other
     source: Source | None = None  # an evaluated one's: the training whose weights are tested
 
+    def seeded(self, seed: int) -> Job:
+        """The same under another seed; what makes it the same is worked out once."""
+        return self._like(OF_ALL_SEEDS, seed=seed)
+
+    def executed(self, plan: ExecutionPlan) -> Job:
+        """The same, executed as a plan says that was found by measuring; its key stays."""
+        return self._like((*OF_ALL_SEEDS, "key"), plan=plan)
+
+    def _like(self, shared: tuple[str, ...], **changes: Any) -> Job:
+        other = dataclasses.replace(self, **changes)
+        vars(other).update({name: getattr(self, name) for name in shared})  # as cached_property would
+        return other
+
     @property
     def label(self) -> str:
         """How the job is called while it runs."""
@@ -84,13 +98,13 @@ class Job:
     @functools.cached_property
     def group(self) -> str:
         """What runs that differ in the seed alone have in common."""
-        return hash_of(self._identity())[:KEY_LENGTH]
+        return hash_of(self.identity)[:KEY_LENGTH]
 
     @functools.cached_property
     def key(self) -> str:
         """What makes two runs the same run."""
         source = {"record": self.source.record.id} if self.source else {}
-        return hash_of({**self._identity(), "seed": self.seed, **source})[:KEY_LENGTH]
+        return hash_of({**self.identity, "seed": self.seed, **source})[:KEY_LENGTH]
 
     @property
     def weights(self) -> dict[str, Any] | None:
@@ -100,7 +114,9 @@ class Job:
         published = self.model.spec.weights if self.kind == "imported" else None
         return dataclasses.asdict(published) if published else None
 
-    def _identity(self) -> dict[str, Any]:
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that makes two runs the same but for the seed, as JSON holds it."""
         snapshot = self.snapshot
         identity: dict[str, Any] = {
             "protocol": PROTOCOL,
