@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archbench.api import (
+        answers,
         compare,
         count,
         describe,
         doctor,
+        dry_run,
         evaluate,
         export,
         import_benchmarks,
@@ -30,10 +32,12 @@ __version__ = "0.1.0"
 __all__ = [
     "ArchbenchError",
     "__version__",
+    "answers",
     "compare",
     "count",
     "describe",
     "doctor",
+    "dry_run",
     "evaluate",
     "export",
     "import_benchmarks",

@@ -16,7 +16,7 @@ from archbench.records import tags
 from archbench.records import where as filters
 from archbench.records.schema import Record
 from archbench.records.store import Store, write_atomically
-from archbench.running import execute, search, tested
+from archbench.running import asked, execute, planned, search, tested
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 def run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
     """Train and profile models; one row a model and condition, as `archbench run` shows it, figures as numbers.
 
-    Takes the settings of `archbench run` by their names: `run(models=["nin"], epochs=4, seeds="0-2")`. Raises ArchbenchError for a
-    setting that is not known or not valid; a UserWarning names each model that could not run, and why.
+    Takes the settings of `archbench run` by their names: `run(models=["nin"], epochs=4, seeds="0-2")`. With `experiment` these are the runs
+    of a shipped experiment or of your own file, and what is given beside it overrides its own; `answers` says what they tell. Raises
+    ArchbenchError for a setting that is not known or not valid; a UserWarning names each model that could not run, and why.
     """
     return results.frame(_executed(settings, ("train", "profile"), emit))
 
@@ -52,10 +53,36 @@ def profile(*, emit: Listener = ignore, **settings: Any) -> list[Record]:
 
 def _executed(settings: dict[str, Any], kinds: tuple[str, ...], emit: Listener) -> list[Record]:
     """The Records; a UserWarning says of each model that it could not run, and why."""
-    executed = execute(Settings.of(**settings), kinds, emit)
+    executed = execute(asked(settings, settings), kinds, emit)
     for reason in [*executed.refused, *(record.failure_line for record in executed.failed)]:
         warnings.warn(reason, stacklevel=3)
     return executed.records
+
+
+def dry_run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
+    """What `run` would do with these settings, a row a model, data set, recipe and fraction; nothing is run but steps that are timed.
+
+    Columns: how many runs are to do and there, seconds of all to do, and bytes of memory. Raises ArchbenchError as `run` does.
+    """
+    import pandas as pd
+
+    from archbench import estimate
+
+    return pd.DataFrame(estimate.planned(planned(asked(settings, settings), ("train", "profile"), emit)))
+
+
+def answers(experiment: str, results: str | Path = Settings.results) -> dict[str, list[str]]:
+    """What the Records of a results folder say to the questions of an experiment: under each condition the sentences.
+
+    `experiment` is a shipped one's name, or the path of your own file. Raises ArchbenchError where there is no such.
+    """
+    from archbench.publish import pages
+    from archbench.publish.predictions import Kept
+
+    grid = asked({"experiment": experiment}, ()).grid
+    assert grid is not None
+    page = pages.experiment_page(grid, load(results), Kept(expanded(Path(results))))
+    return {each.caption: [sentence for said in each.answers.values() for sentence in said] for each in page.readings}
 
 
 def tune(*, emit: Listener = ignore, **settings: Any) -> list[Found]:

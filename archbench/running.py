@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archbench.config import Settings, expanded
 from archbench.errors import ArchbenchError
@@ -15,6 +15,7 @@ from archbench.records.schema import Record
 from archbench.records.store import Store
 
 if TYPE_CHECKING:
+    from archbench.experiments.definition import Grid
     from archbench.plan import Plan
     from archbench.studies import Found
 
@@ -40,20 +41,55 @@ class Tuned:
     refused: tuple[str, ...] = ()
 
 
-def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
+@dataclass(frozen=True)
+class Asked:
+    """The settings of a run: of several parts, and with its grid, where it is an experiment."""
+
+    parts: list[Settings]
+    grid: Grid | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What all parts have in common, and the first one's data set, recipe and fraction."""
+        return self.parts[0]
+
+
+def asked(values: Mapping[str, Any], given: Collection[str]) -> Asked:
+    """What `values` of settings ask for. Beside an experiment those alone count that were `given`, not left at their defaults.
+
+    Raises ArchbenchError for what is not valid.
+    """
+    name = values.get("experiment")
+    if name is None:
+        return Asked([Settings.of(**values)])
+    from archbench.experiments import grid
+
+    found, parts = grid.of(str(name), {each: values[each] for each in given if each != "experiment"})
+    return Asked(parts, found)
+
+
+def execute(wanted: Asked, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
     """Plan and carry out; `announce` is called with the plan before the work begins."""
-    _make_deterministic(settings)
-    from archbench import plan as planning
     from archbench import tracking
+
+    settings = wanted.settings
 
     tracking.check(settings.track)
     store = _store(settings)
     _check_tags(store, settings.tag)
-    plan = planning.make(settings, kinds, store, emit)
+    plan = planned(wanted, kinds, emit)
     if announce is not None:
         announce(plan)
     with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
         return _carried_out(plan, store, settings.tag, listen)
+
+
+def planned(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
+    """The plan, of which nothing is carried out yet."""
+    from archbench import plan as planning
+
+    _make_deterministic(wanted.settings)
+    return planning.make(wanted.parts, kinds, _store(wanted.settings), emit)
 
 
 def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from archbench.cli.options import Request
-from archbench.config import Settings
+from archbench.config import Settings, expanded
 
 if TYPE_CHECKING:
+    from archbench.experiments.definition import Grid
     from archbench.plan import Plan
+    from archbench.records.schema import Record
+    from archbench.running import Asked
 
 
 def execute(request: Request, kinds: tuple[str, ...]) -> None:
-    """Carry out a request; exit status 1 when a run failed."""
-    settings = Settings.of(**request.settings)
+    """Carry out a request, or with `--dry-run` show its plan; exit status 1 when a run failed."""
+    if "experiment" not in request.given:
+        Settings.of(**request.settings)  # before torch is loaded
 
     from archbench import running
     from archbench.cli import progress as shown
     from archbench.cli import view
     from archbench.publish.results import tables
     from archbench.records.store import Store
+
+    with view.kept_clean():
+        asked = running.asked(request.settings, request.given)
+    settings = asked.settings
+    if request.more.get("dry_run"):
+        _show_plan(asked, request, kinds)
+        return
 
     def announce(plan: Plan) -> None:
         for line in shown.announcement(plan, settings):
@@ -31,8 +44,10 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
         signal.signal(signal.SIGTERM, progress.end)
-        executed = running.execute(settings, kinds, progress.listen, announce if not request.quiet else None)
-    if request.json:
+        executed = running.execute(asked, kinds, progress.listen, announce if not request.quiet else None)
+    if asked.grid is not None:
+        _show_answers(asked.grid, executed.records, settings, request.json)
+    elif request.json:
         view.print_json(view.rows(executed.records))
     else:
         view.print_tables(tables(executed.records))
@@ -43,4 +58,39 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
         view.say(f"Records: {settings.results / 'runs'} · archbench tables --results {settings.results} shows all of them")
     view.report_problems(Store(settings.results).load()[1])
     if executed.failed or executed.refused:
+        raise typer.Exit(1)
+
+
+def _show_answers(grid: Grid, records: Sequence[Record], settings: Settings, json: bool) -> None:
+    """The page of an experiment, from the Records of this run."""
+    from archbench.cli import view
+    from archbench.publish.pages import experiment_page, said_once
+    from archbench.publish.predictions import Kept
+
+    page = experiment_page(grid, records, Kept(expanded(settings.results)))
+    if json:
+        view.print_json(view.frame_rows(page.frame))
+    else:
+        view.print_tables(said_once([page])[0].tables)
+        view.print_readings(page.readings)
+
+
+def _show_plan(asked: Asked, request: Request, kinds: tuple[str, ...]) -> None:
+    """What would be run, a row a group of runs that differ in the seed alone, and what all of it takes."""
+    from archbench import estimate, running
+    from archbench.cli import plan_view, view
+    from archbench.cli import progress as shown
+
+    with view.kept_clean(), shown.Progress(request.quiet) as progress:
+        plan = running.planned(asked, kinds, progress.listen)
+        rows = estimate.planned(plan)
+    if request.json:
+        view.print_json([dataclasses.asdict(row) for row in rows])
+    else:
+        view.print_table(view.columns_table(plan_view.columns(rows), yielding=("model",)))
+    if not request.quiet:
+        view.say(plan_view.summary(rows))
+    for reason in plan.refused:
+        view.say(reason)
+    if plan.refused:
         raise typer.Exit(1)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from archbench.cli.execute import execute
-from archbench.cli.options import DATA, MODEL, PROFILING, TRAINING, Request, takes
+from archbench.cli.options import DATA, DRY_RUN, EXPERIMENT, MODEL, PROFILING, TRAINING, Request, takes
 
 
-@takes([*MODEL, *DATA, *TRAINING, *PROFILING])
+@takes([*EXPERIMENT, *MODEL, *DATA, *TRAINING, *PROFILING], dry_run=DRY_RUN)
 def command(request: Request) -> None:
     """Train and profile models on one data set, and compare them in a table."""
     execute(request, ("train", "profile"))

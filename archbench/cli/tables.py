@@ -14,12 +14,13 @@ from archbench.config import Settings, expanded, split_names
 from archbench.errors import ArchbenchError, unknown
 
 if TYPE_CHECKING:
+    from archbench.experiments.definition import Grid
     from archbench.publish.pages import Page
     from archbench.publish.reading import Reading
     from archbench.records.schema import Record
 
 
-NAMES_HELP = "results (the default), errors, classes, claims, operators, lineage, latency, memory, roofline; all"
+NAMES_HELP = "results (the default), errors, classes, claims, operators, lineage, latency, memory, roofline; all; experiment"
 GLOB = set("*?[")
 
 
@@ -40,17 +41,22 @@ def command(
         bool,
         typer.Option("--mix", help="errors: rank what was trained under different settings together, each row with a footnote"),
     ] = False,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", help="experiment: a shipped one's name, or the path of your own .toml file")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How the tables are written")] = Format.terminal,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write NAME.md and NAME.csv to")] = None,
     json: Annotated[bool, typer.Option("--json", help="The rows as JSON on stdout; by name where several are asked for")] = False,
 ) -> None:
     """Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline."""
     from archbench.cli import view
-    from archbench.publish.pages import page
+    from archbench.publish.pages import EXPERIMENT, experiment_page, page
     from archbench.publish.predictions import Kept
     from archbench.records.store import Store
 
     asked = _asked(names or ["results"])
+    if ("experiment" in asked) != (experiment is not None):
+        raise ArchbenchError("the table experiment and --experiment NAME belong together: archbench tables experiment --experiment head")
     if mix and "errors" not in asked:
         raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
     if form is Format.csv and len(asked) > 1 and out is None and not json:
@@ -66,7 +72,12 @@ def command(
         _check_one_ranking(records, split_names(models))
     kept = Kept(results)
     specs = [_with_asked_claims(spec, split_names(models), dataset) for spec in specs]
-    pages = [page(name, records, kept, mix, specs) for name in asked]
+    grid = _grid(experiment)
+
+    def made(name: str) -> Page:
+        return experiment_page(grid, records, kept) if name == EXPERIMENT and grid else page(name, records, kept, mix, specs)
+
+    pages = [made(name) for name in asked]
     if out is not None:
         _write(pages, out)
     elif json:
@@ -79,12 +90,21 @@ def command(
 
 def _asked(names: Sequence[str]) -> list[str]:
     """The tables' names, each once. Raises ArchbenchError, with the near name, for one that is not known."""
-    from archbench.publish.pages import NAMES
+    from archbench.publish.pages import EXPERIMENT, NAMES
 
+    known = (*NAMES, EXPERIMENT, "all")
     for name in names:
-        if name not in (*NAMES, "all"):
-            raise unknown("table", name, [*NAMES, "all"])
-    return list(NAMES) if "all" in names else list(dict.fromkeys(names))
+        if name not in known:
+            raise unknown("table", name, known)
+    every = [*NAMES, *[EXPERIMENT] * (EXPERIMENT in names)]
+    return every if "all" in names else list(dict.fromkeys(names))
+
+
+def _grid(experiment: str | None) -> Grid | None:
+    """The experiment whose page is asked for."""
+    from archbench import running
+
+    return running.asked({"experiment": experiment}, ()).grid if experiment is not None else None
 
 
 def _check_one_ranking(records: Sequence[Record], models: Sequence[str]) -> None:

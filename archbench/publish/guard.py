@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from archbench.errors import ArchbenchError
@@ -12,6 +12,8 @@ Facts = dict[str, Any]
 RECIPES_OWN = "recipe: "  # how the facts begin that tell recipes of one name apart
 OVERRIDDEN = {"name", "epochs", "batch_size"}  # of a recipe: said, or resolved, elsewhere
 MOST_SAID = 4
+# what moves with an axis of an experiment; a recipe has a length and a batch of its own
+VARIED = {"recipe": ("recipe", "epochs", "batch"), "train_fraction": ("share of the training set", "training images")}
 SAID_ABOVE = ("data", "recipe", "epochs", "precision", "device")
 
 
@@ -47,9 +49,11 @@ def facts(record: Record) -> Facts:
     }
 
 
-def condition(record: Record) -> tuple[Any, ...]:
-    """The facts as a key: Records that share it may stand in one ranking."""
-    return tuple(facts(record).items())
+def condition(record: Record, varied: Collection[str] = ()) -> tuple[Any, ...]:
+    """The facts as a key: Records that share it may stand in one ranking, but for what an experiment varies and asks about."""
+    free = {name for axis in varied for name in VARIED[axis]}
+    own = "recipe" in varied
+    return tuple(fact for fact in facts(record).items() if fact[0] not in free and not (own and fact[0].startswith(RECIPES_OWN)))
 
 
 def differing(records: Sequence[Record]) -> list[str]:

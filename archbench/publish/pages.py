@@ -9,7 +9,21 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from archbench.publish import claims, classes, errors, formats, latency, lineage, memory, operators, reading, results, roofline
+from archbench.experiments.definition import Grid
+from archbench.publish import (
+    claims,
+    classes,
+    errors,
+    experiment,
+    formats,
+    latency,
+    lineage,
+    memory,
+    operators,
+    reading,
+    results,
+    roofline,
+)
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
@@ -24,11 +38,13 @@ PAGES = {
     "roofline": roofline,
 }
 NAMES = ("results", "errors", "classes", "claims", *(name for name in PAGES if name != "results"))
+EXPERIMENT = "experiment"  # a page of one experiment, so that it is none of `all`
 READ = ("operators", "lineage")  # pages that end with the reading
 MADE_FROM = {  # the others from profiles of any network
     "results": "run",
     "errors": "training",
     "claims": "claim",
+    EXPERIMENT: "trainings that it compares",
     "classes": "training with predictions beside it",
     "lineage": "lineage profile",
 }
@@ -79,3 +95,9 @@ def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False, sp
         return Page(name, claims.tables(rows, records), rows, claims.readings(rows))
     made = PAGES[name]
     return Page(name, made.tables(records), made.frame(records), reading.readings(records) if name in READ else ())
+
+
+def experiment_page(grid: Grid, records: Sequence[Record], kept: Kept) -> Page:
+    """The page of an experiment."""
+    found = experiment.answers(grid, records, kept)
+    return Page(EXPERIMENT, experiment.tables(found, records, kept), experiment.frame(found), experiment.readings(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from archbench.records.schema import Record
 from archbench.stats import Comparison, Wrong
 
 LEAST_SEEDS, LEVEL = 5, 0.05
+ERROR, GAP = "test_error_pct", "gap_points"  # what is compared; the gap is the test error less that on training images
 ADJUSTED = ("p", "p_images", "p_permuted", "p_two_networks")  # each over all pairs of a ranking that may have it
 DRAWS_A_PAIR = 4 / LEVEL  # of the bootstrap: so that its least p stands beside all others
 BETTER, HERE, SAME = "better", "better on these images", "not told apart"
@@ -24,10 +25,14 @@ BETTER, HERE, SAME = "better", "better on these images", "not told apart"
 
 @dataclass(frozen=True)
 class Entry:
-    """One network under one setting: its runs over seeds, those that diverged included; `mark` leads to its footnote."""
+    """One network under one setting: its runs over seeds, those that diverged included; `mark` leads to its footnote.
+
+    `quantity` is what is compared of it, in percent points.
+    """
 
     runs: list[Record]
     mark: str = ""
+    quantity: str = ERROR
 
     @property
     def name(self) -> str:
@@ -38,18 +43,28 @@ class Entry:
     @property
     def tested(self) -> list[Record]:
         """Runs with a test error."""
-        return [run for run in self.runs if not math.isnan(value(run, "test_error_pct"))]
+        return [run for run in self.runs if not math.isnan(figure(run, self.quantity))]
 
     @property
-    def errors_pct(self) -> list[float]:
-        """The test error of each of these."""
-        return [value(run, "test_error_pct") for run in self.tested]
+    def figures(self) -> list[float]:
+        """What is compared of each of these."""
+        return [figure(run, self.quantity) for run in self.tested]
+
+
+def figure(run: Record, quantity: str) -> float:
+    """The test error of a run, or its gap; NaN where there is none."""
+    return value(run, ERROR) - (value(run, "train_error_pct") if quantity == GAP else 0.0)
 
 
 def pairs(entries: Sequence[Entry], kept: Kept) -> list[dict[str, Any]]:
-    """A row for each two entries that come in order of their error: `difference` is what the second has more, in percent points."""
-    both = list(itertools.combinations(entries, 2))
-    family = sum(_enough(*pair) for pair in both)
+    """A row for each two entries that come in order of their error, as `compared` makes it."""
+    return compared(itertools.combinations(entries, 2), kept)
+
+
+def compared(entries: Iterable[tuple[Entry, Entry]], kept: Kept) -> list[dict[str, Any]]:
+    """A row for each pair: `difference` is what the second has more, in percent points; each p counts beside those of all pairs."""
+    both = list(entries)
+    family = sum(_enough(*pair) for pair in both if pair[0].quantity == ERROR)
     found = [_pair(*pair, kept, draws=max(stats.DRAWS, math.ceil(DRAWS_A_PAIR * family))) for pair in both]
     for name in ADJUSTED:
         size = family if name == "p_images" else None  # pairs whose predictions are gone count too, or the others' would seem surer
@@ -100,16 +115,16 @@ def _pair(one: Entry, other: Entry, kept: Kept, draws: int) -> dict[str, Any]:
         "low_images_points": over_images.low if over_images else math.nan,
         "high_images_points": over_images.high if over_images else math.nan,
         "p_images": over_images.p if over_images else math.nan,
-        "p_permuted": stats.permutation(one.errors_pct, other.errors_pct),
+        "p_permuted": stats.permutation(one.figures, other.figures),
         "p_two_networks": of_two.p if of_two else math.nan,
     }
 
 
 def _told(one: Entry, other: Entry) -> Comparison:
-    """Welch's t; of one run each, Newcombe's interval."""
-    if len(one.tested) == len(other.tested) == 1:
+    """Welch's t; of the errors of one run each, Newcombe's interval."""
+    if len(one.tested) == len(other.tested) == 1 and one.quantity == ERROR:
         return stats.difference_of_errors(_count(one.tested[0]), _count(other.tested[0]))
-    return stats.difference_t(one.errors_pct, other.errors_pct)
+    return stats.difference_t(one.figures, other.figures)
 
 
 def _count(record: Record) -> tuple[int, int]:
@@ -119,7 +134,9 @@ def _count(record: Record) -> tuple[int, int]:
 
 
 def _wrong(one: Entry, other: Entry, kept: Kept) -> tuple[Wrong, Wrong] | None:
-    """Per seed and image of both; None where predictions are missing, or were made on other images."""
+    """Per seed and image of both; None where predictions are missing, were made on other images, or are not what is compared."""
+    if one.quantity != ERROR:
+        return None
     found = kept.of_all([*one.tested, *other.tested])
     if found is None:
         return None

@@ -50,7 +50,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
     captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
     for said, rows in zip(captions, map(told_apart, together), strict=True):
         groups = by(rows, lambda record: record.group)
-        matched = {group: _profile_of(members[0], profiles) for group, members in groups.items()}
+        matched = {group: profile_of(members[0], profiles) for group, members in groups.items()}
         used |= {profile.id for profile in matched.values() if profile}
         frame = pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()])
         made.append(Table(said, in_order(frame), notes(rows, matched.values(), records), columns.TRAININGS))
@@ -191,7 +191,7 @@ def mean_of(runs: Iterable[Record], name: str) -> float:
     return stats.mean_t(values).value if values else math.nan
 
 
-def _profile_of(run: Record, profiles: Sequence[Record]) -> Record | None:
+def profile_of(run: Record, profiles: Sequence[Record]) -> Record | None:
     """The newest profile of the same network in the same circumstances."""
     same = [profile for profile in profiles if _network(profile) == _network(run) and _circumstances(profile) == _circumstances(run)]
     return max(same, key=lambda profile: profile.created, default=None)

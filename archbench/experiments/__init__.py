@@ -1,0 +1,1 @@
+"""Experiments: grids of runs, and the questions that they answer. The shipped ones lie beside this file as TOML."""
