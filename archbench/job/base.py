@@ -13,7 +13,7 @@ from archbench import environment
 from archbench.device import Device
 from archbench.execution import ExecutionPlan
 from archbench.models import Input, Model
-from archbench.records.schema import ModelSnapshot, hash_of
+from archbench.records.schema import ModelSnapshot, hash_of_plain, plain
 from archbench.training.recipe import Recipe, TrainingConfig
 from archbench.training.transfer import Source
 
@@ -98,13 +98,13 @@ class Job:
     @functools.cached_property
     def group(self) -> str:
         """What runs that differ in the seed alone have in common."""
-        return hash_of(self.identity)[:KEY_LENGTH]
+        return hash_of_plain(self.identity)[:KEY_LENGTH]
 
     @functools.cached_property
     def key(self) -> str:
         """What makes two runs the same run."""
         source = {"record": self.source.record.id} if self.source else {}
-        return hash_of({**self.identity, "seed": self.seed, **source})[:KEY_LENGTH]
+        return hash_of_plain({**self.identity, "seed": self.seed, **source})[:KEY_LENGTH]
 
     @property
     def weights(self) -> dict[str, Any] | None:
@@ -116,7 +116,11 @@ class Job:
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """All that makes two runs the same but for the seed, as JSON holds it."""
+        """All that makes two runs the same but for the seed, as JSON gives it back."""
+        identity: dict[str, Any] = plain(self._identity())
+        return identity
+
+    def _identity(self) -> dict[str, Any]:
         snapshot = self.snapshot
         identity: dict[str, Any] = {
             "protocol": PROTOCOL,

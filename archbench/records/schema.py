@@ -114,8 +114,9 @@ class Record(Strict):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         """What every table needs must be there; the rest of `config`, `environment` and the spec is free."""
+        free = {"model": {"spec": self.model.spec}, "config": self.config, "environment": self.environment}
         for path in [*NEEDED, *(NEEDED_OF_TRAININGS if self.kind == "train" else ())]:
-            value: Any = self.model_dump(include={path[0]})
+            value: Any = free
             for step in path:
                 if not isinstance(value, dict) or step not in value:
                     raise ValueError(f"{'.'.join(path)} is missing")
@@ -141,9 +142,17 @@ def seal(**fields: Any) -> Record:
 
 
 def content_id(stored: dict[str, Any]) -> str:
-    """First 12 hex digits of SHA-256 over the canonical JSON of everything but `id`."""
-    rest = {name: value for name, value in stored.items() if name != "id"}
-    return hash_of(rest)[:ID_LENGTH]
+    """First 12 hex digits of SHA-256 over the canonical JSON of everything but `id`, of a Record as it was read from JSON."""
+    return hash_of_plain({name: value for name, value in stored.items() if name != "id"})[:ID_LENGTH]
+
+
+def hash_of_plain(value: Any) -> str:
+    """`hash_of` for what JSON gave, or `plain`: it need not be looked through for other keys than text."""
+    try:
+        text = _text(value)
+    except ValueError:  # somebody wrote a number in that is not finite
+        text = canonical(value)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hash_of(value: Any) -> str:
@@ -153,7 +162,12 @@ def hash_of(value: Any) -> str:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces; what is not finite becomes null."""
-    return json.dumps(_finite(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return _text(plain(value))
+
+
+def _text(value: Any) -> str:
+    """Raises ValueError for what is not finite."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
 def readable(stored: dict[str, Any]) -> str:
@@ -162,9 +176,10 @@ def readable(stored: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _finite(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON gives it back: keys are text, tuples lists; what is not finite becomes None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return {str(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
