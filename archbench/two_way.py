@@ -62,7 +62,7 @@ def _parts(values: Array, first: NDArray[np.intp], second: NDArray[np.intp], cel
     one, other, both = (np.eye(each.max() + 1)[each] for each in (first, second, cell))
     centred = values - values.mean(axis=1, keepdims=True)
     only_one, only_other, added, whole = (_left(centred, design) for design in (one, other, np.hstack([one, other]), both))
-    squares = np.stack([only_other - added, only_one - added, added - whole, whole], axis=1)
+    squares = np.maximum(np.stack([only_other - added, only_one - added, added - whole, whole], axis=1), 0)  # but for rounding
     total = squares.sum(axis=1, keepdims=True)
     parts = 100 * np.divide(squares, total, out=np.full_like(squares, np.nan), where=total > 0)
     return np.column_stack([parts, parts[:, 0] - parts[:, 1]])

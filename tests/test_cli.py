@@ -25,6 +25,8 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["run", "--models", "nin+hed=fc"], "nin has no knob 'hed'"),
         (["run", "--dataset", "cifar"], "unknown dataset 'cifar'; did you mean 'cifar10'?"),
         (["run", "--recipe", "modren"], "unknown recipe 'modren'; did you mean 'modern'?"),
+        (["run", "--experiment", "haed"], "unknown experiment 'haed'; did you mean 'head'?"),
+        (["tables", "experiment"], "the table experiment and --experiment NAME belong together"),
         (["run", "--device", "gpu"], "unknown device 'gpu'"),
         (["run", "--device", "cuda:9"], "--device cuda:9: this machine has"),
         (["run", "--precision", "bf61"], "unknown precision 'bf61'; did you mean 'bf16'?"),

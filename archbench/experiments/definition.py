@@ -49,11 +49,11 @@ class Experiment(Strict):
 
     name: Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")]
     title: str = ""
-    models: Annotated[tuple[Block | str, ...], MinLen(1)]
-    datasets: Annotated[tuple[str, ...], MinLen(1)] | None = None
-    recipes: Annotated[tuple[str, ...], MinLen(1)] | None = None
-    train_fractions: Annotated[tuple[float, ...], MinLen(1)] | None = None
-    seeds: str | int | Annotated[tuple[int, ...], MinLen(1)] = "0-4"
+    models: tuple[Block | str, ...]
+    datasets: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
+    train_fractions: tuple[float, ...] = ()
+    seeds: str | int | tuple[int, ...] = "0-4"
     settings: dict[str, Any] = Field(default_factory=dict)
     questions: tuple[Question, ...] = ()
 

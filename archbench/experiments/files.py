@@ -55,6 +55,9 @@ def _check_keys(values: dict[str, Any]) -> None:
     _only_known("key", values, Experiment)
     if not values.get("models"):
         raise ArchbenchError("it names no model; models = ['nin', 'vgg'], or a [[models]] with names and knobs")
+    for name, value in values.items():
+        if value == [] and name != "questions":
+            raise ArchbenchError(f"{name} is empty, so there is nothing to run")
     for name, kind in (("models", Block), ("questions", Question)):
         listed = values.get(name, [])
         for each in listed if isinstance(listed, list) else []:
@@ -80,7 +83,7 @@ def _check_questions(experiment: Experiment) -> None:
             raise unknown("factor", question.factor, [*AXES, *knobs])
         varied = {"recipe": experiment.recipes, "train_fraction": experiment.train_fractions}
         for axis in question.spread or (question.factor,):
-            if axis in varied and len(varied[axis] or ()) < 2:
+            if axis in varied and len(varied[axis]) < 2:
                 raise ArchbenchError(f"{question.ask!r} compares each {axis}, of which {axis}s names fewer than two")
         values = {**varied, **knobs, "model": None}.get(question.factor or "model")
         if values is not None and question.factor not in knobs and question.against not in values:
@@ -96,6 +99,8 @@ def _complaint(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("Block", "str", "int", "tuple[int, ...]"))
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{where} is missing"
     if first["type"] == "too_short":
         return f"{where} is empty, so there is nothing to run"
     return f"{where}: {message[0].lower()}{message[1:]} (got {first['input']!r})" if where else message

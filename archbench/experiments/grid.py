@@ -28,7 +28,7 @@ def of(name: str, given: Mapping[str, Any]) -> tuple[Grid, list[Settings]]:
     experiment = files.load(name)
     try:
         every = tuple(_cells(experiment))
-        _check_comparisons(Grid(experiment, every, experiment.recipes or (), experiment.train_fractions or ()))
+        _check_comparisons(Grid(experiment, every, experiment.recipes, experiment.train_fractions))
         cells = _picked(every, given.get("models"))
     except ArchbenchError as error:
         raise ArchbenchError(f"experiment {name}: {error}") from None
