@@ -28,6 +28,7 @@ from archbench.training import recipe as recipes
 from archbench.training import recipe_file, transfer
 from archbench.training.recipe import Recipe
 
+RUN_S = 0.3  # of a training beside its steps: to build, to keep and to write, on two cores, seen; only for the estimate
 PROFILE_S, LAUNCH_S, SERIES_S = 6.0, 2.5, 0.7  # of a profile on two cores, seen; only for the estimate
 EVALUATION_S = 0.05  # an image through a network for ImageNet on two cores, seen; only for the estimate
 EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
@@ -215,7 +216,7 @@ class Planner:
         assert job.data is not None
         evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
         parts = math.ceil(job.batch / (job.plan.micro_batch or job.batch))
-        return parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
+        return RUN_S + parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
 
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
         dataset = self._dataset(shape.image_size)

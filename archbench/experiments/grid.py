@@ -101,5 +101,5 @@ def _picked(cells: Collection[Cell], wanted: Any) -> tuple[Cell, ...]:
     names = sorted({name for cell in cells for name in (cell.network, cell.label)})
     for pattern in patterns:
         if not fnmatch.filter(names, str(pattern)):
-            raise unknown("model of it", str(pattern), names)
+            raise unknown("model", str(pattern), names)
     return tuple(c for c in cells if any(fnmatch.fnmatchcase(name, str(p)) for p in patterns for name in (c.network, c.label)))
