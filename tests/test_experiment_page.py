@@ -78,11 +78,13 @@ def test_fewer_than_five_seeds_carry_no_verdict() -> None:
 
 
 def test_with_predictions_the_verdict_holds_for_other_images_too(tmp_path: Path) -> None:
-    """Of 200 images one side errs on 20 drawn for each seed, the other on 80."""
+    """Of 200 images one side errs on 20 to 24 drawn for each seed, the other on 80 to 84; without scatter nothing can be told."""
     labels, draw = np.arange(200) % 10, np.random.default_rng(0)
-    wrong = [np.stack([draw.permutation(200) < count for _ in range(5)]) for count in (20, 80)]
+    wrong = [np.stack([draw.permutation(200) < count + seed for seed in range(5)]) for count in (20, 80)]
     records = [*make_tested(tmp_path, "nin", wrong[0], labels), *make_tested(tmp_path, "nin+head=fc", wrong[1], labels)]
     assert said(gridded(HEAD), records, Kept(tmp_path))[0].endswith(": worse.")
+    still = [make_record(label, seed=seed, error_pct=error) for label, error in (("nin", 10.0), ("nin+head=fc", 20.0)) for seed in range(5)]
+    assert said(gridded(HEAD), still)[0].endswith("(5 seeds each): inconclusive, since no error differs from seed to seed.")
 
 
 def test_all_p_of_all_questions_count_together() -> None:

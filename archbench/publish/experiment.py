@@ -67,7 +67,7 @@ def answers(grid: Grid, records: Iterable[Record], kept: Kept) -> list[Answers]:
     records = list(records)
     profiles, places = newest(records, "profile"), {_place(point) for point in grid.points()}
     runs = [record for record in newest(records, "train") if _place_of(grid, record) in places]
-    conditions = notes.by(runs, lambda record: guard.condition(record, varied_in(grid)))
+    conditions = notes.by(runs, lambda record: (*guard.condition(record, varied_in(grid)), bool(record.config.get("tuned"))))
     found = (_answers(grid, members, profiles, kept) for members in conditions.values())
     return [each for each in found if each.is_told]
 
@@ -184,6 +184,7 @@ def _notes(found: Answers, rows: pd.DataFrame, records: Sequence[Record]) -> lis
     lines += [f"{model}: {lost} of {runs} runs diverged and are in no figure" for model, lost, runs in diverged if lost]
     if absent:
         lines.append(f"not run: {', '.join(' '.join(str(part) for part in place if part is not None) for place in absent)}")
+    lines += [*notes.failed(shown, records), *notes.tuning(shown)]
     return [*lines, *notes.doubts(shown), *notes.widths(shown), *notes.older(shown, records)]
 
 

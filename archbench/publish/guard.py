@@ -13,7 +13,10 @@ RECIPES_OWN = "recipe: "  # how the facts begin that tell recipes of one name ap
 OVERRIDDEN = {"name", "epochs", "batch_size"}  # of a recipe: said, or resolved, elsewhere
 MOST_SAID = 4
 # what moves with an axis of an experiment; a recipe has a length and a batch of its own
-VARIED = {"recipe": ("recipe", "epochs", "batch"), "train_fraction": ("share of the training set", "training images")}
+VARIED = {
+    "recipe": ("recipe", "epochs", "batch", "mirrored", "mirrored at the test"),
+    "train_fraction": ("share of the training set", "training images"),
+}
 SAID_ABOVE = ("data", "recipe", "epochs", "precision", "device")
 
 

@@ -82,7 +82,8 @@ def _interval(row: Row) -> str:
 def _verdict(row: Row) -> str:
     """The word, and what it does not hold for."""
     if row["verdict"] == INCONCLUSIVE:
-        return f"{INCONCLUSIVE}, fewer than {LEAST_SEEDS} seeds"
+        few = min(row["n"], row["n_against"]) < LEAST_SEEDS
+        return f"{INCONCLUSIVE}, fewer than {LEAST_SEEDS} seeds" if few else f"{INCONCLUSIVE}, since no error differs from seed to seed"
     if row["verdict"] in (BETTER, WORSE) and not row["p_images_holm"] <= LEVEL:
         return f"{row['verdict']}, on these test images"
     return str(row["verdict"])
