@@ -155,8 +155,9 @@ def test_a_training_resumed_between_two_steps_ends_where_the_undisturbed_one_doe
 
     whole, undisturbed = trained(keep=keep)
     assert len(kept) == 2 * task.steps_per_epoch  # after each step, or the epoch's end in its place
-    for number, path in enumerate(kept[:-1], start=1):
+    for number, path in enumerate(kept, start=1):  # the last one is that of a run whose test alone is left
         resumed, result = trained(checkpoint.load(path, "k"))
+        assert result.micro_batch == undisturbed.micro_batch == task.config.batch_size
         assert result.resumed_from_step == number
         assert weights(resumed).equal(weights(whole))
         assert result.curves["loss"] == undisturbed.curves["loss"]

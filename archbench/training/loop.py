@@ -86,6 +86,7 @@ def fit(
     if start is not None:
         start.restore(stepper)
         first_epoch, position, result.curves = start.epoch, start.position, start.curves
+        result.micro_batch = stepper.part
         result.resumed_from_step = first_epoch * task.steps_per_epoch + (position.step if position else 0)
 
     def keep_at(epoch: int, position: Position | None) -> None:
