@@ -150,6 +150,17 @@ def test_the_rate_grows_with_the_batch_where_the_recipe_says_so() -> None:
     assert resolve(small(), wishes, True, asked).lr == 0.1
 
 
+@pytest.mark.parametrize("of_recipe", [False, True])
+def test_whether_images_are_mirrored_is_the_users_wish_first(of_recipe: bool) -> None:
+    """Without one, the recipe's, on sets where a mirror image keeps its class."""
+
+    def flips(mirror_safe: bool, **asked: object) -> bool:
+        return resolve(small(flip=of_recipe), zoo.TrainingHints(), mirror_safe, Settings.of(dataset="cifar10", **asked)).flip
+
+    assert [flips(safe, flip=wish) for safe in (False, True) for wish in (False, True)] == [False, True, False, True]
+    assert [flips(False), flips(True)] == [False, of_recipe]
+
+
 def test_hints_are_for_recipes_that_heed_them() -> None:
     """A hint's rate is SGD's; its share of dropout is a factor on the recipe's: 0.5 x 0.4."""
     wishes, asked = zoo.TrainingHints(lr=0.03, dropout_scale=0.4, reason="r"), Settings.of(dataset="cifar10")
