@@ -2,12 +2,12 @@
 
     python benchmarks/kills.py [--kills 50] [--minutes 10] [--folder FOLDER] [--model alexnet] [--seed 0]
 
-A deterministic training of a small network on digits, on the CPU, runs once undisturbed. Then, again and again, in a store with
-Records of others: it starts, is killed with SIGKILL at a moment drawn evenly from the first checkpoint to the end, and the same command
-is given again and runs to the end. Each time the predictions (classes, likelihoods, logits) must be bit-identical to the undisturbed
-run's and the Record's doubts the same, the Records and tags that were there must be what they were to the last bit, all Records must be
-readable, and no checkpoint, lease or half-written checkpoint may be left. Checkpoints are written after each step that can have one, far more often than in
-earnest, so that some kills meet one half written. A kill that came too late, after the end, is drawn again and not counted.
+A deterministic training of a small network on digits, on the CPU, runs once undisturbed. Then, again and again, in a store with Records
+of others: it starts, is killed with SIGKILL at a moment drawn evenly from the first checkpoint to the end, and the same command is given
+again and runs to the end. Each time the predictions (classes, likelihoods, logits) must be bit-identical to the undisturbed run's and the
+Record's doubts the same, the Records and tags that were there must be what they were to the last bit, all Records must be readable, and
+no checkpoint, lease or half-written checkpoint may be left. Checkpoints are written after each step that can have one, far more often
+than in earnest, so that some kills meet one half written. A kill that came too late, after the end, is drawn again and not counted.
 
 Each run is a process of its own, forked from this one, which has imported torch: else most of the time would go into imports.
 
