@@ -16,7 +16,7 @@ from archbench.events import Finished, Listener, Started
 from archbench.execution import LAYOUTS, ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
 from archbench.job.outcome import Outcome, figures, record, summary
-from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
+from archbench.job.tested import at_chance, error_row, flipped, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
 from archbench.records.store import Store
@@ -94,7 +94,7 @@ def _departures(task: Task, result: Fit, model: torch.nn.Module) -> Iterator[Dou
         message = f"each batch of {task.config.batch_size} went through the network in parts of {result.micro_batch}{norm}"
         yield Doubt(code="micro_batch", message=message)
     if task.config.test_flip:
-        yield Doubt(code="test_flip", message="its test error is of logits averaged over an image and its mirror image")
+        yield flipped()
 
 
 def _same_size(split: Split, n: int) -> Split:
