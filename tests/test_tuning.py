@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from conftest import CommandLine, make_record
 import archbench
 from archbench import choosing, studies, tuning
 from archbench import plan as planning
+from archbench.cli import tune as tune_command
 from archbench.config import Settings
 from archbench.data import Dataset, load, request
 from archbench.errors import ArchbenchError
@@ -304,6 +306,14 @@ def test_the_command_shows_what_was_found_and_how_to_train_with_it(archbench: Co
     assert answer.stderr.splitlines()[-1] == (
         "train with these values: archbench run --models alexnet --epochs 1 --limit-train 160 --tuned --results 'my runs'"
     )
+
+
+def test_the_command_that_mends_a_search_has_the_options_of_a_search_alone() -> None:
+    """What is printed leaves out every setting that `archbench tune` does not take, and `--tag` is none of its."""
+    taken = set(inspect.signature(tune_command.command).parameters) - {"json", "quiet"}
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    assert "tag" not in taken
+    assert fields - set(studies.NOT_OF_A_SEARCH) == taken - {"download", "rerun"}
 
 
 def test_a_study_is_its_own_for_each_recipe_and_data_but_not_for_what_is_held_out(tmp_path: Path, trials: Callable) -> None:
