@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import torch
+from torch import nn
+
 from archbench.config import Settings
-from archbench.device import Device
+from archbench.device import Device, is_out_of_memory
 from archbench.errors import ArchbenchError, brief
 from archbench.events import Listener, Notice
 from archbench.execution import (
@@ -76,11 +79,26 @@ class Chooser:
             self.device.release_memory()
         return self._chosen[job.model]
 
+    def _laid_out(self, network: nn.Module, job: Job) -> tuple[torch.Tensor, ExecutionPlan]:
+        """The images that went through at once, and the plan in the memory layout that was fastest; parts are halved where they may be."""
+        plan, size = job.plan, job.plan.micro_batch or job.batch
+        while True:
+            images = job.shape.example(size)
+            try:
+                return images, choose_layout(network, images, self.device, plan)
+            except Exception as error:
+                if not (plan.micro_batch_auto and is_out_of_memory(error) and size > 1):
+                    raise
+            size //= 2
+            plan = plan.model_copy(update={"micro_batch": size})
+            self.device.release_memory()
+            self.emit(Notice(f"out of memory: {job.model.label} is timed, and begins, with parts of {size} images"))
+
     def _measured(self, job: Job) -> ExecutionPlan:
         """The plan in the memory layout, and compiled or not, that a few steps showed to be fastest for its model."""
         assert job.training is not None and job.data is not None
-        network, images = job.model.build(job.shape), job.shape.example(job.plan.micro_batch or job.batch)
-        plan = choose_layout(network, images, self.device, job.plan)
+        network = job.model.build(job.shape)
+        images, plan = self._laid_out(network, job)
         if not plan.compile_auto:
             return plan
         parts = math.ceil(job.batch / len(images))
