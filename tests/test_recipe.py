@@ -200,6 +200,26 @@ def test_a_whitened_first_layer_answers_with_variance_1_along_each_direction() -
     torch.testing.assert_close(torch.cov(answers), torch.eye(12), rtol=0, atol=0.05)
 
 
+def test_whitening_looks_at_few_patches_at_once_and_at_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """7x7 patches of 3 channels, 147 numbers each: 5 x 5 of them in an image of 15 pixels at stride 2. The covariance is that of all."""
+    images, sizes, unfold = torch.randn(40, 3, 15, 15, generator=torch.Generator().manual_seed(0)) + 0.5, [], nn.functional.unfold
+
+    def seen(chunk: torch.Tensor, *rest: object, **more: object) -> torch.Tensor:
+        sizes.append(len(chunk))
+        return unfold(chunk, *rest, **more)
+
+    monkeypatch.setattr(initial.F, "unfold", seen)
+    monkeypatch.setattr(initial, "PATCHES_AT_ONCE", 20 * 147 * 25 * 2)
+    layer = nn.Conv2d(3, 8, 7, stride=2)
+    initial.whiten(nn.Sequential(layer), images)
+    assert sum(sizes) == 40
+    assert max(sizes) <= 20 * 2
+    assert len(sizes) > 1
+    patches = unfold(images, 7, stride=2).transpose(1, 2).flatten(0, 1).double()
+    covariance = initial._covariance_of_patches(layer, images)
+    torch.testing.assert_close(covariance, torch.cov(patches.T), rtol=1e-9, atol=1e-12)
+
+
 def test_layers_that_cannot_be_whitened_stay_as_they_are() -> None:
     for first in (nn.Linear(12, 8), nn.Conv2d(3, 6, 3, groups=3)):
         before = first.weight.detach().clone()
