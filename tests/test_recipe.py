@@ -9,7 +9,7 @@ from torch import nn
 
 import zoo
 from archbench.config import Settings
-from archbench.device import Device
+from archbench.device import Device, is_out_of_memory
 from archbench.errors import ArchbenchError
 from archbench.events import Notice
 from archbench.execution import ExecutionPlan
@@ -254,10 +254,32 @@ def test_parts_of_a_batch_give_the_gradients_of_the_batch() -> None:
 class Greedy(nn.Linear):
     """Out of memory with more than two images."""
 
+    most = 2
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if len(images) > 2:
+        if len(images) > self.most:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return super().forward(images)
+
+
+def test_memory_that_no_parts_can_save_ends_the_run_as_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one image at a time, where the error of CUDA's allocator does; in the update, which is not taken twice."""
+    plan, images, labels, calls = ExecutionPlan(micro_batch_auto=True), torch.randn(4, 4), torch.zeros(4, dtype=torch.long), []
+    taking = stepper(nn.Sequential(Greedy(4, 3)), plan)
+    monkeypatch.setattr(Greedy, "most", 0)
+    with pytest.raises(Exception, match="runs out of memory even with one image at a time: CUDA out of memory") as caught:
+        taking.step(images, labels, 0)
+    assert is_out_of_memory(caught.value)
+
+    def no_state() -> None:
+        calls.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    taking = stepper(nn.Linear(4, 3), plan)
+    monkeypatch.setattr(taking.optimizer, "step", no_state)
+    with pytest.raises(torch.OutOfMemoryError):
+        taking.step(images, labels, 0)
+    assert (len(calls), taking.part) == (1, 16)
 
 
 def test_micro_batches_are_halved_until_a_step_fits() -> None:
