@@ -41,6 +41,24 @@ def test_finished_and_old_ones_go_and_none_that_is_in_use(tmp_path: Path) -> Non
     assert left == {f"{failed.key}.pt", "held.pt", ".writing-weights.pt-2", "weights.pt"}
 
 
+def test_a_listing_takes_no_lease_and_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a checkpoint is left, as is the file of a lease whose holder was killed; a lease can be taken beside the one who looks."""
+    store = Store(tmp_path)
+    put(store.checkpoint_path("waiting"), 1)
+    put(store.checkpoints / ".writing-waiting.pt-x", 1)
+    put(store.leases / "waiting", 1)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(Store, "lease", lambda *arguments: pytest.fail("a lease is taken"))
+    assert [each.state for each in checkpoints.kept(store, [], NOW)] == ["waiting"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_half_written_file_that_becomes_whole_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    monkeypatch.setattr(Path, "rglob", lambda *arguments: iter([tmp_path / ".writing-weights.pt-1"]))
+    assert checkpoints.prune(store, [], NOW) == []
+
+
 def test_nothing_is_removed_while_a_record_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def runs(option: str) -> str:
         command = ["runs", "--results", str(tmp_path), option]

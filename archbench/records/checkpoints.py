@@ -6,6 +6,7 @@ removes those of runs that have their Record, and those that nobody has touched 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ class Kept:
 
 
 def kept(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
-    """The checkpoints of a store, oldest first; `records` are all that it holds."""
+    """The checkpoints of a store, oldest first; `records` are all that it holds. Only looks: no lease is taken, no file removed."""
     done = settled(records)
     found = (_kept(path, store, done, now) for path in store.checkpoints.glob("*.pt"))
     return sorted((each for each in found if each is not None), key=lambda each: (each.written, each.key))
@@ -43,9 +44,8 @@ def _kept(path: Path, store: Store, done: Iterable[str], now: datetime) -> Kept 
     except FileNotFoundError:
         return None
     written = datetime.fromtimestamp(facts.st_mtime, UTC)
-    with store.lease(path.stem) as free:
-        state = "finished" if path.stem in done else "old" if now - written > KEPT_FOR else "waiting"
-        return Kept(path.stem, path, facts.st_size, written, state if free else "in use")
+    state = "finished" if path.stem in done else "old" if now - written > KEPT_FOR else "waiting"
+    return Kept(path.stem, path, facts.st_size, written, "in use" if store.is_at_work(path.stem) else state)
 
 
 def prune(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
@@ -58,6 +58,7 @@ def prune(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
                     each.path.unlink(missing_ok=True)
                     gone.append(each)
     for half in store.root.rglob(f"{WRITING}*"):
-        if now - datetime.fromtimestamp(half.stat().st_mtime, UTC) > HALF_WRITTEN_FOR:
-            half.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # it is whole now, under its own name
+            if now - datetime.fromtimestamp(half.stat().st_mtime, UTC) > HALF_WRITTEN_FOR:
+                half.unlink()
     return gone

@@ -73,6 +73,10 @@ class Store:
             if held is not None:
                 held.end()
 
+    def is_at_work(self, key: str) -> bool:
+        """Whether a process holds the lease of a key. Nothing is written."""
+        return Lease.is_held(self.leases / key)
+
     def save(self, record: Record) -> Path:
         """Write a Record and return its path. Raises ArchbenchError when the disk is full or the folder not writable."""
         path = self.path_of(record)
