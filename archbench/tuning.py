@@ -229,7 +229,7 @@ class Watch:
         """Take an event. Raises Pruned behind an epoch, the last one excepted, that was worse than most trials' was."""
         if isinstance(event, Started | Step | Epoch):
             self.emit(dataclasses.replace(event, job=self.label))
-        elif not isinstance(event, Finished):  # which tells of a test
+        else:
             self.emit(event)
         if isinstance(event, Epoch) and event.val_error_pct is not None:
             self._report(event.epoch, event.val_error_pct)

@@ -18,7 +18,7 @@ from archbench.data.dataset import stratified
 from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
 from archbench.errors import ArchbenchError, Terminated
-from archbench.events import Event, Notice, Step, ignore
+from archbench.events import Event, Finished, Notice, Step, ignore
 from archbench.execution import ExecutionPlan, choose_layout, numerics, resolve_precision
 from archbench.models import Input, Model
 from archbench.training import checkpoint, initial, loop, recipe, recipe_file
@@ -322,6 +322,21 @@ def test_a_record_of_a_training_holds_evidence(tmp_path: Path) -> None:
     assert error.value == pytest.approx(100 * np.mean(stored["predicted"] != stored["label"]))
     assert not list((tmp_path / "checkpoints").glob("*"))
     assert json.loads(next((tmp_path / "runs").glob("*.json")).read_text())["id"] == record.id
+
+
+def test_a_run_that_must_end_when_it_tells_of_its_record_has_saved_and_tagged_it(tmp_path: Path) -> None:
+    import archbench
+    from archbench.records import tags
+    from archbench.records.store import Store
+
+    def end(event: Event) -> None:
+        if isinstance(event, Finished):
+            raise Terminated
+
+    with pytest.raises(Terminated):
+        archbench.train(models="lenet", epochs=1, limit_train=64, tag="mine", results=tmp_path, emit=end)
+    (record,) = archbench.load(tmp_path)
+    assert tags.load(Store(tmp_path)) == {record.id: ("mine",)}
 
 
 def test_a_run_that_is_there_is_skipped_and_rerun_adds_another(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from archbench.events import Listener, Notice
-from archbench.job import Job, evaluate, profile, train
+from archbench.job import Job, ended, evaluate, profile, train
 from archbench.plan import Plan
 from archbench.records.schema import Record
 from archbench.records.store import SETTLED, Store
@@ -50,10 +50,11 @@ def _carry_out(jobs: Iterable[Job], plan: Plan, store: Store, emit: Listener, bu
                     profiles.append(job)
                     leases.push(lease.pop_all())
                 else:
-                    yield _saved(_work(job, plan, store, emit), store)
+                    yield from _given_out(job, _work(job, plan, store, emit), store, emit)
         if profiles:
+            by_key = {job.key: job for job in profiles}
             for record in profile(profiles, emit):
-                yield _saved(record, store)
+                yield from _given_out(by_key[record.key], record, store, emit)
 
 
 def _work(job: Job, plan: Plan, store: Store, emit: Listener) -> Record:
@@ -62,11 +63,13 @@ def _work(job: Job, plan: Plan, store: Store, emit: Listener) -> Record:
     return work(job, plan.datasets[job.data.fingerprint], store, emit)
 
 
-def _saved(record: Record, store: Store) -> Record:
+def _given_out(job: Job, record: Record, store: Store, emit: Listener) -> Iterator[Record]:
+    """Save a Record, give it out, and only then tell of it: whoever listens may end the run."""
     store.save(record)
     if record.status in SETTLED:
         store.checkpoint_path(record.key).unlink(missing_ok=True)
-    return record
+    yield record
+    emit(ended(job, record))
 
 
 def _forget(record: Record, store: Store) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from archbench import environment
 from archbench.device import is_out_of_memory
+from archbench.events import Finished
 from archbench.job.base import Job
 from archbench.measure.process import ModelError
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile, Uncounted, seal
@@ -58,6 +59,11 @@ def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
         uncounted=outcome.uncounted,
         files=tuple(outcome.files),
     )
+
+
+def ended(job: Job, finished: Record) -> Finished:
+    """The event that tells of a Record; for whoever has saved it, since a listener may end the run."""
+    return Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished))
 
 
 def summary(finished: Record) -> str:

@@ -12,10 +12,10 @@ import torch
 from archbench.data import Dataset, Split, preprocessing
 from archbench.data.dataset import parts, stratified
 from archbench.errors import StorageError
-from archbench.events import Finished, Listener, Started
+from archbench.events import Listener, Started
 from archbench.execution import LAYOUTS, ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
-from archbench.job.outcome import Outcome, figures, record, summary
+from archbench.job.outcome import Outcome, record
 from archbench.job.tested import at_chance, error_row, flipped, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
@@ -39,9 +39,7 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     except (Exception, SystemExit) as error:  # one model's failure costs the others nothing: it becomes a Record
         outcome.fail(error)
     job.device.release_memory()
-    finished = record(job, outcome, time.perf_counter() - started)
-    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished)))
-    return finished
+    return record(job, outcome, time.perf_counter() - started)
 
 
 def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Outcome) -> None:

@@ -1,13 +1,16 @@
 """Checkpoints of a store, and which of them nobody needs.
 
 A run's checkpoint goes when its Record is saved. One is left where a run was interrupted: the same command goes on from it. `prune`
-removes those of runs that have their Record, and those that nobody has touched for 30 days; never one that a process is at.
+removes those of runs that have their Record, and those that nobody has touched for 30 days; never one that a process is at. It also
+removes folders of predictions and weights that no Record names, as a run leaves that is killed before it has saved its Record.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import re
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +20,15 @@ from archbench.records.store import WRITING, Store, settled
 
 KEPT_FOR = timedelta(days=30)
 HALF_WRITTEN_FOR = timedelta(days=1)  # no write takes so long; its process was killed
+RUNS_OWN = re.compile(r"-(?P<key>[0-9a-f]{16})-[0-9a-f]{8}$")  # ends the name of a folder of a run's own
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One checkpoint: the key of its run, when it was written, and whether its run is `in use`, `finished`, `waiting` or `old`."""
+    """One checkpoint: the key of its run, when it was written, and whether its run is `in use`, `finished`, `waiting` or `old`.
+
+    Or a folder of files, `without a Record`.
+    """
 
     key: str
     path: Path
@@ -49,7 +56,11 @@ def _kept(path: Path, store: Store, done: Iterable[str], now: datetime) -> Kept 
 
 
 def prune(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
-    """Remove the finished and the old ones, and files that a killed process left half-written a day ago; the checkpoints that went."""
+    """Remove the finished and the old ones, and what killed processes left a day ago: files half written, folders that no Record names.
+
+    Gives the checkpoints and folders that went.
+    """
+    records = list(records)
     gone = []
     for each in kept(store, records, now):
         if each.state in ("finished", "old"):
@@ -61,4 +72,27 @@ def prune(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
         with contextlib.suppress(FileNotFoundError):  # it is whole now, under its own name
             if now - datetime.fromtimestamp(half.stat().st_mtime, UTC) > HALF_WRITTEN_FOR:
                 half.unlink()
-    return gone
+    return gone + [each for each in _unnamed(store, records, now) if _removed(each, store)]
+
+
+def _unnamed(store: Store, records: Iterable[Record], now: datetime) -> Iterator[Kept]:
+    """Folders of a run's own in `files` that no Record names and nobody has written to for a day."""
+    named = {store.root / file.path for record in records for file in record.files}
+    kept_in = {path.parent for path in named}
+    for folder in sorted((store.root / "files").glob("*/")):
+        match = RUNS_OWN.search(folder.name)
+        if match is None or folder in kept_in or folder.is_symlink():
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            facts = [path.stat() for path in (folder, *folder.rglob("*"))]
+            written = datetime.fromtimestamp(max(each.st_mtime for each in facts), UTC)
+            if now - written > HALF_WRITTEN_FOR:
+                yield Kept(match["key"], folder, sum(each.st_size for each in facts[1:]), written, "without a Record")
+
+
+def _removed(folder: Kept, store: Store) -> bool:
+    """Whether it could be removed: not where a process is at its key."""
+    with store.lease(folder.key) as mine:
+        if mine:
+            shutil.rmtree(folder.path)
+        return mine
