@@ -18,7 +18,7 @@ from archbench.data.dataset import stratified
 from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
 from archbench.errors import ArchbenchError, Terminated
-from archbench.events import Event, Finished, Notice, Step, ignore
+from archbench.events import Epoch, Event, Finished, Notice, Step, ignore
 from archbench.execution import ExecutionPlan, choose_layout, numerics, resolve_precision
 from archbench.models import Input, Model
 from archbench.training import checkpoint, initial, loop, recipe, recipe_file
@@ -118,7 +118,8 @@ def test_alternating_flips_show_both_sides_of_each_image_in_two_epochs(digits: D
     assert 24 < mirrored.sum() < 72  # 48 expected of 96, five deviations of 5
 
 
-def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset, tmp_path: Path) -> None:
+def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "KEEPING_SHARE", 1e9)
     kept: list[checkpoint.Checkpoint] = []
     task = tiny_task(digits, epochs=3)
 
@@ -191,8 +192,8 @@ def test_a_training_that_must_end_leaves_a_checkpoint_of_the_step_it_took(
     assert result.curves["loss"] == undisturbed.curves["loss"]
 
 
-def test_checkpoints_between_epochs_take_at_most_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One every 30 s; where one took 2 s, the next comes after 200."""
+def test_checkpoints_take_at_most_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes 2 s: at the first epoch's end after 20 s, then 200 s after each, also at an epoch's end, but for the last one."""
     clock, kept = [0.0], []
     monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
     pace = loop.Pace()
@@ -201,10 +202,38 @@ def test_checkpoints_between_epochs_take_at_most_a_hundredth_of_the_time(monkeyp
         kept.append(clock[0])
         clock[0] += 2
 
-    for _ in range(300):
+    for second in range(1, 301):
         clock[0] += 1
-        pace.keep(keep)
-    assert kept == [30, 232]
+        pace.keep(keep, 0.0 if second % 20 == 0 else 30.0)
+    pace.keep(keep, None)
+    assert kept == [20, 222, 304]
+
+
+def test_an_epoch_is_told_before_its_checkpoint_is_kept_and_kept_where_that_ends_the_run(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that who is killed between the two hears of it again. One epoch's end costs too much to be kept; the last one is kept."""
+    monkeypatch.setattr(loop, "KEEPING_SHARE", 1e-9)
+    said: list[tuple[str, int]] = []
+
+    def run(ends_at: int) -> list[tuple[str, int]]:
+        said.clear()
+
+        def told(event: Event) -> None:
+            if isinstance(event, Epoch):
+                said.append(("told", event.epoch))
+                if event.epoch == ends_at:
+                    raise Terminated
+
+        task = tiny_task(digits, epochs=3)
+        network = initial.build(Model("lenet"), Input(10, 1, 32), task.config, task.seed)
+        loop.fit(network, task, Normaliser.fitted(task.train.images), told, None, lambda state: said.append(("kept", state.epoch)))
+        return said
+
+    assert run(0) == [("told", 1), ("kept", 1), ("told", 2), ("told", 3), ("kept", 3)]
+    with pytest.raises(Terminated):
+        run(2)
+    assert said == [("told", 1), ("kept", 1), ("told", 2), ("kept", 2)]
 
 
 def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset, tmp_path: Path) -> None:
