@@ -63,7 +63,7 @@ class Chooser:
         """The job with the memory layout that is fastest for its model; a resumed one keeps its own, only trainings need one."""
         if job.kind != "train":
             return job
-        kept = None if job.rerun else checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key)
+        kept = checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key, job.rerun, job.records)
         return dataclasses.replace(job, plan=ExecutionPlan(**kept) if kept else self._timed(job))
 
     def _timed(self, job: Job) -> ExecutionPlan:

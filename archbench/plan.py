@@ -21,7 +21,7 @@ from archbench.execution import ExecutionPlan, resolve_precision
 from archbench.job import DataPart, Job
 from archbench.models import Input, Model, pretrained
 from archbench.records.schema import Record
-from archbench.records.store import Store, settled
+from archbench.records.store import Store, settled, with_result
 from archbench.sharding import Shard
 from archbench.training import recipe as recipes
 from archbench.training import recipe_file, transfer
@@ -81,8 +81,10 @@ def make(settings: Settings, kinds: Iterable[str], store: Store, emit: Listener)
         shard = Shard.parse(settings.shard)
         emit(Notice(shard.line(jobs)))
         jobs = shard.of(jobs)
-    known = {} if settings.rerun else settled(store.load()[0])
-    open_jobs = [planner.chooser.laid_out(job) for job in jobs if job.key not in known]
+    there = store.load()[0]
+    known, counts = {} if settings.rerun else settled(there), with_result(there)
+    waiting = [dataclasses.replace(job, records=counts[job.key]) for job in jobs if job.key not in known]
+    open_jobs = [planner.chooser.laid_out(job) for job in waiting]
     done = tuple(known[job.key] for job in jobs if job.key in known)
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
     refused = tuple(planner.refused.values())

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -366,6 +368,39 @@ def test_a_run_that_must_end_when_it_tells_of_its_record_has_saved_and_tagged_it
         archbench.train(models="lenet", epochs=1, limit_train=64, tag="mine", results=tmp_path, emit=end)
     (record,) = archbench.load(tmp_path)
     assert tags.load(Store(tmp_path)) == {record.id: ("mine",)}
+
+
+def test_a_rerun_that_is_interrupted_goes_on_and_counts_all_of_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the same command, not by one that finds the Record of the first run there; of both processes the Record tells."""
+    import archbench
+    from archbench.records import checkpoints
+    from archbench.records.store import Store
+
+    asked, store = {"models": "lenet", "epochs": 3, "limit_train": 64, "results": tmp_path}, Store(tmp_path)
+    (first,) = archbench.train(**asked)
+
+    def end(event: Event) -> None:
+        if isinstance(event, Epoch) and event.epoch == 1:
+            raise Terminated
+
+    with pytest.raises(Terminated):
+        archbench.train(**asked, rerun=True, emit=end)
+    path = store.checkpoint_path(first.key)
+    assert [each.state for each in checkpoints.kept(store, [first], datetime.now(UTC))] == ["waiting"]
+    assert archbench.train(**asked) == [first]
+    kept = checkpoint.load(path, first.key)
+    assert kept is not None
+    dataclasses.replace(kept, spent_s=1000.0).save(path)
+    (second,) = archbench.train(**asked, rerun=True)
+    assert second.config["resumed_from_step"] == 2  # of two steps an epoch
+    assert 1000 < second.duration_s < 1000 + 600
+    assert [part["from_step"] for part in second.environment["parts"]] == [0, 2]
+    assert {part["torch"] for part in second.environment["parts"]} == {second.environment["libraries"]["torch"]}
+    assert "parts" not in first.environment
+    dataclasses.replace(kept).save(path)  # as one is left that is killed once its Record is saved
+    assert [each.state for each in checkpoints.kept(store, archbench.load(tmp_path), datetime.now(UTC))] == ["finished"]
+    archbench.train(**asked)
+    assert not path.exists()
 
 
 def test_a_run_that_is_there_is_skipped_and_rerun_adds_another(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from archbench.events import Listener, Notice
 from archbench.job import Job, ended, evaluate, profile, train
 from archbench.plan import Plan
+from archbench.records.checkpoints import is_finished
 from archbench.records.schema import Record
-from archbench.records.store import SETTLED, Store
+from archbench.records.store import SETTLED, Store, plain_name, with_result
 
 
 def execute(plan: Plan, store: Store, emit: Listener, refuse: Callable[[str], object] = lambda line: None) -> Iterator[Record]:
@@ -73,8 +74,12 @@ def _given_out(job: Job, record: Record, store: Store, emit: Listener) -> Iterat
 
 
 def _forget(record: Record, store: Store) -> None:
-    """Remove the checkpoint of a run that has its Record, as one leaves that is killed between the two, if no process is at it."""
+    """Remove the checkpoint of a run that has its Record, as one leaves that is killed between the two, if no process is at it.
+
+    That of a `--rerun` which was interrupted stays.
+    """
     if store.checkpoint_path(record.key).exists():
+        there = store.load(f"{plain_name(record.model.label)}-{record.kind}-*.json")[0]
         with store.lease(record.key) as mine:
-            if mine:
+            if mine and is_finished(store.checkpoint_path(record.key), with_result(there)[record.key]):
                 store.checkpoint_path(record.key).unlink(missing_ok=True)

@@ -55,6 +55,7 @@ class Job:
     recipe: Recipe | None = None
     data: DataPart | None = None
     rerun: bool = False
+    records: int = 0  # with a result that its key had when it was planned
     tuned: dict[str, Any] | None = None  # a training's: the search that found its rate and decay
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency

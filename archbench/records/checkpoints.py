@@ -10,17 +10,46 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from archbench.records.schema import Record
-from archbench.records.store import WRITING, Store, settled
+from archbench.records.store import WRITING, Store, with_result
 
 KEPT_FOR = timedelta(days=30)
 HALF_WRITTEN_FOR = timedelta(days=1)  # no write takes so long; its process was killed
 RUNS_OWN = re.compile(r"-(?P<key>[0-9a-f]{16})-[0-9a-f]{8}$")  # ends the name of a folder of a run's own
+
+BEGAN = struct.Struct(">4s?xH")  # behind the digest of a checkpoint's file: MAGIC, whether by --rerun, how many Records its key had
+MAGIC, DIGEST_BYTES, MOST_COUNTED = b"ab05", 32, 2**16 - 1
+
+
+@dataclass(frozen=True)
+class Began:
+    """How a run began whose checkpoint is kept: whether by `--rerun`, and how many Records with a result its key had then."""
+
+    rerun: bool
+    records: int
+
+
+def began(path: Path) -> Began | None:
+    """What the file of a checkpoint says of that, without a look at the rest; None where it is no such file."""
+    try:
+        with path.open("rb") as file:
+            magic, rerun, records = BEGAN.unpack(file.read(DIGEST_BYTES + BEGAN.size)[DIGEST_BYTES:])
+    except (OSError, struct.error):
+        return None
+    return Began(rerun, records) if magic == MAGIC else None
+
+
+def is_finished(path: Path, records: int) -> bool:
+    """Whether the run of a checkpoint has left its Record: its key has `records` with a result now, more than when it began."""
+    start = began(path)
+    return records > (start.records if start else 0)
 
 
 @dataclass(frozen=True)
@@ -39,19 +68,19 @@ class Kept:
 
 def kept(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
     """The checkpoints of a store, oldest first; `records` are all that it holds. Only looks: no lease is taken, no file removed."""
-    done = settled(records)
+    done = with_result(records)
     found = (_kept(path, store, done, now) for path in store.checkpoints.glob("*.pt"))
     return sorted((each for each in found if each is not None), key=lambda each: (each.written, each.key))
 
 
-def _kept(path: Path, store: Store, done: Iterable[str], now: datetime) -> Kept | None:
+def _kept(path: Path, store: Store, done: Counter[str], now: datetime) -> Kept | None:
     """None where it went meanwhile."""
     try:
         facts = path.stat()
     except FileNotFoundError:
         return None
     written = datetime.fromtimestamp(facts.st_mtime, UTC)
-    state = "finished" if path.stem in done else "old" if now - written > KEPT_FOR else "waiting"
+    state = "finished" if is_finished(path, done[path.stem]) else "old" if now - written > KEPT_FOR else "waiting"
     return Kept(path.stem, path, facts.st_size, written, "in use" if store.is_at_work(path.stem) else state)
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -129,6 +130,11 @@ def settled(records: Iterable[Record]) -> dict[str, Record]:
         if record.status in SETTLED and (before is None or record.status == "ok" or before.status != "ok"):
             chosen[record.key] = record
     return chosen
+
+
+def with_result(records: Iterable[Record]) -> Counter[str]:
+    """How many Records of each key have a result: what `--rerun` adds one to."""
+    return Counter(record.key for record in records if record.status in SETTLED)
 
 
 def read_record(path: Path) -> Record:
