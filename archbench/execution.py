@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
+from archbench import chance
 from archbench.device import Device
 from archbench.errors import ArchbenchError, UntrainableError
 from archbench.records.schema import Strict
@@ -174,8 +175,12 @@ def _trial(model: nn.Module, images: torch.Tensor, device: Device, plan: Executi
 def preserved_random_state(device: Device) -> Iterator[None]:
     """Random numbers drawn inside leave no trace outside."""
     devices = [device.index] if device.kind == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        yield
+    before = chance.state()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        chance.restore(before)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import math
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Epoch, Event, Finished, Notice, Step, ignore
-from archbench.execution import ExecutionPlan, choose_layout, numerics, resolve_precision
+from archbench.execution import ExecutionPlan, choose_layout, numerics, preserved_random_state, resolve_precision
 from archbench.models import Input, Model
 from archbench.training import checkpoint, initial, loop, recipe, recipe_file
 from archbench.training.batches import Batches
@@ -236,6 +237,37 @@ def test_an_epoch_is_told_before_its_checkpoint_is_kept_and_kept_where_that_ends
     with pytest.raises(Terminated):
         run(2)
     assert said == [("told", 1), ("kept", 1), ("told", 2), ("kept", 2)]
+
+
+def test_a_network_may_draw_from_numpy_and_python(digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is built and at each step: one seed is one network, whatever was drawn before, and resumed between two steps it is the same."""
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "KEEP_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "KEEPING_SHARE", 1e9)
+
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(32 * 32, 10)
+            nn.init.constant_(self.layer.bias, np.random.rand() + random.random())
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.layer(images.flatten(1)) * (1 + np.random.rand() + np.random.randn() * random.random())
+
+    monkeypatch.setattr(Model, "build", lambda self, shape: Noisy())
+    before = random.getstate()
+    with preserved_random_state(CPU):
+        initial.build(Model("lenet"), Input(10, 1, 32), tiny_task(digits).config, 0)
+    assert random.getstate() == before
+    kept: list[Path] = []
+
+    def keep(state: checkpoint.Checkpoint) -> None:
+        kept.append(tmp_path / f"{len(kept)}.pt")
+        state.save(kept[-1])
+
+    whole = weights(train(tiny_task(digits), keep=keep)[0])
+    assert weights(train(tiny_task(digits))[0]).equal(whole)
+    assert weights(train(tiny_task(digits), start=checkpoint.load(kept[1], "k"))[0]).equal(whole)
 
 
 def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset, tmp_path: Path) -> None:

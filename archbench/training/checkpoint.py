@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
+from archbench import chance
 from archbench.device import Device
 from archbench.errors import ArchbenchError
 from archbench.records.checkpoints import BEGAN, DIGEST_BYTES, MAGIC, MOST_COUNTED, began, is_finished
@@ -26,7 +27,8 @@ FORMAT = 5
 class Position:
     """Where in an epoch a training stands: steps taken, the sum of their losses, seconds spent, and the states of what is drawn from.
 
-    `draws` is the state of the data's own generator, `random` torch's, `device_random` the device's where it has its own.
+    `draws` is the state of the data's own generator, `random` torch's, `device_random` the device's where it has its own,
+    `global_random` numpy's and Python's.
     """
 
     step: int
@@ -35,17 +37,19 @@ class Position:
     draws: torch.Tensor
     random: torch.Tensor
     device_random: torch.Tensor | None = None
+    global_random: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def at(cls, step: int, total: torch.Tensor, begun: float, draws: torch.Generator, device: Device) -> Self:
         """Where things stand now; `begun` is when the epoch would have begun if nothing had interrupted it."""
-        states = (draws.get_state(), torch.get_rng_state(), device.random_state())
+        states = (draws.get_state(), torch.get_rng_state(), device.random_state(), chance.state())
         return cls(step, total.item(), time.perf_counter() - begun, *states)
 
     def restore(self, draws: torch.Generator, device: Device) -> None:
         """Give the generators their states back."""
         draws.set_state(self.draws)
         torch.set_rng_state(self.random)
+        chance.restore(self.global_random)
         if self.device_random is not None:
             device.set_random_state(self.device_random)
 
