@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 
+import torch
+from torch import nn
+
 from archbench.config import Settings
-from archbench.device import Device
+from archbench.device import Device, is_out_of_memory
 from archbench.errors import ArchbenchError, brief
 from archbench.events import Listener, Notice
 from archbench.execution import (
@@ -59,7 +62,7 @@ class Chooser:
         """The job with the memory layout that is fastest for its model; a resumed one keeps its own, only trainings need one."""
         if job.kind != "train":
             return job
-        kept = None if job.rerun else checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key)
+        kept = checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key, job.rerun, job.records)
         return job.executed(ExecutionPlan(**kept) if kept else self._timed(job))
 
     def _timed(self, job: Job) -> ExecutionPlan:
@@ -77,11 +80,26 @@ class Chooser:
             self.device.release_memory()
         return self._chosen[step]
 
+    def _laid_out(self, network: nn.Module, job: Job) -> tuple[torch.Tensor, ExecutionPlan]:
+        """The images that went through at once, and the plan in the memory layout that was fastest; parts are halved where they may be."""
+        plan, size = job.plan, job.plan.micro_batch or job.batch
+        while True:
+            images = job.shape.example(size)
+            try:
+                return images, choose_layout(network, images, self.device, plan)
+            except Exception as error:
+                if not (plan.micro_batch_auto and is_out_of_memory(error) and size > 1):
+                    raise
+            size //= 2
+            plan = plan.model_copy(update={"micro_batch": size})
+            self.device.release_memory()
+            self.emit(Notice(f"out of memory: {job.model.label} is timed, and begins, with parts of {size} images"))
+
     def _measured(self, job: Job) -> ExecutionPlan:
         """The plan in the memory layout, and compiled or not, that a few steps showed to be fastest for its model."""
         assert job.training is not None and job.data is not None
-        network, images = job.model.build(job.shape), job.shape.example(job.plan.micro_batch or job.batch)
-        plan = choose_layout(network, images, self.device, job.plan)
+        network = job.model.build(job.shape)
+        images, plan = self._laid_out(network, job)
         if not plan.compile_auto:
             return plan
         parts = math.ceil(job.batch / len(images))

@@ -60,7 +60,9 @@ class Settings:
     limit_train: Annotated[int | None, Ge(1), "Train on this many images, the same share of each class"] = None
     train_fraction: Annotated[float, Gt(0), Le(1), "Train on this share of each class"] = 1.0
     val_fraction: Annotated[float, Ge(0), Lt(1), "Hold out this share of each class and report its error every epoch"] = 0.0
-    flip: Annotated[bool | None, "Mirror half of the training images  [default: where a mirror image keeps its class; folders: yes]"] = None
+    flip: Annotated[
+        bool | None, "Mirror half of the training images  [default: as the recipe says, where a mirror image keeps its class; folders: yes]"
+    ] = None
     image_size: Annotated[int | None, Ge(1), Le(MOST_PIXELS), "Side of the square images, in pixels"] = None
     device: Annotated[str, "auto, cpu, cuda, cuda:N or mps"] = "auto"
     precision: Annotated[str, "auto, fp32, tf32, bf16 or fp16; auto is bf16 for training where the device computes it natively"] = "auto"

@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
+from archbench import chance
 from archbench.device import Device
 from archbench.errors import ArchbenchError, UntrainableError
 from archbench.records.schema import Strict
@@ -118,8 +119,8 @@ def training_loss(network: nn.Module, output: Any, labels: torch.Tensor, label_s
 def choose_compilation(model: nn.Module, images: torch.Tensor, device: Device, plan: ExecutionPlan, steps: int) -> ExecutionPlan:
     """The plan, compiled where that pays for itself in so many steps, with what was measured to tell.
 
-    Tried only where the steps take WORTH_COMPILING_S or longer. What compiling costs is the first compiled step; it is paid twice, here
-    and when the training begins. Raises what compiling raises.
+    Tried only where the steps take WORTH_COMPILING_S or longer. What compiling costs is the first compiled step. It is paid again when the
+    training begins, and that alone is weighed: what was paid here is gone either way. Raises what compiling raises.
     """
     layout = plan.memory_format
     eager_s = plan.step_s[layout]
@@ -134,7 +135,7 @@ def choose_compilation(model: nn.Module, images: torch.Tensor, device: Device, p
         rounds = [(device.time(eager.step), device.time(compiled.step)) for _ in range(PROBE_STEPS)]
     eager_s, compiled_s = (statistics.median(times) for times in zip(*rounds, strict=True))
     step_s = {**plan.step_s, layout: eager_s, f"{layout} compiled": compiled_s}
-    pays = 2 * cost_s + steps * compiled_s < steps * eager_s
+    pays = cost_s + steps * compiled_s < steps * eager_s
     return plan.model_copy(update={"compiled": pays, "compile_s": cost_s, "step_s": step_s})
 
 
@@ -174,8 +175,12 @@ def _trial(model: nn.Module, images: torch.Tensor, device: Device, plan: Executi
 def preserved_random_state(device: Device) -> Iterator[None]:
     """Random numbers drawn inside leave no trace outside."""
     devices = [device.index] if device.kind == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        yield
+    before = chance.state()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        chance.restore(before)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from archbench.execution import ExecutionPlan, resolve_precision
 from archbench.job import DataPart, Job
 from archbench.models import Input, Model, pretrained
 from archbench.records.schema import Record
-from archbench.records.store import Store, settled
+from archbench.records.store import Store, settled, with_result
 from archbench.sharding import Shard
 from archbench.training import recipe as recipes
 from archbench.training import recipe_file, transfer
@@ -77,8 +77,9 @@ def make(settings: Settings | Sequence[Settings], kinds: Collection[str], store:
         shard = Shard.parse(first.shard)
         emit(Notice(shard.line(list(jobs.values()))))
         jobs = {job.key: job for job in shard.of(list(jobs.values()))}
-    known = {} if first.rerun else settled(store.load()[0])
-    open_jobs = [planner.chooser.laid_out(job) for key, job in jobs.items() if key not in known]
+    there = store.load()[0]
+    known, counts = {} if first.rerun else settled(there), with_result(there)
+    open_jobs = [planner.chooser.laid_out(job.beside(counts[key])) for key, job in jobs.items() if key not in known]
     if first.experiment is not None:
         open_jobs.sort(key=planner.seconds)
     done = tuple(known[key] for key in jobs if key in known)

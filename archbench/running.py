@@ -88,7 +88,7 @@ def planned(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
     """The plan, of which nothing is carried out yet."""
     from archbench import plan as planning
 
-    _make_deterministic(wanted.settings)
+    _make_deterministic(wanted.settings.deterministic)
     return planning.make(wanted.parts, kinds, _store(wanted.settings), emit)
 
 
@@ -96,7 +96,7 @@ def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] 
     """Plan the trials and make them; `announce` is called with the plan before the work begins."""
     from archbench import tuning
 
-    _make_deterministic(settings)
+    _make_deterministic(settings.deterministic)
     store = _store(settings)
     plan = tuning.plan(settings, store, emit)
     if announce is not None:
@@ -113,7 +113,9 @@ def tested(record: str, settings: Settings, emit: Listener) -> Executed:
 
     store = _store(settings)
     _check_tags(store, settings.tag)
-    done = _carried_out(evaluating.make(record, settings, store, emit), store, settings.tag, emit)
+    plan = evaluating.make(record, settings, store, emit)
+    _make_deterministic(any(job.plan.deterministic for job in plan.jobs))  # as its training was
+    done = _carried_out(plan, store, settings.tag, emit)
     if done.refused:
         raise ArchbenchError(done.refused[0])
     return done
@@ -136,8 +138,8 @@ def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener)
     return Executed(records, tuple(refused))
 
 
-def _make_deterministic(settings: Settings) -> None:
-    if settings.deterministic:
+def _make_deterministic(wanted: bool) -> None:
+    if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it, set before its first use
 
 

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 FILE = Path("tuning", "studies.db")
 KEY_LENGTH = 12
 SEARCHED = ("lr", "weight_decay")
-OUTCOME, SETTINGS, ASKED = "outcome", "settings", "trials"  # what we note at a trial and at a study
+OUTCOME, PLACE, SETTINGS, ASKED = "outcome", "place", "settings", "trials"  # what we note at a trial and at a study
 FAILED = ("failed", "out_of_memory")
-NOT_OF_A_SEARCH = ("download", "pretrained", "seeds", "batch_sizes", "modes", "launches", "time", "tuned", "shard", "rerun")  # settings
+NOT_OF_A_SEARCH = (  # settings
+    *("download", "pretrained", "seeds", "batch_sizes", "modes", "launches", "time", "tuned", "shard", "rerun", "track", "tag"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Found:
     @property
     def evidence(self) -> dict[str, Any]:
         """What the Record of a training with these values keeps of the search."""
-        kept = ("study", "trials", "val_error_pct", "recipe_error_pct", "val_fraction", "span", "space")
+        kept = ("study", "trials", "pruned", "failed", "val_error_pct", "recipe_error_pct", "val_fraction", "span", "space")
         return {name: getattr(self, name) for name in kept}
 
 
@@ -112,6 +114,11 @@ def _check_budgets(found: Sequence[Found], settings: Settings) -> None:
                 f"--tuned: {first.model} and {each.model} were not searched alike: spans {first.span:g} and {each.span:g}, held out "
                 f"{first.val_fraction:g} and {each.val_fraction:g}; {_making(settings, first, most)} --rerun searches all of them anew"
             )
+        if each.trials == first.trials and each.failed != first.failed:
+            raise ArchbenchError(
+                f"--tuned: of {most} trials {first.failed} of {first.model} failed, {each.failed} of {each.model}; "
+                f"{_making(settings, first, most)} makes those again"
+            )
         if each.trials != first.trials:
             raise ArchbenchError(
                 f"--tuned: {first.model} was tuned with {first.trials} trials, {each.model} with {each.trials}; "
@@ -162,12 +169,17 @@ def summary(model: str, study: Study) -> Found:
 
 
 def counted(study: Study) -> list[FrozenTrial]:
-    """The trials that were made, in order; one that was interrupted is not among them, since it is made again."""
+    """The trials that were made, in order of their places, of a failed one that was made again the last.
+
+    One that was interrupted is not among them, since it goes on.
+    """
     from optuna.trial import TrialState
 
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     trials = study.get_trials(deepcopy=False)
-    return [t for t in trials if t.state in ended or (t.state == TrialState.FAIL and t.user_attrs.get(OUTCOME) in FAILED)]
+    made = [t for t in trials if t.state in ended or (t.state == TrialState.FAIL and t.user_attrs.get(OUTCOME) in FAILED)]
+    placed = {trial.user_attrs.get(PLACE, number): trial for number, trial in enumerate(made)}
+    return [placed[place] for place in sorted(placed)]
 
 
 def import_optuna(user: str) -> None:

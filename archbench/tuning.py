@@ -26,7 +26,7 @@ from archbench.job import Job, train
 from archbench.plan import Plan
 from archbench.records.schema import Record, StoredFile
 from archbench.records.store import Store
-from archbench.studies import ASKED, OUTCOME, SEARCHED, SETTINGS, Found
+from archbench.studies import ASKED, OUTCOME, PLACE, SEARCHED, SETTINGS, Found
 from archbench.training.recipe import TrainingConfig
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def search(plan: Plan, settings: Settings, store: Store, emit: Listener) -> Iter
             if not leases.enter_context(store.lease(studies.name_of(job))):
                 of = f"the study of {job.model.label}"
                 raise ArchbenchError(f"another process is at work on {of}: give the command again when it has ended")
-        opened = [_study(job, settings, storage) for job in plan.jobs]
+        opened = [_study(job, settings, storage, TrialStore(store.root)) for job in plan.jobs]
         for job, study in zip(plan.jobs, opened, strict=True):
             assert job.data is not None
             yield Search(job, study, plan.datasets[job.data.fingerprint], TrialStore(store.root), emit).go_on(settings.trials)
@@ -84,7 +84,13 @@ def _as_trial(job: Job, datasets: dict[str, Dataset]) -> Job:
     """The training, tested on what its data set holds now; it goes on from a checkpoint."""
     assert job.data is not None
     data = dataclasses.replace(job.data, test_images=len(datasets[job.data.fingerprint].test))
-    return dataclasses.replace(job, data=data, rerun=False)
+    return dataclasses.replace(job, data=data, rerun=False, records=0)
+
+
+def _tried(job: Job, values: dict[str, float]) -> Job:
+    """The training with the values of a trial."""
+    assert job.training is not None
+    return dataclasses.replace(job, training=job.training.model_copy(update=values))
 
 
 def _space(job: Job, span: float) -> dict[str, list[float]]:
@@ -93,13 +99,15 @@ def _space(job: Job, span: float) -> dict[str, list[float]]:
     return {name: [value / span, value * span] for name, value in own.items() if value > 0}
 
 
-def _study(job: Job, settings: Settings, storage: BaseStorage) -> Study:
+def _study(job: Job, settings: Settings, storage: BaseStorage, store: TrialStore) -> Study:
     """The study of a training, begun where there is none. Raises ArchbenchError where it was begun with other settings."""
     import optuna
 
     assert job.training is not None and job.data is not None
     name = studies.name_of(job)
     if settings.rerun and name in optuna.get_all_study_names(storage):
+        for trial in optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False):
+            store.checkpoint_path(_tried(job, trial.params).key).unlink(missing_ok=True)
         optuna.delete_study(study_name=name, storage=storage)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=job.training.epochs // 4)
     study = optuna.create_study(storage=storage, study_name=name, pruner=pruner, direction="minimize", load_if_exists=True)
@@ -139,14 +147,19 @@ class Search:
 
         for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             self.study.tell(left.number, state=TrialState.FAIL)
-        for number in range(len(studies.counted(self.study)), trials):
+        made = studies.counted(self.study)
+        for place, failed in enumerate(made):  # once more in each search: memory may be free by now
+            if failed.state == TrialState.FAIL and place < trials:
+                self.study.enqueue_trial(failed.params)
+                self._try(place, f"{self.job.model.label} · trial {place + 1}/{trials}")
+        for number in range(len(made), trials):
             self._try(number, f"{self.job.model.label} · trial {number + 1}/{trials}")
         return studies.summary(self.job.model.label, self.study)
 
     def _try(self, number: int, label: str) -> None:
-        assert self.job.training is not None
         trial, begun = self._ask(number), time.perf_counter()
-        job = dataclasses.replace(self.job, training=self.job.training.model_copy(update=trial.params))
+        job = _tried(self.job, trial.params)
+        trial.set_user_attr(PLACE, number)
         watch = Watch(trial, label, self.emit, self._reported_before(trial))
         try:
             record = train(job, self.dataset, self.store, watch.listen)
@@ -154,6 +167,8 @@ class Search:
         except Pruned as pruned:
             job.device.release_memory()
             outcome, error_pct, said = "pruned", None, str(pruned)
+        if outcome == "diverged":
+            watch.give_up()
         self._tell(trial, outcome, error_pct)
         self.store.checkpoint_path(job.key).unlink(missing_ok=True)
         self.emit(Finished(label, outcome, "", time.perf_counter() - begun, f"{said} · {values_text(trial.params)}"))
@@ -176,11 +191,13 @@ class Search:
         from optuna.trial import TrialState
 
         failed = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        before = [other for other in failed if other.params == trial.params]
+        before = [other for other in failed if other.params == trial.params and OUTCOME not in other.user_attrs]
         return {step: value for other in before for step, value in other.intermediate_values.items()}
 
     def _tell(self, trial: Trial, outcome: str, error_pct: float | None) -> None:
-        """Note how a trial ended. A rate at which the loss does not stay finite is as bad as can be, other failures say nothing of it."""
+        """Note how a trial ended. A rate at which the loss does not stay finite is as bad as can be, as `Watch.give_up` has reported;
+        other failures say nothing of it.
+        """
         from optuna.trial import TrialState
 
         ended = {"ok": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "diverged": TrialState.PRUNED}
@@ -229,12 +246,16 @@ class Watch:
         """Take an event. Raises Pruned behind an epoch, the last one excepted, that was worse than most trials' was."""
         if isinstance(event, Started | Step | Epoch):
             self.emit(dataclasses.replace(event, job=self.label))
-        elif not isinstance(event, Finished):  # which tells of a test
+        else:
             self.emit(event)
         if isinstance(event, Epoch) and event.val_error_pct is not None:
             self._report(event.epoch, event.val_error_pct)
             if event.epoch < event.epochs and self.trial.should_prune():
                 raise Pruned(f"pruned after epoch {event.epoch}/{event.epochs} at a validation error of {event.val_error_pct:.2f} %")
+
+    def give_up(self) -> None:
+        """Report, for the epoch in which the loss was not finite any more, that everything was wrong: the value of a trial is its last."""
+        self._report(max(self.reported, default=0) + 1, 100.0)
 
     def _report(self, epoch: int, error_pct: float) -> None:
         if epoch not in self.reported:

@@ -2,12 +2,12 @@
 
     python benchmarks/kills.py [--kills 50] [--minutes 10] [--folder FOLDER] [--model alexnet] [--seed 0]
 
-A deterministic training of a small network on digits, on the CPU, runs once undisturbed. Then, again and again, in a store with
-Records of others: it starts, is killed with SIGKILL at a moment drawn evenly from the first checkpoint to the end, and the same command
-is given again and runs to the end. Each time the predictions (classes, likelihoods, logits) must be bit-identical to the undisturbed
-run's, the Records and tags that were there must be what they were to the last bit, all Records must be readable, and no checkpoint,
-lease or half-written checkpoint may be left. Checkpoints are written after each step that can have one, far more often than in
-earnest, so that some kills meet one half written. A kill that came too late, after the end, is drawn again and not counted.
+A deterministic training of a small network on digits, on the CPU, runs once undisturbed. Then, again and again, in a store with Records
+of others: it starts, is killed with SIGKILL at a moment drawn evenly from the first checkpoint to the end, and the same command is given
+again and runs to the end. Each time the predictions (classes, likelihoods, logits) must be bit-identical to the undisturbed run's and the
+Record's doubts the same, the Records and tags that were there must be what they were to the last bit, all Records must be readable, and
+no checkpoint, lease or half-written checkpoint may be left. Checkpoints are written after each step that can have one, far more often
+than in earnest, so that some kills meet one half written. A kill that came too late, after the end, is drawn again and not counted.
 
 Each run is a process of its own, forked from this one, which has imported torch: else most of the time would go into imports.
 
@@ -86,24 +86,27 @@ def prepared(store: Path) -> dict[str, bytes]:
     return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file()}
 
 
-def predictions(model: str, store: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The one new Record's config, and the bytes of the arrays of its predictions."""
+def outcome(model: str, store: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The one new Record's config, and what must be as in the undisturbed run: the bytes of the arrays of its predictions, its doubts,
+    how many images went through the network at once.
+    """
     (record,) = [record for record in Store(store).load()[0] if record.model.label == model]
     with np.load(store / record.files[0].path) as stored:
-        return record.config, {name: stored[name].tobytes() for name in stored.files}
+        arrays = {name: stored[name].tobytes() for name in stored.files}
+    return record.config, {"predictions": arrays, "warnings": record.warnings, "micro_batch": record.config["micro_batch"]}
 
 
-def undisturbed(model: str, store: Path) -> tuple[dict[str, bytes], float]:
-    """The predictions to reach, and the seconds from the first checkpoint to the end."""
+def undisturbed(model: str, store: Path) -> tuple[dict[str, Any], float]:
+    """What to reach, and the seconds from the first checkpoint to the end."""
     prepared(store)
     running = start(model, store)
     assert first_checkpoint(running, store)
     begun = time.perf_counter()
     assert ended(running) == 0
-    return predictions(model, store)[1], time.perf_counter() - begun
+    return outcome(model, store)[1], time.perf_counter() - begun
 
 
-def killed(model: str, store: Path, wanted: dict[str, bytes], delay_s: float) -> dict[str, Any] | None:
+def killed(model: str, store: Path, wanted: dict[str, Any], delay_s: float) -> dict[str, Any] | None:
     """One kill and the run after it; None where the run had ended before."""
     before = prepared(store)
     running = start(model, store)
@@ -120,10 +123,10 @@ def killed(model: str, store: Path, wanted: dict[str, bytes], delay_s: float) ->
     found: dict[str, Any] = {"delay_s": round(delay_s, 3), "half_written": half, "had_record": runs > len(OTHERS), "exit": status}
     if status != 0:
         return {**found, "wrong": "the run after it failed"}
-    config, reached = predictions(model, store)
+    config, reached = outcome(model, store)
     after = {name: (store / name).read_bytes() if (store / name).is_file() else b"" for name in before}
     wrong = [
-        *["the predictions differ"] * (reached != wanted),
+        *[f"its {what} differ" for what in wanted if reached[what] != wanted[what]],
         *[f"{name} was changed or lost" for name in before if before[name] != after[name]],
         *Store(store).load()[1],
         *[f"{path.relative_to(store)} is left" for pattern in ("checkpoints/*", ".leases/*") for path in store.glob(pattern)],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 import archbench
 from archbench import evaluating
@@ -43,6 +45,32 @@ def test_the_trainings_own_set_gives_its_own_figures_in_a_record_of_its_own(trai
     captions = [table.caption for table in tables([source, tested])]
     assert len(captions) == 2
     assert "360 test images) · weights trained on digits, recipe modern, epochs 6" in captions[1]
+
+
+def test_a_flip_at_the_test_is_said_and_left_out_where_it_may_change_the_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained on digits with a flip by the user's wish: kept there and on a set that is known for it, and not on another."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text("epochs = 1\nbatch_size = 32\nlr = 0.01\nflip = true\ntest_flip = true\n")
+    (source,) = archbench.train(models="lenet", recipe=str(mine), flip=True, limit_train=64, epochs=1, results=tmp_path)
+    digits = load(request(Settings.of()), ignore)
+
+    def told(name: str, mirror_safe: bool) -> set[str]:
+        other = Dataset.of(name, digits.train, digits.test.take(torch.arange(100)), digits.class_names, mirror_safe)
+        monkeypatch.setattr(evaluating, "load", lambda wanted, emit: other if name != "digits" else digits)
+        tested = archbench.evaluate(source.id, dataset="digits", results=tmp_path, rerun=True)
+        return {doubt.code for doubt in tested.warnings} - {"at_chance"}
+
+    assert told("digits", mirror_safe=False) == {"test_flip"}
+    assert told("safe", mirror_safe=True) == {"test_flip"}
+    assert told("unsafe", mirror_safe=False) == {"no_test_flip"}
+
+
+def test_the_test_of_a_deterministic_training_is_one_on_a_gpu_too(trained: tuple[Path, Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuBLAS reads the variable when it is first used, which is after it is set here."""
+    folder, source = trained
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    archbench.evaluate(source.id, dataset="digits", results=folder, rerun=True)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
 def test_labels_are_numbered_as_in_the_training(trained: tuple[Path, Record], monkeypatch: pytest.MonkeyPatch) -> None:

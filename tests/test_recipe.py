@@ -9,7 +9,7 @@ from torch import nn
 
 import zoo
 from archbench.config import Settings
-from archbench.device import Device
+from archbench.device import Device, is_out_of_memory
 from archbench.errors import ArchbenchError
 from archbench.events import Notice
 from archbench.execution import ExecutionPlan
@@ -150,6 +150,17 @@ def test_the_rate_grows_with_the_batch_where_the_recipe_says_so() -> None:
     assert resolve(small(), wishes, True, asked).lr == 0.1
 
 
+@pytest.mark.parametrize("of_recipe", [False, True])
+def test_whether_images_are_mirrored_is_the_users_wish_first(of_recipe: bool) -> None:
+    """Without one, the recipe's, on sets where a mirror image keeps its class."""
+
+    def flips(mirror_safe: bool, **asked: object) -> bool:
+        return resolve(small(flip=of_recipe), zoo.TrainingHints(), mirror_safe, Settings.of(dataset="cifar10", **asked)).flip
+
+    assert [flips(safe, flip=wish) for safe in (False, True) for wish in (False, True)] == [False, True, False, True]
+    assert [flips(False), flips(True)] == [False, of_recipe]
+
+
 def test_hints_are_for_recipes_that_heed_them() -> None:
     """A hint's rate is SGD's; its share of dropout is a factor on the recipe's: 0.5 x 0.4."""
     wishes, asked = zoo.TrainingHints(lr=0.03, dropout_scale=0.4, reason="r"), Settings.of(dataset="cifar10")
@@ -189,6 +200,26 @@ def test_a_whitened_first_layer_answers_with_variance_1_along_each_direction() -
     torch.testing.assert_close(torch.cov(answers), torch.eye(12), rtol=0, atol=0.05)
 
 
+def test_whitening_looks_at_few_patches_at_once_and_at_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """7x7 patches of 3 channels, 147 numbers each: 5 x 5 of them in an image of 15 pixels at stride 2. The covariance is that of all."""
+    images, sizes, unfold = torch.randn(40, 3, 15, 15, generator=torch.Generator().manual_seed(0)) + 0.5, [], nn.functional.unfold
+
+    def seen(chunk: torch.Tensor, *rest: object, **more: object) -> torch.Tensor:
+        sizes.append(len(chunk))
+        return unfold(chunk, *rest, **more)
+
+    monkeypatch.setattr(initial.F, "unfold", seen)
+    monkeypatch.setattr(initial, "PATCHES_AT_ONCE", 20 * 147 * 25 * 2)
+    layer = nn.Conv2d(3, 8, 7, stride=2)
+    initial.whiten(nn.Sequential(layer), images)
+    assert sum(sizes) == 40
+    assert max(sizes) <= 20 * 2
+    assert len(sizes) > 1
+    patches = unfold(images, 7, stride=2).transpose(1, 2).flatten(0, 1).double()
+    covariance = initial._covariance_of_patches(layer, images)
+    torch.testing.assert_close(covariance, torch.cov(patches.T), rtol=1e-9, atol=1e-12)
+
+
 def test_layers_that_cannot_be_whitened_stay_as_they_are() -> None:
     for first in (nn.Linear(12, 8), nn.Conv2d(3, 6, 3, groups=3)):
         before = first.weight.detach().clone()
@@ -223,10 +254,32 @@ def test_parts_of_a_batch_give_the_gradients_of_the_batch() -> None:
 class Greedy(nn.Linear):
     """Out of memory with more than two images."""
 
+    most = 2
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if len(images) > 2:
+        if len(images) > self.most:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return super().forward(images)
+
+
+def test_memory_that_no_parts_can_save_ends_the_run_as_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one image at a time, where the error of CUDA's allocator does; in the update, which is not taken twice."""
+    plan, images, labels, calls = ExecutionPlan(micro_batch_auto=True), torch.randn(4, 4), torch.zeros(4, dtype=torch.long), []
+    taking = stepper(nn.Sequential(Greedy(4, 3)), plan)
+    monkeypatch.setattr(Greedy, "most", 0)
+    with pytest.raises(Exception, match="runs out of memory even with one image at a time: CUDA out of memory") as caught:
+        taking.step(images, labels, 0)
+    assert is_out_of_memory(caught.value)
+
+    def no_state() -> None:
+        calls.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    taking = stepper(nn.Linear(4, 3), plan)
+    monkeypatch.setattr(taking.optimizer, "step", no_state)
+    with pytest.raises(torch.OutOfMemoryError):
+        taking.step(images, labels, 0)
+    assert (len(calls), taking.part) == (1, 16)
 
 
 def test_micro_batches_are_halved_until_a_step_fits() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import math
+import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +21,8 @@ from archbench.data.dataset import stratified
 from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
 from archbench.errors import ArchbenchError, Terminated
-from archbench.events import Event, Notice, Step, ignore
-from archbench.execution import ExecutionPlan, choose_layout, numerics, resolve_precision
+from archbench.events import Epoch, Event, Finished, Notice, Step, ignore
+from archbench.execution import ExecutionPlan, choose_layout, numerics, preserved_random_state, resolve_precision
 from archbench.models import Input, Model
 from archbench.training import checkpoint, initial, loop, recipe, recipe_file
 from archbench.training.batches import Batches
@@ -118,7 +121,8 @@ def test_alternating_flips_show_both_sides_of_each_image_in_two_epochs(digits: D
     assert 24 < mirrored.sum() < 72  # 48 expected of 96, five deviations of 5
 
 
-def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset, tmp_path: Path) -> None:
+def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "KEEPING_SHARE", 1e9)
     kept: list[checkpoint.Checkpoint] = []
     task = tiny_task(digits, epochs=3)
 
@@ -155,8 +159,9 @@ def test_a_training_resumed_between_two_steps_ends_where_the_undisturbed_one_doe
 
     whole, undisturbed = trained(keep=keep)
     assert len(kept) == 2 * task.steps_per_epoch  # after each step, or the epoch's end in its place
-    for number, path in enumerate(kept[:-1], start=1):
+    for number, path in enumerate(kept, start=1):  # the last one is that of a run whose test alone is left
         resumed, result = trained(checkpoint.load(path, "k"))
+        assert result.micro_batch == undisturbed.micro_batch == task.config.batch_size
         assert result.resumed_from_step == number
         assert weights(resumed).equal(weights(whole))
         assert result.curves["loss"] == undisturbed.curves["loss"]
@@ -190,8 +195,8 @@ def test_a_training_that_must_end_leaves_a_checkpoint_of_the_step_it_took(
     assert result.curves["loss"] == undisturbed.curves["loss"]
 
 
-def test_checkpoints_between_epochs_take_at_most_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One every 30 s; where one took 2 s, the next comes after 200."""
+def test_checkpoints_take_at_most_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes 2 s: at the first epoch's end after 20 s, then 200 s after each, also at an epoch's end, but for the last one."""
     clock, kept = [0.0], []
     monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
     pace = loop.Pace()
@@ -200,10 +205,69 @@ def test_checkpoints_between_epochs_take_at_most_a_hundredth_of_the_time(monkeyp
         kept.append(clock[0])
         clock[0] += 2
 
-    for _ in range(300):
+    for second in range(1, 301):
         clock[0] += 1
-        pace.keep(keep)
-    assert kept == [30, 232]
+        pace.keep(keep, 0.0 if second % 20 == 0 else 30.0)
+    pace.keep(keep, None)
+    assert kept == [20, 222, 304]
+
+
+def test_an_epoch_is_told_before_its_checkpoint_is_kept_and_kept_where_that_ends_the_run(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that who is killed between the two hears of it again. One epoch's end costs too much to be kept; the last one is kept."""
+    monkeypatch.setattr(loop, "KEEPING_SHARE", 1e-9)
+    said: list[tuple[str, int]] = []
+
+    def run(ends_at: int) -> list[tuple[str, int]]:
+        said.clear()
+
+        def told(event: Event) -> None:
+            if isinstance(event, Epoch):
+                said.append(("told", event.epoch))
+                if event.epoch == ends_at:
+                    raise Terminated
+
+        task = tiny_task(digits, epochs=3)
+        network = initial.build(Model("lenet"), Input(10, 1, 32), task.config, task.seed)
+        loop.fit(network, task, Normaliser.fitted(task.train.images), told, None, lambda state: said.append(("kept", state.epoch)))
+        return said
+
+    assert run(0) == [("told", 1), ("kept", 1), ("told", 2), ("told", 3), ("kept", 3)]
+    with pytest.raises(Terminated):
+        run(2)
+    assert said == [("told", 1), ("kept", 1), ("told", 2), ("kept", 2)]
+
+
+def test_a_network_may_draw_from_numpy_and_python(digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is built and at each step: one seed is one network, whatever was drawn before, and resumed between two steps it is the same."""
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "KEEP_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "KEEPING_SHARE", 1e9)
+
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(32 * 32, 10)
+            nn.init.constant_(self.layer.bias, np.random.rand() + random.random())
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.layer(images.flatten(1)) * (1 + np.random.rand() + np.random.randn() * random.random())
+
+    monkeypatch.setattr(Model, "build", lambda self, shape: Noisy())
+    before = random.getstate()
+    with preserved_random_state(CPU):
+        initial.build(Model("lenet"), Input(10, 1, 32), tiny_task(digits).config, 0)
+    assert random.getstate() == before
+    kept: list[Path] = []
+
+    def keep(state: checkpoint.Checkpoint) -> None:
+        kept.append(tmp_path / f"{len(kept)}.pt")
+        state.save(kept[-1])
+
+    whole = weights(train(tiny_task(digits), keep=keep)[0])
+    assert weights(train(tiny_task(digits))[0]).equal(whole)
+    assert weights(train(tiny_task(digits), start=checkpoint.load(kept[1], "k"))[0]).equal(whole)
 
 
 def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset, tmp_path: Path) -> None:
@@ -321,6 +385,54 @@ def test_a_record_of_a_training_holds_evidence(tmp_path: Path) -> None:
     assert error.value == pytest.approx(100 * np.mean(stored["predicted"] != stored["label"]))
     assert not list((tmp_path / "checkpoints").glob("*"))
     assert json.loads(next((tmp_path / "runs").glob("*.json")).read_text())["id"] == record.id
+
+
+def test_a_run_that_must_end_when_it_tells_of_its_record_has_saved_and_tagged_it(tmp_path: Path) -> None:
+    import archbench
+    from archbench.records import tags
+    from archbench.records.store import Store
+
+    def end(event: Event) -> None:
+        if isinstance(event, Finished):
+            raise Terminated
+
+    with pytest.raises(Terminated):
+        archbench.train(models="lenet", epochs=1, limit_train=64, tag="mine", results=tmp_path, emit=end)
+    (record,) = archbench.load(tmp_path)
+    assert tags.load(Store(tmp_path)) == {record.id: ("mine",)}
+
+
+def test_a_rerun_that_is_interrupted_goes_on_and_counts_all_of_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the same command, not by one that finds the Record of the first run there; of both processes the Record tells."""
+    import archbench
+    from archbench.records import checkpoints
+    from archbench.records.store import Store
+
+    asked, store = {"models": "lenet", "epochs": 3, "limit_train": 64, "results": tmp_path}, Store(tmp_path)
+    (first,) = archbench.train(**asked)
+
+    def end(event: Event) -> None:
+        if isinstance(event, Epoch) and event.epoch == 1:
+            raise Terminated
+
+    with pytest.raises(Terminated):
+        archbench.train(**asked, rerun=True, emit=end)
+    path = store.checkpoint_path(first.key)
+    assert [each.state for each in checkpoints.kept(store, [first], datetime.now(UTC))] == ["waiting"]
+    assert archbench.train(**asked) == [first]
+    kept = checkpoint.load(path, first.key)
+    assert kept is not None
+    dataclasses.replace(kept, spent_s=1000.0).save(path)
+    (second,) = archbench.train(**asked, rerun=True)
+    assert second.config["resumed_from_step"] == 2  # of two steps an epoch
+    assert 1000 < second.duration_s < 1000 + 600
+    assert [part["from_step"] for part in second.environment["parts"]] == [0, 2]
+    assert {part["torch"] for part in second.environment["parts"]} == {second.environment["libraries"]["torch"]}
+    assert "parts" not in first.environment
+    dataclasses.replace(kept).save(path)  # as one is left that is killed once its Record is saved
+    assert [each.state for each in checkpoints.kept(store, archbench.load(tmp_path), datetime.now(UTC))] == ["finished"]
+    archbench.train(**asked)
+    assert not path.exists()
 
 
 def test_a_run_that_is_there_is_skipped_and_rerun_adds_another(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from conftest import CommandLine, make_record
 import archbench
 from archbench import choosing, studies, tuning
 from archbench import plan as planning
+from archbench.cli import tune as tune_command
 from archbench.config import Settings
 from archbench.data import Dataset, load, request
 from archbench.errors import ArchbenchError
@@ -200,6 +202,54 @@ def test_a_trial_that_fails_is_not_the_end(tmp_path: Path, trials: Callable) -> 
     assert found.values == pytest.approx(tried[3])
 
 
+def test_a_trial_that_failed_is_made_again_in_its_place_by_the_same_command(tmp_path: Path, trials: Callable) -> None:
+    """The second of three runs out of memory once; while it lacks, the search is not equal to a whole one."""
+    good = [make_record("alexnet", error_pct=error) for error in (50.0, 30.0)]
+    results = iter([good[0], failing("out_of_memory"), good[1]])
+    tried = trials(lambda job, emit: next(results))
+    assert tune(tmp_path, trials=3).evidence.items() >= {"trials": 3, "pruned": 0, "failed": 1}.items()
+    trials(ending_with([50.0] * 3))
+    tune(tmp_path, models="nin_tiny", trials=3)
+    with pytest.raises(ArchbenchError, match=r"of 3 trials 1 of alexnet failed, 0 of nin_tiny; archbench tune .*makes those again"):
+        archbench.train(**{**QUICK, "models": "alexnet,nin_tiny"}, results=tmp_path, tuned=True)
+    again = trials(ending_with([20.0]))
+    found = tune(tmp_path, trials=3)
+    assert (again, found.trials, found.failed, found.val_error_pct, found.recipe_error_pct) == ([tried[1]], 3, 0, 20.0, 50.0)
+
+
+def test_a_trial_that_diverges_is_as_bad_as_can_be(tmp_path: Path, trials: Callable) -> None:
+    """Whatever error it had before."""
+
+    def trial(job: Job, emit: Callable[[Event], None]) -> Record:
+        emit(Epoch(job.label, 1, 2, loss=1.0, images_per_s=1.0, val_error_pct=20.0))
+        return failing("diverged")
+
+    trials(trial)
+    found = tune(tmp_path, trials=1)
+    with studies.opened(tmp_path) as storage:
+        (told,) = storage.get_all_trials(storage.get_study_id_from_name(found.study))
+        assert (told.state.name, told.value) == ("PRUNED", 100.0)
+
+
+def test_a_search_anew_removes_the_checkpoint_of_an_interrupted_trial(tmp_path: Path, trials: Callable) -> None:
+    left: list[Path] = []
+
+    def interrupted(job: Job, emit: Callable[[Event], None]) -> Record:
+        left.append(tuning.TrialStore(tmp_path).checkpoint_path(job.key))
+        left[0].parent.mkdir(parents=True, exist_ok=True)
+        left[0].write_bytes(b"half a training")
+        raise KeyboardInterrupt
+
+    trials(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tune(tmp_path, trials=1)
+    assert left[0].exists()
+    seen: list[bool] = []
+    trials(lambda job, emit: seen.append(left[0].exists()) or make_record("alexnet", error_pct=50.0))
+    tune(tmp_path, trials=1, rerun=True)
+    assert seen == [False]
+
+
 def test_a_search_without_any_result_is_not_used(tmp_path: Path, trials: Callable) -> None:
     trials(lambda job, emit: failing("diverged"))
     assert tune(tmp_path, trials=2).values == {}
@@ -304,6 +354,14 @@ def test_the_command_shows_what_was_found_and_how_to_train_with_it(archbench: Co
     assert answer.stderr.splitlines()[-1] == (
         "train with these values: archbench run --models alexnet --epochs 1 --limit-train 160 --tuned --results 'my runs'"
     )
+
+
+def test_the_command_that_mends_a_search_has_the_options_of_a_search_alone() -> None:
+    """What is printed leaves out every setting that `archbench tune` does not take, and `--tag` is none of its."""
+    taken = set(inspect.signature(tune_command.command).parameters) - {"json", "quiet"}
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    assert "tag" not in taken
+    assert fields - set(studies.NOT_OF_A_SEARCH) == taken - {"download", "rerun"}
 
 
 def test_a_study_is_its_own_for_each_recipe_and_data_but_not_for_what_is_held_out(tmp_path: Path, trials: Callable) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WHERE = """Only these, as 'model=nin* and (dataset=digits or error<20) and not tag=old'; the fields are id, when, model, kind, dataset,
 recipe, epochs, batch, seed, precision, device, status, error (percent) and tag"""
 
+PRUNE = "Remove checkpoints of finished runs, those untouched for 30 days, and predictions and weights a day old that no Record names"
+
 
 def command(
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
@@ -26,7 +28,7 @@ def command(
     tag: Annotated[str, typer.Option("--tag", help="Mark those that --where finds; several with commas", show_default=False)] = "",
     untag: Annotated[str, typer.Option("--untag", help="Take such marks away", show_default=False)] = "",
     checkpoints: Annotated[bool, typer.Option("--checkpoints", help="List the checkpoints of interrupted trainings instead")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove checkpoints of finished runs, and those untouched for 30 days")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help=PRUNE)] = False,
     json: JSON = False,
 ) -> None:
     """List Records and mark them with tags; list and prune checkpoints."""
@@ -100,7 +102,10 @@ def _show_checkpoints(store: Store, prune: bool, json: bool) -> None:
         columns = {name: [str(_plain(each)[name]) for each in found] for name in ("key", "written", "bytes", "state")}
         view.print_table(view.columns_table(columns, whole="key"))
     if prune or not found:
-        view.say(f"{len(found)} checkpoint{'s' * (len(found) != 1)} {'removed' if prune else 'there'}")
+        folders = sum(each.path.is_relative_to(store.root / "files") for each in found)
+        checkpoint = len(found) - folders
+        and_folders = f" and {folders} folder{'s' * (folders != 1)} of files without a Record" * bool(folders)
+        view.say(f"{checkpoint} checkpoint{'s' * (checkpoint != 1)}{and_folders} {'removed' if prune else 'there'}")
     view.report_problems(problems)
 
 

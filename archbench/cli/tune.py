@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NOT_OF_A_RUN = ("trials", "span", "val_fraction", "rerun", "download")  # settings
 
 
-@takes([*MODEL, *DATA, *TUNING])
+@takes({*MODEL, *DATA, *TUNING} - {"tag"})  # a search leaves no Record to mark
 def command(request: Request) -> None:
     """Search each model's learning rate and weight decay, the same budget for each, on held-out training images.
 

@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from archbench.events import Listener, Notice
-from archbench.job import Job, evaluate, profile, train
+from archbench.job import Job, ended, evaluate, profile, train
 from archbench.plan import Plan
+from archbench.records.checkpoints import is_finished
 from archbench.records.schema import Record
-from archbench.records.store import SETTLED, Store
+from archbench.records.store import SETTLED, Store, plain_name, with_result
 
 
 def execute(plan: Plan, store: Store, emit: Listener, refuse: Callable[[str], object] = lambda line: None) -> Iterator[Record]:
@@ -50,10 +51,11 @@ def _carry_out(jobs: Iterable[Job], plan: Plan, store: Store, emit: Listener, bu
                     profiles.append(job)
                     leases.push(lease.pop_all())
                 else:
-                    yield _saved(_work(job, plan, store, emit), store)
+                    yield from _given_out(job, _work(job, plan, store, emit), store, emit)
         if profiles:
+            by_key = {job.key: job for job in profiles}
             for record in profile(profiles, emit):
-                yield _saved(record, store)
+                yield from _given_out(by_key[record.key], record, store, emit)
 
 
 def _work(job: Job, plan: Plan, store: Store, emit: Listener) -> Record:
@@ -62,16 +64,22 @@ def _work(job: Job, plan: Plan, store: Store, emit: Listener) -> Record:
     return work(job, plan.datasets[job.data.fingerprint], store, emit)
 
 
-def _saved(record: Record, store: Store) -> Record:
+def _given_out(job: Job, record: Record, store: Store, emit: Listener) -> Iterator[Record]:
+    """Save a Record, give it out, and only then tell of it: whoever listens may end the run."""
     store.save(record)
     if record.status in SETTLED:
         store.checkpoint_path(record.key).unlink(missing_ok=True)
-    return record
+    yield record
+    emit(ended(job, record))
 
 
 def _forget(record: Record, store: Store) -> None:
-    """Remove the checkpoint of a run that has its Record, as one leaves that is killed between the two, if no process is at it."""
+    """Remove the checkpoint of a run that has its Record, as one leaves that is killed between the two, if no process is at it.
+
+    That of a `--rerun` which was interrupted stays.
+    """
     if store.checkpoint_path(record.key).exists():
+        there = store.load(f"{plain_name(record.model.label)}-{record.kind}-*.json")[0]
         with store.lease(record.key) as mine:
-            if mine:
+            if mine and is_finished(store.checkpoint_path(record.key), with_result(there)[record.key]):
                 store.checkpoint_path(record.key).unlink(missing_ok=True)

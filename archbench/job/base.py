@@ -56,6 +56,7 @@ class Job:
     recipe: Recipe | None = None
     data: DataPart | None = None
     rerun: bool = False
+    records: int = 0  # with a result that its key had when it was planned
     tuned: dict[str, Any] | None = None  # a training's: the search that found its rate and decay
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
@@ -70,6 +71,10 @@ class Job:
     def executed(self, plan: ExecutionPlan) -> Job:
         """The same, executed as a plan says that was found by measuring; its key stays."""
         return self._like((*OF_ALL_SEEDS, "key"), plan=plan)
+
+    def beside(self, records: int) -> Job:
+        """The same, planned when so many Records with a result had its key."""
+        return self._like((*OF_ALL_SEEDS, "key"), records=records)
 
     def _like(self, shared: tuple[str, ...], **changes: Any) -> Job:
         other = dataclasses.replace(self, **changes)

@@ -14,14 +14,14 @@ from torch import nn
 from archbench.data import Dataset
 from archbench.data.preprocessing import Normaliser
 from archbench.errors import ArchbenchError, StorageError
-from archbench.events import Finished, Listener, Started
+from archbench.events import Listener, Started
 from archbench.execution import numerics, preserved_random_state
 from archbench.job.base import Job
-from archbench.job.outcome import Outcome, figures, record, summary
-from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
+from archbench.job.outcome import Outcome, record
+from archbench.job.tested import at_chance, error_row, flipped, folder_of, keep_predictions, quality_rows
 from archbench.models import pretrained
 from archbench.models.isolation import preserved_settings
-from archbench.records.schema import Record
+from archbench.records.schema import Doubt, Record
 from archbench.records.store import Store
 from archbench.training import transfer
 from archbench.training.evaluate import predict
@@ -39,9 +39,7 @@ def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record
     except (Exception, SystemExit) as error:  # one model's failure costs the others nothing
         outcome.fail(error)
     job.device.release_memory()
-    finished = record(job, outcome, time.perf_counter() - started)
-    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished)))
-    return finished
+    return record(job, outcome, time.perf_counter() - started)
 
 
 def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None:
@@ -50,11 +48,21 @@ def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> Non
     network = job.model.build(job.shape)
     normalise = _loaded(job, network, store)
     network, split = job.plan.place(network, job.device), dataset.test.to(job.device.torch)
-    mirror = bool((outcome.config.get("training") or {}).get("test_flip"))
+    wanted = bool((outcome.config.get("training") or {}).get("test_flip"))
+    mirror = wanted and _keeps_classes(job, dataset)
     test = predict(network, split, normalise, job.plan, job.device, job.batch, with_logits=True, mirror=mirror)
     outcome.measurements.extend([error_row("test", test), *quality_rows(test)])
-    outcome.warnings.extend(at_chance(test))
+    outcome.warnings.extend([*at_chance(test), *([flipped()] if mirror else [])])
+    if wanted and not mirror:
+        message = f"tested without the flip of its training's test: a mirror image on {dataset.name} may be of another class"
+        outcome.warnings.append(Doubt(code="no_test_flip", message=message))
     outcome.files.append(keep_predictions(store, folder_of(job), test))
+
+
+def _keeps_classes(job: Job, dataset: Dataset) -> bool:
+    """Whether a mirror image may stand for an image: where the set is known for it, or is the one on which the user had it so."""
+    trained_on = job.source.record.config["data"]["fingerprint"] if job.source else None
+    return dataset.mirror_safe or dataset.fingerprint == trained_on
 
 
 def _loaded(job: Job, network: nn.Module, store: Store) -> Normaliser:

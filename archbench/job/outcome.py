@@ -10,6 +10,7 @@ from typing import Any
 
 from archbench import environment
 from archbench.device import is_out_of_memory
+from archbench.events import Finished
 from archbench.job.base import Job
 from archbench.measure.process import ModelError
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile, Uncounted, seal
@@ -28,6 +29,7 @@ class Outcome:
     warnings: list[Doubt] = dataclasses.field(default_factory=list)
     uncounted: tuple[Uncounted, ...] = ()
     files: list[StoredFile] = dataclasses.field(default_factory=list)
+    earlier_s: float = 0.0  # that went by in processes before this one
 
     def fail(self, error: BaseException) -> None:
         """Note what went wrong; what was measured before stays."""
@@ -40,7 +42,7 @@ class Outcome:
 
 
 def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
-    """The Record of a job that took `duration_s` and ends now."""
+    """The Record of a job that took `duration_s` in this process and ends now."""
     return seal(
         key=job.key,
         group=job.group,
@@ -48,7 +50,7 @@ def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
         status=outcome.status,
         failure=outcome.failure,
         created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        duration_s=round(duration_s, 3),
+        duration_s=round(outcome.earlier_s + duration_s, 3),
         model=job.snapshot,
         config={**job.config(), **outcome.config},
         environment={**environment.describe(job.device), **outcome.environment},
@@ -58,6 +60,11 @@ def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
         uncounted=outcome.uncounted,
         files=tuple(outcome.files),
     )
+
+
+def ended(job: Job, finished: Record) -> Finished:
+    """The event that tells of a Record; for whoever has saved it, since a listener may end the run."""
+    return Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished))
 
 
 def summary(finished: Record) -> str:

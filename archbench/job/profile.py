@@ -9,9 +9,9 @@ import torch
 
 from archbench import conditions
 from archbench.errors import UntrainableError
-from archbench.events import Finished, Listener, Notice, Started, Step
+from archbench.events import Listener, Notice, Started, Step
 from archbench.job.base import Job
-from archbench.job.outcome import Outcome, record, summary
+from archbench.job.outcome import Outcome, record
 from archbench.measure import complexity, latency, memory
 from archbench.measure.complexity import Complexity
 from archbench.measure.latency import Series
@@ -40,7 +40,7 @@ def profile(jobs: Sequence[Job], emit: Listener) -> Iterator[Record]:
     if len(groups) > 1:
         emit(Notice(f"{len(benches)} models do not fit into memory at once: their rounds are interleaved in {len(groups)} groups"))
     for group in groups:
-        yield from _together(group, emit)
+        yield from _together(group)
 
 
 class Bench:
@@ -193,7 +193,7 @@ def _needed_bytes(benches: Sequence[Bench]) -> int:
     return sum(bench.needed_bytes for bench in benches) + max(bench.step_bytes for bench in benches)
 
 
-def _together(benches: Sequence[Bench], emit: Listener) -> Iterator[Record]:
+def _together(benches: Sequence[Bench]) -> Iterator[Record]:
     """Time all benches of a group, then weigh each, and give their Records."""
     device = benches[0].job.device
     machine = _peaks(benches)
@@ -212,9 +212,7 @@ def _together(benches: Sequence[Bench], emit: Listener) -> Iterator[Record]:
         bench.outcome.config = {"interleaved_with": [other.job.label for other in benches if other is not bench]}
         bench.outcome.warnings.extend(conditions.doubts(seen, device.kind))
         _each([bench], Bench.measure_memory)
-        finished = record(bench.job, bench.outcome, bench.spent_s)
-        emit(Finished(bench.job.label, finished.status, finished.id, finished.duration_s, summary(finished)))
-        yield finished
+        yield record(bench.job, bench.outcome, bench.spent_s)
 
 
 def _peaks(benches: Sequence[Bench]) -> Peaks | None:

@@ -52,6 +52,11 @@ def at_chance(test: Predictions) -> list[Doubt]:
     return [Doubt(code="at_chance", message=f"its test error cannot be told from the {chance:.1f} % of always naming the commonest class")]
 
 
+def flipped() -> Doubt:
+    """That a test averaged over an image and its mirror image, as a recipe's `test_flip` has it."""
+    return Doubt(code="test_flip", message="its test error is of logits averaged over an image and its mirror image")
+
+
 def folder_of(job: Job) -> Path:
     """A folder of this run's own, relative to the store."""
     return Path("files") / f"{plain_name(job.model.label)}-{job.key}-{uuid.uuid4().hex[:8]}"

@@ -12,11 +12,12 @@ import torch
 from archbench.data import Dataset, Split, preprocessing
 from archbench.data.dataset import parts, stratified
 from archbench.errors import StorageError
-from archbench.events import Finished, Listener, Started
+from archbench.events import Listener, Started
 from archbench.execution import LAYOUTS, ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
-from archbench.job.outcome import Outcome, figures, record, summary
-from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
+from archbench.job.course import Course
+from archbench.job.outcome import Outcome, record
+from archbench.job.tested import at_chance, error_row, flipped, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
 from archbench.records.store import Store
@@ -33,23 +34,19 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     started, outcome = time.perf_counter(), Outcome()
     try:
         with preserved_settings(), numerics(job.plan), preserved_random_state(job.device), retained_memory(job.plan):
-            _train(job, dataset, store, emit, outcome)
+            _train(job, dataset, store, emit, outcome, started)
     except StorageError:
         raise
     except (Exception, SystemExit) as error:  # one model's failure costs the others nothing: it becomes a Record
         outcome.fail(error)
     job.device.release_memory()
-    finished = record(job, outcome, time.perf_counter() - started)
-    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished)))
-    return finished
+    return record(job, outcome, time.perf_counter() - started)
 
 
-def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Outcome) -> None:
+def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Outcome, begun: float) -> None:
     assert job.training is not None and job.data is not None
     path = store.checkpoint_path(job.key)
-    if job.rerun:
-        path.unlink(missing_ok=True)
-    start = checkpoint.load(path, job.key)
+    start = checkpoint.left(path, job.key, job.rerun, job.records)
     plan = ExecutionPlan(**start.plan) if start else job.plan
     seen = parts(dataset, job.seed, job.data.limit_train, job.data.train_fraction, job.data.val_fraction)
     train_split, device = seen.train.to(job.device.torch), job.device
@@ -65,9 +62,11 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     if config.whiten_first_layer and start is None:
         initial.whiten(model, prepare(_same_size(train_split, WHITENED_ON).images, LAYOUTS[plan.memory_format]))
     task = Task(job.label, job.key, config, plan, device, job.seed, train_split, validation)
-    within = start.position.step if start and start.position else 0
-    emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch + within if start else 0))
-    result = fit(model, task, prepare, emit, start, lambda state: state.save(path))
+    step = start.epoch * task.steps_per_epoch + (start.position.step if start.position else 0) if start else 0
+    course = Course.of(job, start, step, begun)
+    outcome.earlier_s, outcome.environment = course.earlier_s, course.environment
+    emit(Started(job.label, task.steps, step))
+    result = fit(model, task, prepare, emit, start, lambda state: course.stamped(state).save(path))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
     outcome.config["micro_batch"] = result.micro_batch
@@ -94,7 +93,7 @@ def _departures(task: Task, result: Fit, model: torch.nn.Module) -> Iterator[Dou
         message = f"each batch of {task.config.batch_size} went through the network in parts of {result.micro_batch}{norm}"
         yield Doubt(code="micro_batch", message=message)
     if task.config.test_flip:
-        yield Doubt(code="test_flip", message="its test error is of logits averaged over an image and its mirror image")
+        yield flipped()
 
 
 def _same_size(split: Split, n: int) -> Split:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from filelock import BaseFileLock, FileLock, Timeout
+
+LOOK_S = 0.1  # one that only looks whether a lease is held is gone by then
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,30 @@ class Lease:
     path: Path
     lock: BaseFileLock
 
+    @staticmethod
+    def is_held(path: Path) -> bool:
+        """Whether a process holds the lease of a path. Nothing is made or removed.
+
+        Where there is flock, a shared lock of an instant tells; elsewhere the file does, which a killed process leaves too.
+        """
+        if sys.platform == "win32":
+            return path.exists()
+        import fcntl
+
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:  # nobody has made it, or it is not ours to read
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     @classmethod
-    def take(cls, path: Path, wait_s: float = 0.0) -> Self | None:
+    def take(cls, path: Path, wait_s: float = LOOK_S) -> Self | None:
         """The lease of a path, whose folder is made; None where another holder does not give it up in time. May raise OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -73,6 +74,10 @@ class Store:
             if held is not None:
                 held.end()
 
+    def is_at_work(self, key: str) -> bool:
+        """Whether a process holds the lease of a key. Nothing is written."""
+        return Lease.is_held(self.leases / key)
+
     def save(self, record: Record) -> Path:
         """Write a Record and return its path. Raises ArchbenchError when the disk is full or the folder not writable."""
         path = self.path_of(record)
@@ -125,6 +130,11 @@ def settled(records: Iterable[Record]) -> dict[str, Record]:
         if record.status in SETTLED and (before is None or record.status == "ok" or before.status != "ok"):
             chosen[record.key] = record
     return chosen
+
+
+def with_result(records: Iterable[Record]) -> Counter[str]:
+    """How many Records of each key have a result: what `--rerun` adds one to."""
+    return Counter(record.key for record in records if record.status in SETTLED)
 
 
 def read_record(path: Path) -> Record:

@@ -5,28 +5,30 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
+from archbench import chance
 from archbench.device import Device
 from archbench.errors import ArchbenchError
+from archbench.records.checkpoints import BEGAN, DIGEST_BYTES, MAGIC, MOST_COUNTED, began, is_finished
 from archbench.records.store import write_atomically
 
 if TYPE_CHECKING:
     from archbench.training.stepper import Stepper
 
-FORMAT = 4
-DIGEST_BYTES = 32
+FORMAT = 5
 
 
 @dataclass(frozen=True)
 class Position:
     """Where in an epoch a training stands: steps taken, the sum of their losses, seconds spent, and the states of what is drawn from.
 
-    `draws` is the state of the data's own generator, `random` torch's, `device_random` the device's where it has its own.
+    `draws` is the state of the data's own generator, `random` torch's, `device_random` the device's where it has its own,
+    `global_random` numpy's and Python's.
     """
 
     step: int
@@ -35,17 +37,19 @@ class Position:
     draws: torch.Tensor
     random: torch.Tensor
     device_random: torch.Tensor | None = None
+    global_random: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def at(cls, step: int, total: torch.Tensor, begun: float, draws: torch.Generator, device: Device) -> Self:
         """Where things stand now; `begun` is when the epoch would have begun if nothing had interrupted it."""
-        states = (draws.get_state(), torch.get_rng_state(), device.random_state())
+        states = (draws.get_state(), torch.get_rng_state(), device.random_state(), chance.state())
         return cls(step, total.item(), time.perf_counter() - begun, *states)
 
     def restore(self, draws: torch.Generator, device: Device) -> None:
         """Give the generators their states back."""
         draws.set_state(self.draws)
         torch.set_rng_state(self.random)
+        chance.restore(self.global_random)
         if self.device_random is not None:
             device.set_random_state(self.device_random)
 
@@ -54,6 +58,9 @@ class Position:
 class Checkpoint:
     """After `epoch` whole epochs, and `position` in the next: weights, their average, optimizer, curves so far, the execution plan, and how
     many images, `part`, went through the network at once.
+
+    `spent_s` is the time of all processes up to here, `parts` says of each where it began and on what. `rerun` and `records` are as in
+    `records.checkpoints.Began`.
 
     At the end of an epoch there is no position: order, augmentation and dropout are drawn anew from (seed, epoch).
     """
@@ -68,6 +75,10 @@ class Checkpoint:
     part: int
     average: dict[str, Any] | None = None
     position: Position | None = None
+    spent_s: float = 0.0
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    rerun: bool = False
+    records: int = 0
 
     @classmethod
     def of(cls, stepper: Stepper, key: str, epoch: int, curves: dict[str, list[float]], position: Position | None) -> Self:
@@ -88,7 +99,8 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write it whole or not at all, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
         position = vars(self.position) if self.position else None
-        content = torch_bytes({"format": FORMAT, **vars(self), "position": position})
+        head = BEGAN.pack(MAGIC, self.rerun, min(self.records, MOST_COUNTED))
+        content = head + torch_bytes({"format": FORMAT, **vars(self), "position": position})
         write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
 
 
@@ -112,10 +124,26 @@ def load(path: Path, key: str) -> Checkpoint | None:
     return Checkpoint(**stored, position=Position(**position) if position else None)
 
 
-def plan_of(path: Path, key: str) -> dict[str, Any] | None:
-    """The execution plan that a checkpoint keeps; None where there is no checkpoint, or none that `load` would take."""
+def left(path: Path, key: str, rerun: bool, records: int) -> Checkpoint | None:
+    """The checkpoint from which a run goes on: the key's; for `--rerun` only one of an interrupted `--rerun`, which has no Record yet.
+
+    `records` is how many with a result the key has. Raises ArchbenchError as `load` does, unless it is a rerun, which starts over.
+    """
+    if not rerun:
+        return load(path, key)
+    start = began(path)
+    if start is None or not start.rerun or is_finished(path, records):
+        return None
     try:
-        kept = load(path, key)
+        return load(path, key)
+    except ArchbenchError:
+        return None
+
+
+def plan_of(path: Path, key: str, rerun: bool = False, records: int = 0) -> dict[str, Any] | None:
+    """The execution plan that a checkpoint keeps; None where there is no checkpoint, or none that `left` would take."""
+    try:
+        kept = left(path, key, rerun, records)
     except ArchbenchError:  # load says so again when the run begins, and it becomes that run's Record
         return None
     return kept.plan if kept else None
@@ -130,5 +158,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     digest, content = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
         return None
-    stored: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if not content.startswith(MAGIC):
+        return {}
+    stored: dict[str, Any] = torch.load(io.BytesIO(content[BEGAN.size :]), map_location="cpu", weights_only=True)
     return stored

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from archbench.models import Input, Model
-from archbench.training import seeds
+from archbench.training import chance
 from archbench.training.recipe import TrainingConfig
 
+PATCHES_AT_ONCE = 2**24  # numbers in the patches of as many images as are looked at together: 64 MiB, and twice that in float64
 WHITENING_FLOOR = 5e-4  # airbench's, added to variances of images with deviation 1
 
 
 def build(model: Model, shape: Input, config: TrainingConfig, seed: int) -> nn.Module:
     """The network with the weights that `seed` draws."""
-    torch.manual_seed(seeds.derive(seed, "weights"))
+    chance.seed(seed, "weights")
     network = model.build(shape)
     if config.init == "he":
         network.apply(_he)
@@ -59,9 +61,7 @@ def whiten(network: nn.Module, images: torch.Tensor) -> None:
     layer = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)), None)
     if not isinstance(layer, nn.Conv2d) or layer.groups != 1 or layer.in_channels != images.shape[1]:
         return
-    unfolded = F.unfold(images, layer.kernel_size, layer.dilation, stride=layer.stride)
-    patches = unfolded.transpose(1, 2).flatten(0, 1)
-    values, vectors = torch.linalg.eigh(torch.cov(patches.double().T))
+    values, vectors = torch.linalg.eigh(_covariance_of_patches(layer, images))
     values, vectors = values.flip(0), vectors.flip(1)
     directions = (vectors / (values + WHITENING_FLOOR).sqrt()).T.float()
     pairs = min(layer.out_channels // 2, len(directions))
@@ -69,6 +69,17 @@ def whiten(network: nn.Module, images: torch.Tensor) -> None:
     layer.weight[: 2 * pairs] = filters.view(-1, *layer.weight.shape[1:]).to(layer.weight)
     if layer.bias is not None:
         layer.bias[: 2 * pairs] = 0
+
+
+def _covariance_of_patches(layer: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
+    """That of all patches which the layer sees, float64, from a few images at a time: those of 2,000 at 224 pixels would take 28 GB."""
+    most = max(1, int(PATCHES_AT_ONCE * math.prod(layer.stride) / (layer.weight[0].numel() * images[0, 0].numel())))
+    n, total, products = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for chunk in images.split(most):
+        unfolded = F.unfold(chunk, layer.kernel_size, layer.dilation, stride=layer.stride)
+        patches = unfolded.transpose(1, 2).flatten(0, 1).double()
+        n, total, products = n + len(patches), total.to(patches) + patches.sum(0), products.to(patches) + patches.T @ patches
+    return (products - torch.outer(total, total) / n) / (n - 1)
 
 
 def _start_alive(block: nn.Module, config: TrainingConfig) -> None:

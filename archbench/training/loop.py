@@ -2,7 +2,8 @@
 
 Images lie on the device as bytes; each batch is gathered, moved and mirrored there, in one process. The seed and the epoch fix data
 order, augmentation and dropout, so every model of a seed sees the same batches, and a resumed run the ones it would have seen.
-A checkpoint is kept at the end of each epoch, between two steps about every half minute, and when the process is asked to end.
+A checkpoint is kept at the end of an epoch, between two steps about every half minute, less often where that would take over a hundredth
+of the time, after the last epoch, and when the process is asked to end.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from archbench.device import Device
 from archbench.errors import Terminated
 from archbench.events import Epoch, Listener, Memory, Step
 from archbench.execution import ExecutionPlan
-from archbench.training import seeds
+from archbench.training import chance
 from archbench.training.batches import Batches
 from archbench.training.checkpoint import Checkpoint, Position
 from archbench.training.evaluate import predict
@@ -30,7 +31,7 @@ from archbench.training.recipe import TrainingConfig
 from archbench.training.stepper import Stepper
 
 REPORT_EVERY_S, KEEP_EVERY_S = 0.5, 30.0
-KEEPING_SHARE = 0.01  # of the time at most goes into checkpoints between two epochs
+KEEPING_SHARE = 0.01  # of the time at most goes into checkpoints, the first and the last one beside
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,21 @@ def fit(
     start: Checkpoint | None,
     keep: Callable[[Checkpoint], None],
 ) -> Fit:
-    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after each epoch and now and then between."""
+    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after an epoch that is told, and now and then between."""
     result, first_epoch, position = Fit(), 0, None
     stepper = Stepper(model, task.config, task.plan, task.device, task.steps, emit)
     if start is not None:
         start.restore(stepper)
         first_epoch, position, result.curves = start.epoch, start.position, start.curves
+        result.micro_batch = stepper.part
         result.resumed_from_step = first_epoch * task.steps_per_epoch + (position.step if position else 0)
 
     def keep_at(epoch: int, position: Position | None) -> None:
         keep(Checkpoint.of(stepper, task.key, epoch, result.curves, position))
 
+    pace = Pace()
     for epoch in range(first_epoch, task.config.epochs):
-        loss, seconds, steps = train_epoch(stepper, task, epoch, prepare, position, functools.partial(keep_at, epoch))
+        loss, seconds, steps = train_epoch(stepper, task, epoch, prepare, position, functools.partial(keep_at, epoch), pace)
         position, result.micro_batch = None, stepper.part
         images_per_s = steps * task.config.batch_size / seconds
         result.add(loss=loss, epoch_s=seconds, images_per_s=images_per_s, lr=stepper.optimizer.param_groups[0]["lr"])
@@ -103,14 +106,19 @@ def fit(
         if task.validation is not None:
             error = predict(stepper.result, task.validation, prepare, task.plan, task.device, task.config.batch_size).error_pct.value
             result.add(val_error_pct=error)
-        keep_at(epoch + 1, None)
-        emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
+        at_end = functools.partial(keep_at, epoch + 1, None)
+        try:
+            emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
+        except Terminated:
+            at_end()
+            raise
+        pace.keep(at_end, 0.0 if epoch + 1 < task.config.epochs else None)
     model.load_state_dict(stepper.result.state_dict())
     return result
 
 
 def train_epoch(
-    stepper: Stepper, task: Task, epoch: int, prepare: Preprocessing, start: Position | None, keep: Callable[[Position], None]
+    stepper: Stepper, task: Task, epoch: int, prepare: Preprocessing, start: Position | None, keep: Callable[[Position], None], pace: Pace
 ) -> tuple[float, float, int]:
     """Mean loss of an epoch, its seconds and its steps; ends early, with a loss that is not finite, when one is seen.
 
@@ -118,14 +126,14 @@ def train_epoch(
     reported at most every half second.
     """
     done, steps = start.step if start else 0, task.steps_per_epoch
-    torch.manual_seed(seeds.derive(task.seed, "dropout", epoch))
+    chance.seed(task.seed, "dropout", epoch)
     batches = Batches(task.train, task.config, task.seed, epoch, task.plan.memory_format, prepare)
     if start is not None:
         start.restore(batches.draws, task.device)
     stepper.model.train()
     total = torch.full((), start.loss if start else 0.0, device=task.device.torch)
     begun = time.perf_counter() - (start.seconds if start else 0.0)
-    reported, pace, step = time.perf_counter(), Pace(), done
+    reported, step = time.perf_counter(), done
     for step, (images, labels) in enumerate(batches.after(done), start=done + 1):
         total += stepper.step(images, labels, epoch * steps + step - 1)
         now = time.perf_counter()
@@ -143,21 +151,21 @@ def train_epoch(
             keep(here())
             raise
         if step < steps:
-            begun += pace.keep(lambda here=here: keep(here()))  # type: ignore[misc]
+            begun += pace.keep(lambda here=here: keep(here()), KEEP_EVERY_S)  # type: ignore[misc]
     task.device.synchronise()
     return total.item() / step, time.perf_counter() - begun, step
 
 
 class Pace:
-    """When to keep a checkpoint between two epochs: every half minute, and so that it takes at most a hundredth of the time."""
+    """When to keep a checkpoint: so that keeping takes at most a hundredth of the time of a training, its first and its last one beside."""
 
     def __init__(self) -> None:
         self.kept, self.took = time.perf_counter(), 0.0
 
-    def keep(self, keep: Callable[[], None]) -> float:
-        """Keep one if it is time; the seconds that it took."""
+    def keep(self, keep: Callable[[], None], after_s: float | None) -> float:
+        """Keep one if so many seconds are over and it does not come too dear, or in any case where they are None; the seconds it took."""
         now = time.perf_counter()
-        if now - self.kept < max(KEEP_EVERY_S, self.took / KEEPING_SHARE):
+        if after_s is not None and now - self.kept < max(after_s, self.took / KEEPING_SHARE):
             return 0.0
         keep()
         self.kept = time.perf_counter()

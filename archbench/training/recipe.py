@@ -114,10 +114,10 @@ def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settin
     batch_size, epochs = suggested(request(settings))
     asked = {"epochs": settings.epochs or epochs, "batch_size": settings.batch_size or batch_size}
     mirrored = mirror_safe if settings.flip is None else settings.flip
+    flip = recipe.flip and mirror_safe if settings.flip is None else settings.flip
     values = {**recipe.model_dump(), **hints, **{key: value for key, value in asked.items() if value is not None}}
     if recipe.lr_batch is not None and "lr" not in hints:
         values["lr"] *= values["batch_size"] / recipe.lr_batch
-    flip = recipe.flip and mirrored
     values |= {"flip": flip, "flip_alternates": recipe.flip_alternates and flip, "test_flip": recipe.test_flip and mirrored}
     if values["init"] != "normal":
         values["init_std"] = None

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from archbench.device import Device, is_out_of_memory
-from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
 from archbench.execution import ExecutionPlan, training_loss
 from archbench.training import optimizers, schedules
@@ -21,7 +20,8 @@ class Stepper:
 
     `part` is how many images go through the network at once. It is the batch, unless the plan names a smaller micro-batch or, where it
     may, finds that a step runs out of memory: then it is halved until the step fits. Gradients are summed over the parts, so the update
-    is the batch's; batch norm sees the parts.
+    is the batch's; batch norm sees the parts. Memory that runs out in the update itself, where an optimizer makes its state, passes through
+    and ends the run as out of memory: activations are gone by then, so smaller parts would not help, and half an update cannot be repeated.
     """
 
     def __init__(self, model: nn.Module, config: TrainingConfig, plan: ExecutionPlan, device: Device, steps: int, emit: Listener) -> None:
@@ -62,7 +62,7 @@ class Stepper:
                 if not (self.plan.micro_batch_auto and is_out_of_memory(error)):
                     raise
                 if self.part == 1:
-                    raise ArchbenchError(f"a training step runs out of memory even with one image at a time: {error}") from error
+                    raise torch.OutOfMemoryError(f"a training step runs out of memory even with one image at a time: {error}") from error
                 self.part //= 2
             self.optimizer.zero_grad()
             self.device.release_memory()
