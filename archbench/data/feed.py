@@ -15,7 +15,7 @@ import torch
 from archbench.data.split import Rate, Split
 
 AHEAD = 3  # batches at most that are being read, or ready, while one is used
-USED = 5  # the batch that is used takes its bytes, and four times as many as floats
+USED = 6  # batches that one takes while it is used: its bytes, the same moved and mirrored, and four times as many as floats
 PIECE = 16  # images at most that a thread reads at a time
 Fill = Callable[[torch.Tensor, list[int]], None]  # writes the images of these rows into a tensor `(n, C, H, W)`
 

@@ -135,6 +135,7 @@ def train_epoch(
     reported, pace, step = time.perf_counter(), Pace(), done
     for step, (images, labels) in enumerate(batches.after(done), start=done + 1):
         total += stepper.step(images, labels, epoch * steps + step - 1)
+        del images, labels  # before the next ones are made
         now = time.perf_counter()
         if now - reported < REPORT_EVERY_S and step < steps:
             continue
