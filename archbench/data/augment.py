@@ -25,8 +25,9 @@ def translate_and_flip(images: torch.Tensor, translate: int, flip: bool | torch.
     rows, columns = shifts[0] + torch.arange(height), (columns + shifts[1]).expand(n, width)
     moved = torch.empty_like(images, memory_format=torch.contiguous_format)
     at_once = max(INDEX_BYTES // (8 * height * width), 1)
-    for part in zip(*(each.split(at_once) for each in (images, rows, columns, moved)), strict=True):
-        _gather(*part, translate)
+    for start in range(0, n, at_once):
+        part = slice(start, start + at_once)
+        _gather(images[part], rows[part], columns[part], moved[part], translate)
     return moved
 
 
