@@ -410,8 +410,8 @@ def test_images_too_large_to_cache_are_decoded_again(imagenet: Path, monkeypatch
 @pytest.mark.parametrize(
     ("test_only", "message"),
     [
-        (False, "needs 2.6 GiB of memory for its decoded images, 0.5 GiB are free: use --limit-train N or a smaller --image-size"),
-        (True, "needs 0.8 GiB of memory for its decoded images, 0.5 GiB are free: choose a smaller --image-size"),
+        (False, "needs 2.6 GiB of memory for its decoded images, 512.0 MiB are free: use --limit-train N or a smaller --image-size"),
+        (True, "needs 768.0 MiB of memory for its decoded images, 512.0 MiB are free: choose a smaller --image-size"),
     ],
 )
 def test_images_that_memory_cannot_hold_are_refused(test_only: bool, message: str, imagenet: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from archbench import device as devices
 from archbench.data.dataset import Dataset
 from archbench.data.feed import least_bytes
-from archbench.data.memory import GIB, MIB, check_fits
+from archbench.data.memory import check_fits, size_text
 from archbench.data.request import DataRequest
 from archbench.data.stored import StoredSplit
 from archbench.errors import ArchbenchError
@@ -37,7 +37,7 @@ def room_bytes(wanted: DataRequest) -> int | None:
     taken = resident_bytes()
     if wanted.memory_limit <= taken:
         raise ArchbenchError(
-            f"--memory-limit {wanted.memory_limit / GIB:.2f} GiB: the process takes {taken / GIB:.2f} GiB before it has read any image"
+            f"--memory-limit: {size_text(wanted.memory_limit)} are less than the {size_text(taken)} that the process takes before any image"
         )
     return min([wanted.memory_limit - taken, *free])
 
@@ -56,11 +56,11 @@ def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, remedy: 
         return "memory"
     free_disk = _free_disk_bytes(wanted.root)
     fits = to_write_bytes <= SHARE_OF_DISK * free_disk
-    decoded = f"{wanted.name} takes {needed_bytes / GIB:.1f} GiB decoded"
-    short = f"its cache {to_write_bytes / GIB:.1f} GiB of the disk of {wanted.root}, where {free_disk / GIB:.1f} GiB are free"
+    decoded = f"{wanted.name} takes {size_text(needed_bytes)} decoded"
+    short = f"its cache {size_text(to_write_bytes)} of the disk of {wanted.root}, where {size_text(free_disk)} are free"
     if fits:
         if asked == "auto":
-            emit(Notice(f"{decoded}, and images may take {(room or 0) / GIB:.1f} GiB of memory: they are mapped from a cache on the disk"))
+            emit(Notice(f"{decoded}, and images may take {size_text(room or 0)} of memory: they are mapped from a cache on the disk"))
         return "mapped"
     if asked == "mapped":
         raise ArchbenchError(f"{decoded}, and {short}: --data-dir names another disk, --images-from files needs no cache")
@@ -76,8 +76,8 @@ def check_batch(dataset: Dataset, batch: int) -> None:
     least = least_bytes(batch * math.prod(split.shape[1:]))
     if least > split.room_bytes:
         raise ArchbenchError(
-            f"a batch of {batch} images of {dataset.name} takes {least / MIB:.0f} MiB with the one that is read meanwhile, and images may "
-            f"take {split.room_bytes / MIB:.0f} MiB of memory: --memory-limit sets another limit, --batch-size a smaller batch"
+            f"a batch of {batch} images of {dataset.name} takes {size_text(least)} with the one that is read meanwhile, and images may "
+            f"take {size_text(split.room_bytes)} of memory: --memory-limit sets another limit, --batch-size a smaller batch"
         )
 
 
