@@ -22,6 +22,7 @@ from archbench.sharding import Shard
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
 COMPILE = ("no", "yes", "auto")
 MODES = ("eager", "compiled", "cuda_graph")
+IMAGES_FROM = ("auto", "memory", "mapped", "files")
 TRACKERS = ("tensorboard", "mlflow", "wandb")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 LARGEST_SEED = 2**32 - 1
@@ -52,6 +53,12 @@ class Settings:
     data_dir: Annotated[Path, "Where data sets are looked for, downloaded to and cached"] = DEFAULT_DATA_DIR
     download: Annotated[bool, "Fetch the data set if it is not there"] = False
     skip_broken: Annotated[bool, "Go on without image files that cannot be read, and record how many"] = False
+    images_from: Annotated[
+        str, "Where images of folders lie: auto (README.md has the rule), memory, mapped (a cache on the disk) or files, decoded each time"
+    ] = "auto"
+    memory_limit: Annotated[
+        str | None, "Memory that a process with images of folders may take, as 8GB  [default: half of what is free]"
+    ] = None
     pretrained: Annotated[bool, "Test with published weights instead of training; --download fetches them"] = False
     recipe: Annotated[str, "How to train: modern, fast, paper or the path of a .toml file"] = "modern"
     epochs: Annotated[int | None, Ge(1), Le(MOST), "Passes over the training images  [default: the data set's or the recipe's]"] = None
@@ -111,6 +118,11 @@ class Settings:
         return " ".join(words)
 
     @property
+    def memory_limit_bytes(self) -> int | None:
+        """The limit in bytes. Raises ArchbenchError for what is no size."""
+        return None if self.memory_limit is None else parse_bytes(self.memory_limit)
+
+    @property
     def data_root(self) -> Path:
         """The data folder with the home directory filled in."""
         return expanded(self.data_dir)
@@ -138,6 +150,8 @@ def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
             spelled[name] = split_names(values[name])
     if isinstance(values.get("compile"), bool):
         spelled["compile"] = "yes" if values["compile"] else "no"
+    if isinstance(values.get("memory_limit"), int):
+        spelled["memory_limit"] = f"{values['memory_limit']}B"
     if isinstance(values.get("micro_batch"), int):
         spelled["micro_batch"] = str(values["micro_batch"])
     if "seeds" in values:
@@ -162,6 +176,10 @@ def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
         raise ArchbenchError(one_line(error)) from None
     if settings.precision not in PRECISIONS:
         raise unknown("precision", settings.precision, PRECISIONS)
+    if settings.images_from not in IMAGES_FROM:
+        raise unknown("value of --images-from", settings.images_from, IMAGES_FROM)
+    if settings.memory_limit_bytes == 0:
+        raise ArchbenchError("--memory-limit 0 leaves no memory for images; leave it out for half of what is free")
     if settings.compile not in COMPILE:
         raise unknown("value of --compile", settings.compile, COMPILE)
     if settings.micro_batch not in (None, "auto") and not re.fullmatch("[1-9][0-9]{0,6}", settings.micro_batch):
@@ -221,6 +239,15 @@ def parse_batch_sizes(sizes: str | int | Iterable[int]) -> tuple[int, ...]:
     if not all(isinstance(size, int) and 1 <= size <= MOST for size in found):
         raise ArchbenchError(f"--batch-sizes takes whole numbers from 1 to {MOST}, as 1,8,32")
     return tuple(found)
+
+
+def parse_bytes(text: str) -> int:
+    """`"8GB"` to 8,000,000,000, `"512MiB"` to 512 x 2^20. Raises ArchbenchError for anything else."""
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*(?:([KMGT])(I?))?B", text.strip().upper(), re.ASCII)
+    if match is None:
+        raise ArchbenchError(f"--memory-limit takes a size with its unit, as 8GB or 512MiB (got {text!r})")
+    base = 1024 if match[3] else 1000
+    return int(float(match[1]) * base ** (" KMGT".index(match[2] or " ")))
 
 
 def _valid_seeds(seeds: tuple[int, ...], given: object) -> tuple[int, ...]:

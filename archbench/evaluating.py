@@ -9,7 +9,7 @@ import torch
 from archbench import catalogue, environment
 from archbench import device as devices
 from archbench.config import Settings
-from archbench.data import Dataset, Split, load, request, shape_of
+from archbench.data import Dataset, choice, load, request, shape_of
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
 from archbench.execution import ExecutionPlan, resolve_precision
@@ -50,6 +50,7 @@ def make(beginning: str, settings: Settings, store: Store, emit: Listener) -> Pl
     dataset = _dataset(source, settings, emit)
     part = DataPart(dataset.name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
     batch = settings.batch_size or record.config["batch"]
+    choice.check_batch(dataset, batch)
     job = Job("evaluated", model, shape, device, plan, batch, record.config["seed"], data=part, rerun=settings.rerun, source=source)
     there = None if settings.rerun else settled(store.load()[0]).get(job.key)
     return Plan(() if there else (job,), (there,) if there else (), {dataset.fingerprint: dataset}, () if there else (0.0,))
@@ -79,4 +80,4 @@ def _in_order(dataset: Dataset, record: Record) -> Dataset:
     if ours == theirs:
         return dataset
     number = torch.tensor([theirs.index(name) for name in ours])
-    return dataclasses.replace(dataset, test=Split(dataset.test.images, number[dataset.test.labels]), class_names=tuple(theirs))
+    return dataclasses.replace(dataset, test=dataset.test.relabelled(number[dataset.test.labels]), class_names=tuple(theirs))

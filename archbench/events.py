@@ -40,9 +40,17 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Input:
+    """Images/s that can be read from the disk, and those that the model takes when it has not to wait: the smaller makes the other wait."""
+
+    images_per_s: float
+    model_images_per_s: float
+
+
+@dataclass(frozen=True)
 class Step:
     """A job has taken `done` of its steps; the rest is the latest, where it is known: the mean loss and the images/s of the epoch so
-    far, the learning rate, memory.
+    far, the learning rate, memory, and what is read from the disk.
     """
 
     job: str
@@ -51,6 +59,7 @@ class Step:
     images_per_s: float | None = None
     lr: float | None = None
     memory: Memory | None = None
+    input: Input | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ class Epoch:
     loss: float
     images_per_s: float
     val_error_pct: float | None = None
+    input: Input | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from archbench import budget, environment, models, studies
 from archbench import device as devices
 from archbench.choosing import Chooser
 from archbench.config import Settings
-from archbench.data import DataRequest, Dataset, Shape, load, request, shape_of, suggested
+from archbench.data import DataRequest, Dataset, Shape, choice, load, request, shape_of, suggested
 from archbench.data.dataset import parts
 from archbench.device import Device
 from archbench.errors import ArchbenchError
@@ -177,6 +177,7 @@ class Planner:
             model.check(shape)
             pretrained.load(model, model.build(shape), self.settings.download)
             dataset = self._imported(wanted, shape)
+            choice.check_batch(dataset, self._batch())
             part = DataPart(dataset.name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
             plan = ExecutionPlan(precision=precision, deterministic=self.settings.deterministic)
             jobs.append(Job("imported", model, shape, self.device, plan, self._batch(), data=part, rerun=self.settings.rerun))
@@ -229,6 +230,11 @@ class Planner:
             )
         if config.translate >= shape.image_size:
             raise ArchbenchError(f"recipe {config.name} moves images by {config.translate} pixels; they have {shape.image_size} a side")
+        choice.check_batch(dataset, config.batch_size)
+        if config.preprocessing == "gcn_zca" and part.crop is not None:
+            raise ArchbenchError(
+                f"recipe {config.name} whitens each image once, and files give another crop each time: --images-from mapped"
+            )
         asked = self.settings.precision if self.settings.precision != "auto" else config.precision
         plan = self.chooser.asked(resolve_precision(asked, self.device, training=True), config.batch_size)
         return Job("train", model, shape, self.device, plan, config.batch_size, seed, config, self.recipe, part, self.settings.rerun)
@@ -236,7 +242,8 @@ class Planner:
     def _part(self, dataset: Dataset, seed: int) -> DataPart:
         limit, fraction, val = self.settings.limit_train, self.settings.train_fraction, self.settings.val_fraction
         taken = parts(dataset, seed, limit, fraction, val)
-        return DataPart(dataset.name, dataset.fingerprint, len(taken.train), len(taken.test), limit, fraction, val, dataset.skipped)
+        counts = len(taken.train), len(taken.test)
+        return DataPart(dataset.name, dataset.fingerprint, *counts, limit, fraction, val, dataset.skipped, dataset.train.crop)
 
     def _batch(self) -> int:
         return self.settings.batch_size or suggested(self.request)[0] or self.recipe.batch_size

@@ -108,7 +108,7 @@ def archbench_turn(name: str, split: Split, batch: int, precision: str, compiled
     network = initial.build(model, SHAPE, config, seed=0)
     plan = choose_layout(network, SHAPE.example(batch), CPU, plan)
     plan.place(network, CPU).train()
-    normalise = Normaliser.fitted(split.images)
+    normalise = Normaliser.fitted(split)
     stepper = Stepper(network, config, plan, CPU, len(split) // batch, ignore)
     stream = (each for epoch in itertools.count() for each in Batches(split, config, 0, epoch, plan.memory_format, normalise).after(0))
 

@@ -14,8 +14,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from archbench.config import Settings
-from archbench.data import Dataset, Shape, load, request, shape_of
-from archbench.data.dataset import Split, parts, stratified
+from archbench.data import Dataset, Shape, Split, load, request, shape_of
+from archbench.data.dataset import parts, stratified
 from archbench.data.memory import GIB
 from archbench.data.sources import SOURCES
 from archbench.errors import ArchbenchError
@@ -399,7 +399,7 @@ def test_the_same_folders_read_as_another_set_are_not_taken_from_its_cache(image
 
 
 def test_images_too_large_to_cache_are_decoded_again(imagenet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archbench.data.cache.LARGEST_BYTES", 4 * 3 * 32 * 32)  # what the four test images take
+    monkeypatch.setattr("archbench.data.decoded.LARGEST_BYTES", 4 * 3 * 32 * 32)  # what the four test images take
     first: list[Event] = []
     second: list[Event] = []
     assert imagenet_of(imagenet, first).fingerprint == imagenet_of(imagenet, second).fingerprint
@@ -410,15 +410,15 @@ def test_images_too_large_to_cache_are_decoded_again(imagenet: Path, monkeypatch
 @pytest.mark.parametrize(
     ("test_only", "message"),
     [
-        (False, "needs 2.6 GiB of memory for its decoded images, 0.5 GiB are free: use --limit-train N or a smaller --image-size"),
-        (True, "needs 0.8 GiB of memory for its decoded images, 0.5 GiB are free: choose a smaller --image-size"),
+        (False, "needs 2.6 GiB of memory for its decoded images, 512.0 MiB are free: use --limit-train N or a smaller --image-size"),
+        (True, "needs 768.0 MiB of memory for its decoded images, 512.0 MiB are free: choose a smaller --image-size"),
     ],
 )
 def test_images_that_memory_cannot_hold_are_refused(test_only: bool, message: str, imagenet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image of 8192x8192 takes 3 x 64 MiB: 14 take 2.625 GiB, the four of the test split 0.75 GiB."""
-    monkeypatch.setattr("archbench.data.memory.available_bytes", lambda: GIB // 2)
+    monkeypatch.setattr("archbench.data.choice.available_bytes", lambda: GIB // 2)
     with pytest.raises(ArchbenchError) as caught:
-        imagenet_of(imagenet, test_only=test_only, image_size=8192)
+        imagenet_of(imagenet, test_only=test_only, image_size=8192, images_from="memory")
     assert str(caught.value) == f"imagenet {message}"
 
 

@@ -78,7 +78,7 @@ def tiny_task(digits: Dataset, seed: int = 0, epochs: int = 2, **changes: object
 
 def train(task: loop.Task, start: checkpoint.Checkpoint | None = None, keep: Callable[..., None] = ignore) -> tuple[nn.Module, loop.Fit]:
     network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
-    return network, loop.fit(network, task, Normaliser.fitted(task.train.images), ignore, start, keep)
+    return network, loop.fit(network, task, Normaliser.fitted(task.train), ignore, start, keep)
 
 
 def weights(network: nn.Module) -> torch.Tensor:
@@ -93,7 +93,7 @@ def test_one_seed_gives_one_network(digits: Dataset) -> None:
 
 def test_every_model_of_a_seed_sees_the_same_batches(digits: Dataset) -> None:
     task = tiny_task(digits)
-    normalise = Normaliser.fitted(task.train.images)
+    normalise = Normaliser.fitted(task.train)
 
     def batches(epoch: int) -> Batches:
         return Batches(task.train, task.config, 0, epoch, "contiguous", normalise)
@@ -111,12 +111,12 @@ def test_alternating_flips_show_both_sides_of_each_image_in_two_epochs(digits: D
     task = tiny_task(digits, translate=0, flip=True, flip_alternates=True)
     seen: list[torch.Tensor] = []
     for epoch in (0, 1):
-        batches = Batches(task.train, task.config, 0, epoch, "contiguous", Normaliser.fitted(task.train.images))
+        batches = Batches(task.train, task.config, 0, epoch, "contiguous", Normaliser.fitted(task.train))
         images = torch.cat([images for images, _ in batches.after(0)])
         seen.append(torch.empty_like(images).index_copy_(0, batches.order, images))
     assert seen[0].equal(seen[1].flip(-1))
     changed = (seen[0] != seen[1]).flatten(1).any(1)
-    mirrored = (seen[0] == Normaliser.fitted(task.train.images)(task.train.images.flip(-1), torch.contiguous_format)).flatten(1).all(1)
+    mirrored = (seen[0] == Normaliser.fitted(task.train)(task.train.images.flip(-1), torch.contiguous_format)).flatten(1).all(1)
     assert changed.all()
     assert 24 < mirrored.sum() < 72  # 48 expected of 96, five deviations of 5
 
@@ -155,7 +155,7 @@ def test_a_training_resumed_between_two_steps_ends_where_the_undisturbed_one_doe
 
     def trained(start: checkpoint.Checkpoint | None = None, keep: Callable[..., None] = ignore) -> tuple[nn.Module, loop.Fit]:
         network = initial.build(Model("alexnet"), Input(10, 1, 32), task.config, task.seed)
-        return network, loop.fit(network, task, Normaliser.fitted(task.train.images), ignore, start, keep)
+        return network, loop.fit(network, task, Normaliser.fitted(task.train), ignore, start, keep)
 
     whole, undisturbed = trained(keep=keep)
     assert len(kept) == 2 * task.steps_per_epoch  # after each step, or the epoch's end in its place
@@ -182,7 +182,7 @@ def test_a_training_that_must_end_leaves_a_checkpoint_of_the_step_it_took(
 
     def trained(start: checkpoint.Checkpoint | None, emit: Callable[[object], None]) -> tuple[nn.Module, loop.Fit]:
         network = initial.build(Model("resnet_bottleneck"), Input(10, 1, 32), task.config, task.seed)
-        return network, loop.fit(network, task, Normaliser.fitted(task.train.images), emit, start, kept.append)
+        return network, loop.fit(network, task, Normaliser.fitted(task.train), emit, start, kept.append)
 
     with pytest.raises(Terminated):
         trained(None, end)

@@ -12,7 +12,21 @@ from archbench.config import Settings
 if TYPE_CHECKING:
     from archbench.records.schema import Record
 
-TAKEN = ("dataset", "data_dir", "download", "skip_broken", "image_size", "batch_size", "device", "precision", "results", "tag", "rerun")
+TAKEN = (
+    "dataset",
+    "data_dir",
+    "download",
+    "skip_broken",
+    "images_from",
+    "memory_limit",
+    "image_size",
+    "batch_size",
+    "device",
+    "precision",
+    "results",
+    "tag",
+    "rerun",
+)
 RECORD = Annotated[str, typer.Argument(metavar="RECORD", help="The Record of a training, by its id or the beginning of it")]
 SHOWN = {
     "test_error_pct": "test error, %",

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archbench.cli.time_left import TimeLeft
-from archbench.events import Epoch, Event, Finished, Loading, Memory, Started, Step
+from archbench.events import Epoch, Event, Finished, Input, Loading, Memory, Started, Step
 
 LEAST_S = 0.25  # between two drawings
 NARROW, LEAST_BAR = 60, 6  # columns; a narrower terminal has no bars
@@ -32,6 +32,7 @@ class Row:
     epoch: str = ""
     loss: float | None = None
     images_per_s: float | None = None
+    input: Input | None = None
     val_error_pct: float | None = None
 
     def state(self, room: int) -> str:
@@ -41,9 +42,10 @@ class Row:
             "loss": "" if self.loss is None else f"loss {self.loss:.3f}",
             "error": "" if self.val_error_pct is None else f"val. err. {self.val_error_pct:.1f} %",
             "rate": "" if self.images_per_s is None else f"{self.images_per_s:,.0f} images/s",
+            "input": "" if self.input is None else input_text(self.input),
             "count": f"{self.done:,} of {self.total:,} {self.unit}" if self.unit else "",
         }
-        return fitted(parts, ("count", "loss", "error", "rate", "epoch"), room)
+        return fitted(parts, ("count", "loss", "error", "rate", "input", "epoch"), room)
 
 
 def fitted(parts: dict[str, str], by_weight: tuple[str, ...], room: int) -> str:
@@ -121,7 +123,7 @@ class LiveView:
     def _step(self, event: Step) -> None:
         if event.job in self.rows:
             row = self.rows[event.job]
-            row.done, row.loss, row.images_per_s = event.done, event.loss, event.images_per_s
+            row.done, row.loss, row.images_per_s, row.input = event.done, event.loss, event.images_per_s, event.input
         self.memory = event.memory or self.memory
 
     def _shown(self) -> tuple[dict[str, Row], int]:
@@ -157,6 +159,11 @@ class LiveView:
         line = Text(fitted(parts, ("left", "memory", "done"), self.console.width - 1), style="dim")
         line.truncate(self.console.width - 1, overflow="ellipsis")
         return line
+
+
+def input_text(read: Input) -> str:
+    """`input 210, model 1,234`: images/s of each; the smaller makes the other wait."""
+    return f"input {read.images_per_s:,.0f}, model {read.model_images_per_s:,.0f}"
 
 
 def memory_text(memory: Memory) -> str:

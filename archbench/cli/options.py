@@ -16,7 +16,7 @@ import typer
 from archbench.config import Settings
 
 MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "tag", "rerun", "batch_size")
-DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip")
+DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip", "images_from", "memory_limit")
 TRAINING = ("pretrained", "recipe", "epochs", "seeds", "tuned", "compile", "micro_batch", "deterministic", "track", "shard")
 TUNING = ("recipe", "epochs", "trials", "span", "compile", "micro_batch", "deterministic")
 EXPERIMENT = ("experiment", "yes")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.text import Text
 
-from archbench.cli.live import LiveView, duration_text
+from archbench.cli.live import LiveView, duration_text, input_text
 from archbench.cli.time_left import TimeLeft
 from archbench.cli.view import err
 from archbench.config import Settings
@@ -77,7 +77,7 @@ class Progress:
 
     def _epoch(self, event: Epoch) -> None:
         error = "" if event.val_error_pct is None else f" · validation error {event.val_error_pct:.2f} %"
-        rate = f"{event.images_per_s:,.0f} images/s"
+        rate = f"{event.images_per_s:,.0f} images/s{f' ({input_text(event.input)})' if event.input else ''}"
         self._line(f"{event.job}: epoch {event.epoch}/{event.epochs} · loss {event.loss:.3f}{error} · {rate}")
 
     def _line(self, line: str) -> None:

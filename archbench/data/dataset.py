@@ -1,9 +1,8 @@
-"""Images in memory, and the parts of them that a run takes."""
+"""A set of images and labels, and the parts of it that a run takes."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -12,30 +11,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from archbench.data.fingerprint import fingerprint
+from archbench.data.split import Images
 from archbench.errors import ArchbenchError
 from archbench.records.schema import hash_of
 
 RESIZE_CHUNK = 1024
 DIGIT_NAMES = tuple("0123456789")
-
-
-@dataclass(frozen=True)
-class Split:
-    """`images` uint8 `(N, C, H, W)` and `labels` int64 `(N,)`."""
-
-    images: torch.Tensor
-    labels: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, indices: torch.Tensor) -> Split:
-        """The images at these positions."""
-        return Split(self.images[indices], self.labels[indices])
-
-    def to(self, device: torch.device) -> Split:
-        """The same images on a device."""
-        return Split(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -51,26 +33,27 @@ class Shape:
 class Dataset:
     """A training and a test split. `mirror_safe` says that a mirror image keeps its class.
 
-    `skipped` counts files that could not be read.
+    `skipped` counts files that could not be read; `cut` says how a file's image became a square one.
     """
 
     name: str
-    train: Split
-    test: Split
+    train: Images
+    test: Images
     class_names: tuple[str, ...]
     mirror_safe: bool
     fingerprint: str
     skipped: int = 0
+    cut: str | None = None
 
     @classmethod
-    def of(cls, name: str, train: Split, test: Split, class_names: tuple[str, ...], mirror_safe: bool, skipped: int = 0) -> Self:
+    def of(cls, name: str, train: Images, test: Images, class_names: tuple[str, ...], mirror_safe: bool, skipped: int = 0) -> Self:
         """A data set with the fingerprint of what it holds."""
         return cls(name, train, test, class_names, mirror_safe, fingerprint(train, test, class_names), skipped)
 
     @property
     def shape(self) -> Shape:
         """Classes, channels and size of the images."""
-        return Shape(len(self.class_names), self.train.images.shape[1], self.train.images.shape[2])
+        return Shape(len(self.class_names), self.train.shape[1], self.train.shape[2])
 
     def resized(self, size: int) -> Dataset:
         """Every image scaled to `size` x `size` (bilinear, antialiased)."""
@@ -83,10 +66,8 @@ class Dataset:
         return self._derived(f"pad{size}", lambda images: F.pad(images, (left, right, left, right)))
 
     def _derived(self, how: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Dataset:
-        def changed(split: Split) -> Split:
-            return Split(change(split.images), split.labels)
-
-        return dataclasses.replace(self, train=changed(self.train), test=changed(self.test), fingerprint=hash_of([self.fingerprint, how]))
+        train, test = (split.changed(change) for split in (self.train, self.test))
+        return dataclasses.replace(self, train=train, test=test, fingerprint=hash_of([self.fingerprint, how]))
 
 
 def _resize(images: torch.Tensor, size: int) -> torch.Tensor:
@@ -95,16 +76,6 @@ def _resize(images: torch.Tensor, size: int) -> torch.Tensor:
         for chunk in images.split(RESIZE_CHUNK)
     ]
     return torch.cat(chunks)
-
-
-def fingerprint(train: Split, test: Split, class_names: tuple[str, ...]) -> str:
-    """SHA-256 over the pixels, labels, shapes and class names of both splits."""
-    digest = hashlib.sha256(repr(class_names).encode())
-    for split in (train, test):
-        digest.update(repr(tuple(split.images.shape)).encode())
-        digest.update(np.ascontiguousarray(split.images.numpy()).data)
-        digest.update(np.ascontiguousarray(split.labels.numpy()).data)
-    return digest.hexdigest()
 
 
 def stratified(labels: torch.Tensor, n: int, seed: int) -> torch.Tensor:
@@ -132,9 +103,9 @@ def stratified(labels: torch.Tensor, n: int, seed: int) -> torch.Tensor:
 class Parts:
     """What one training sees: images to learn from, images held out of them for the curve (or none), and the test images."""
 
-    train: Split
-    validation: Split | None
-    test: Split
+    train: Images
+    validation: Images | None
+    test: Images
 
 
 def parts(dataset: Dataset, seed: int, limit: int | None, fraction: float, val_fraction: float) -> Parts:

@@ -3,46 +3,62 @@
 from __future__ import annotations
 
 import functools
-import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from archbench.data.feed import num_workers
+from archbench.data.listing import Listing
 from archbench.events import Listener, Loading
 
-REPORT_EVERY = 500
+REPORT_EVERY, PART_BYTES = 500, 16 * 2**20  # images decoded at a time, at most
 
 Pixels = npt.NDArray[np.uint8]
 Fit = Callable[[Image.Image, int], Image.Image]  # an RGB image and a side in pixels -> a square image
 
 
-def decode_all(what: str, files: tuple[Path, ...], size: int, fit: Fit, emit: Listener) -> tuple[Pixels, dict[int, str]]:
-    """The images that can be read, uint8 `(n, 3, size, size)` in the files' order; why the others cannot, by position in `files`.
+class Cut(NamedTuple):
+    """How images of any shape become square ones, and the same in words."""
 
-    One array is filled in place, so that no more memory is taken than the images need.
-    """
-    images = np.empty((len(files), 3, size, size), dtype=np.uint8)
-    broken: dict[int, str] = {}
-    decode = functools.partial(_decode, size=size, fit=fit)
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    fit: Fit
+    described: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some images of a listing: those that can be read, uint8 `(n, 3, size, size)` in order; why the others cannot, by position."""
+
+    images: Pixels
+    broken: dict[int, str]
+
+
+def decode_parts(what: str, listing: Listing, size: int, fit: Fit, emit: Listener) -> Iterator[Part]:
+    """All images of a listing, part by part, so that no more than a part is in memory."""
+    most = min(REPORT_EVERY, max(PART_BYTES // (3 * size * size), 1))
+    read = functools.partial(decode, size=size, fit=fit)
+    with warnings.catch_warnings(), ThreadPoolExecutor(num_workers()) as pool:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
-        for start in range(0, len(files), REPORT_EVERY):
-            part = files[start : start + REPORT_EVERY]
-            for index, result in enumerate(pool.map(decode, part), start):
+        for start in range(0, len(listing), most):
+            positions = range(start, min(start + most, len(listing)))
+            images = np.empty((len(positions), 3, size, size), dtype=np.uint8)
+            broken: dict[int, str] = {}
+            for position, result in zip(positions, pool.map(read, map(listing.path, positions)), strict=True):
                 if isinstance(result, str):
-                    broken[index] = result
+                    broken[position] = result
                 else:
-                    images[index - len(broken)] = result
-            emit(Loading(what, start + len(part), len(files)))
-    return images[: len(files) - len(broken)], broken
+                    images[position - start - len(broken)] = result
+            yield Part(images[: len(positions) - len(broken)], broken)
+            emit(Loading(what, positions.stop, len(listing)))
 
 
-def _decode(path: Path, size: int, fit: Fit) -> Pixels | str:
+def decode(path: Path, size: int, fit: Fit) -> Pixels | str:
     """One image as uint8 `(3, size, size)`, or the reason why it cannot be read."""
     if not path.is_file():  # opening a pipe would wait for ever
         return "not a file, or a link that leads nowhere"

@@ -1,53 +1,89 @@
-"""Listed class folders become a data set in memory. Each split is decoded once, then cached."""
+"""Listed class folders become a data set whose images lie where there is room for them."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 import torch
 
-from archbench.data import cache
-from archbench.data.cache import Decoded
-from archbench.data.dataset import Dataset, Split
-from archbench.data.decoding import Fit, decode_all
+from archbench.data import choice
+from archbench.data.cache import Cache, Facts, remembered
+from archbench.data.dataset import Dataset
+from archbench.data.decoded import Decoded, Work, cached, in_memory, mapped
+from archbench.data.decoding import Cut
+from archbench.data.fingerprint import Fingerprint, fingerprint
 from archbench.data.listing import Listing
-from archbench.data.memory import check_fits, image_bytes
+from archbench.data.memory import image_bytes
 from archbench.data.request import DataRequest
-from archbench.errors import ArchbenchError
+from archbench.data.split import Split
+from archbench.data.survey import Survey
 from archbench.events import Listener, Notice
 
 
 def load(
-    wanted: DataRequest, classes: tuple[str, ...], listings: Mapping[str, Listing], size: int, fit: Fit, remedy: str, emit: Listener
+    wanted: DataRequest, classes: tuple[str, ...], listings: Mapping[str, Listing], size: int, cut: Cut, remedy: str, emit: Listener
 ) -> Dataset:
     """The listed images of "train" and "test" as RGB, `size` x `size`.
 
-    Raises ArchbenchError that names the file at fault, or the `remedy` when the images do not fit into memory.
+    Raises ArchbenchError that names the file at fault, or the `remedy` when the images do not fit where they are wanted.
     """
     if others := sum(listing.others for listing in listings.values()):
         emit(Notice(f"{wanted.name}: {others} files are no images by their suffix and are left out"))
-    check_fits(wanted.name, image_bytes(sum(len(listing.files) for listing in listings.values()), size), remedy)
-    train, test = (_read(wanted, split, listings[split], size, fit, emit) for split in ("train", "test"))
+    filled = {split: listing for split, listing in listings.items() if listing}
+    works = {split: Work(f"{wanted.name} {split}", each, size, cut.fit, wanted.skip_broken, emit) for split, each in filled.items()}
+    caches = {split: _cache(wanted, work) for split, work in works.items()}
+    found = {split: cached(cache, works[split].listing, size, emit) for split, cache in caches.items()}
+    needed = {split: image_bytes(len(work.listing), size) for split, work in works.items()}
+    to_write = sum(needed[split] for split in works if found[split] is None)
+    kept = choice.choose(wanted, sum(needed.values()), to_write, remedy, emit)
+    if kept == "files":
+        splits, hashed = _from_files(wanted, classes, works)
+    else:
+        splits, hashed = _decoded(wanted, kept, works, caches, found), None
+    nothing = Decoded(Split(torch.empty((0, 3, size, size), dtype=torch.uint8), torch.empty(0, dtype=torch.int64)), 0)
+    train, test = (splits.get(split, nothing) for split in ("train", "test"))
     if skipped := train.skipped + test.skipped:
         emit(Notice(f"{wanted.name}: {skipped} image files could not be read and are left out"))
-    return Dataset.of(wanted.name, train.split, test.split, classes, mirror_safe=True, skipped=skipped)
+
+    def find_out() -> str:
+        return hashed.value if hashed is not None else fingerprint(train.split, test.split, classes)
+
+    known = find_out() if kept == "memory" else remembered(wanted.root, [classes, *map(_facts, caches.values(), [kept] * 2)], find_out)
+    return Dataset(wanted.name, train.split, test.split, classes, True, known, skipped, cut.described)
 
 
-def _read(wanted: DataRequest, split: str, listing: Listing, size: int, fit: Fit, emit: Listener) -> Decoded:
-    """A split from the cache, or decoded and cached."""
-    what = f"{wanted.name} {split}"
-    place = cache.place(wanted.root, listing, [wanted.source, size, wanted.skip_broken, wanted.resize_ratio, wanted.bicubic])
-    if (found := cache.find(place, listing)) is not None:
-        return found
-    images, broken = decode_all(what, listing.files, size, fit, emit)
-    if broken and not wanted.skip_broken:
-        position, reason = next(iter(broken.items()))
-        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        raise ArchbenchError(f"cannot read {listing.files[position]}: {reason}{more}; --skip-broken goes on without it")
-    labels = np.delete(np.array(listing.labels, dtype=np.int64), list(broken))
-    if len(set(labels.tolist())) < len(set(listing.labels)):
-        raise ArchbenchError(f"{wanted.name}: a class of {split}/ has no image that can be read")
-    decoded = Decoded(Split(torch.from_numpy(images), torch.from_numpy(labels)), len(broken))
-    cache.keep(place, what, decoded, emit)
-    return decoded
+def _cache(wanted: DataRequest, work: Work, *more: str) -> Cache:
+    how: list[str | int | float] = [wanted.source, work.size, wanted.skip_broken, wanted.resize_ratio, wanted.bicubic, *more]
+    return Cache.of(wanted.root, work.what, work.listing, how)
+
+
+def _decoded(
+    wanted: DataRequest, kept: str, works: Mapping[str, Work], caches: Mapping[str, Cache], found: Mapping[str, Facts | None]
+) -> dict[str, Decoded]:
+    """Splits from their caches, or decoded and cached."""
+    if kept == "memory":
+        return {split: in_memory(work, caches[split], found[split]) for split, work in works.items()}
+    room = choice.room_bytes(wanted)
+    return {split: mapped(work, caches[split], found[split], room) for split, work in works.items()}
+
+
+def _from_files(wanted: DataRequest, classes: tuple[str, ...], works: Mapping[str, Work]) -> tuple[dict[str, Decoded], Fingerprint | None]:
+    """Splits whose files are decoded when they are needed, and the fingerprint of both where looking at them has found it."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow's remarks on odd but readable files, in each epoch
+    running = Fingerprint(classes)
+    survey = Survey(running, choice.room_bytes(wanted))
+    if "train" not in works:
+        size = works["test"].size
+        running.begin((0, 3, size, size))
+    splits = {split: survey.split(work, _cache(wanted, work, "files")) for split, work in works.items()}
+    return splits, survey.fingerprint
+
+
+def _facts(cache: Cache, kept: str) -> list[Any]:
+    """All that the images of a split depend on: their files, and the cache that they are read from."""
+    if kept == "files":
+        return [kept, cache.path.name, cache.stamp]
+    pixels = cache.pixels_path.stat()
+    return [cache.path.name, cache.stamp, pixels.st_size, pixels.st_mtime_ns]

@@ -8,12 +8,14 @@ from PIL import Image, ImageOps
 
 from archbench.data import folders
 from archbench.data.dataset import Dataset, Shape
+from archbench.data.decoding import Cut
 from archbench.data.listing import class_folders, is_folder, list_files
 from archbench.data.request import DataRequest
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
 
 DEFAULT_SIZE = 32
+FILLED = "shorter side to the square's, centre"
 
 
 def shape_of(wanted: DataRequest) -> Shape:
@@ -26,7 +28,8 @@ def load(wanted: DataRequest, emit: Listener) -> Dataset:
     splits = _splits(wanted)
     classes = class_folders(splits)
     listings = {split: list_files(folder, classes) for split, folder in splits.items()}
-    return folders.load(wanted, classes, listings, wanted.image_size or DEFAULT_SIZE, _fill, "choose a smaller --image-size", emit)
+    size, cut = wanted.image_size or DEFAULT_SIZE, Cut(_fill, FILLED)
+    return folders.load(wanted, classes, listings, size, cut, "choose a smaller --image-size", emit)
 
 
 def _fill(image: Image.Image, size: int) -> Image.Image:

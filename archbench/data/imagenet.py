@@ -1,6 +1,6 @@
 """ImageNet (ILSVRC 2012) in torchvision's layout: `imagenet/train/nXXXXXXXX/*.JPEG` and `imagenet/val/nXXXXXXXX/*.JPEG`.
 
-As many images as memory bears: `--limit-train` picks the files before they are decoded.
+`--limit-train` picks the files before they are decoded.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from PIL import Image
 
 from archbench.data import folders
 from archbench.data.dataset import Dataset, Shape, stratified
+from archbench.data.decoding import Cut
 from archbench.data.listing import Listing, class_folders, is_folder, list_files
 from archbench.data.request import DataRequest
 from archbench.errors import ArchbenchError
@@ -32,7 +33,7 @@ def shape_of(wanted: DataRequest) -> Shape:
 def load(wanted: DataRequest, emit: Listener) -> Dataset:
     """The images as RGB, resized and cropped as in the usual evaluation. `wanted.test_only` leaves the training split empty.
 
-    Raises ArchbenchError when a folder is missing, a file is broken, or the images do not fit into memory.
+    Raises ArchbenchError when a folder is missing, a file is broken, or the images do not fit where they are wanted.
     """
     splits = _splits(wanted)
     if (missing := _missing(splits)) is not None:
@@ -41,7 +42,8 @@ def load(wanted: DataRequest, emit: Listener) -> Dataset:
     listings = {"train": _training_files(wanted, classes), "test": list_files(splits["test"], classes)}
     remedy = "choose a smaller --image-size" if wanted.test_only else "use --limit-train N or a smaller --image-size"
     fit = functools.partial(resize_and_crop, ratio=wanted.resize_ratio, bicubic=wanted.bicubic)
-    return folders.load(wanted, classes, listings, wanted.image_size or DEFAULT_SIZE, fit, remedy, emit)
+    how = f"shorter side to {wanted.resize_ratio:.4g} of the square's, {'bicubic' if wanted.bicubic else 'bilinear'}, centre"
+    return folders.load(wanted, classes, listings, wanted.image_size or DEFAULT_SIZE, Cut(fit, how), remedy, emit)
 
 
 def resize_and_crop(image: Image.Image, size: int, ratio: float, bicubic: bool) -> Image.Image:

@@ -16,17 +16,28 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 
 @dataclass(frozen=True)
 class Listing:
-    """The image files of one split and their labels; `others` counts files that are no images by their suffix."""
+    """The image files of one split, by their names below `folder`, and their labels.
+
+    `others` counts files that are no images by their suffix; `limit` is how many were asked for, where that is not all.
+    """
 
     folder: Path
-    files: tuple[Path, ...]
+    names: tuple[str, ...]
     labels: tuple[int, ...]
     others: int = 0
+    limit: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def path(self, position: int) -> Path:
+        """One of the files."""
+        return self.folder / self.names[position]
 
     def take(self, indices: torch.Tensor) -> Listing:
         """The files at these positions."""
         kept = indices.tolist()
-        return Listing(self.folder, tuple(self.files[i] for i in kept), tuple(self.labels[i] for i in kept), self.others)
+        return Listing(self.folder, tuple(self.names[i] for i in kept), tuple(self.labels[i] for i in kept), self.others, len(kept))
 
 
 def class_folders(splits: Mapping[str, Path]) -> tuple[str, ...]:
@@ -66,7 +77,7 @@ def is_folder(path: Path) -> bool:
 
 def list_files(split: Path, classes: tuple[str, ...]) -> Listing:
     """The image files below each class folder, sorted. Raises ArchbenchError for a class without any."""
-    files: list[Path] = []
+    names: list[str] = []
     labels: list[int] = []
     others = 0
     for label, name in enumerate(classes):
@@ -75,9 +86,9 @@ def list_files(split: Path, classes: tuple[str, ...]) -> Listing:
         others += len(present) - len(found)
         if not found:
             raise ArchbenchError(f"{split / name} has no image ({', '.join(sorted(SUFFIXES))})")
-        files.extend(found)
+        names.extend(str(path.relative_to(split)) for path in found)
         labels.extend([label] * len(found))
-    return Listing(split, tuple(files), tuple(labels), others)
+    return Listing(split, tuple(names), tuple(labels), others)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

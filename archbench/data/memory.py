@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from archbench.errors import ArchbenchError
-from archbench.memory import available_bytes
 
-GIB = 2**30
+GIB, MIB = 2**30, 2**20
 
 
 def image_bytes(images: int, size: int) -> int:
@@ -13,10 +12,14 @@ def image_bytes(images: int, size: int) -> int:
     return images * 3 * size * size
 
 
-def check_fits(name: str, needed_bytes: int, remedy: str) -> None:
+def size_text(size_bytes: int) -> str:
+    """`1.5 GiB`, `3.2 MiB`."""
+    return f"{size_bytes / GIB:.1f} GiB" if size_bytes >= GIB else f"{size_bytes / MIB:.1f} MiB"
+
+
+def check_fits(name: str, needed_bytes: int, free_bytes: int | None, remedy: str) -> None:
     """Raises ArchbenchError, with the `remedy`, when a data set needs more memory than is free; passes where that is not known."""
-    free_bytes = available_bytes()
     if free_bytes is not None and needed_bytes > free_bytes:
         raise ArchbenchError(
-            f"{name} needs {needed_bytes / GIB:.1f} GiB of memory for its decoded images, {free_bytes / GIB:.1f} GiB are free: {remedy}"
+            f"{name} needs {size_text(needed_bytes)} of memory for its decoded images, {size_text(free_bytes)} are free: {remedy}"
         )

@@ -6,20 +6,22 @@ A preprocessing does part of its work once for a whole split, before augmentatio
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any, Protocol, Self
 
 import torch
 
-from archbench.data.dataset import Split
+from archbench.data.split import CHANGED_AT_ONCE, Images, pieces
+from archbench.data.stored import StoredSplit
+from archbench.errors import ArchbenchError
 
-CHUNK = 2048
 CONTRAST, SMALLEST_NORM, ZCA_FLOOR = 55.0, 1e-8, 0.1
 
 
 class Preprocessing(Protocol):
     """From bytes to what a network sees."""
 
-    def once(self, split: Split) -> Split:
+    def once(self, split: Images) -> Images:
         """The split as augmentation sees it."""
 
     def __call__(self, images: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:
@@ -37,11 +39,11 @@ class Normaliser:
         self.scale = (1 / deviation).to(device).view(1, -1, 1, 1)
 
     @classmethod
-    def fitted(cls, train_images: torch.Tensor) -> Self:
+    def fitted(cls, train: Images) -> Self:
         """Such that these images have mean 0 and deviation 1 in each channel."""
-        return cls(*channel_statistics(train_images), train_images.device)
+        return cls(*channel_statistics(train), train.device)
 
-    def once(self, split: Split) -> Split:
+    def once(self, split: Images) -> Images:
         """The same bytes: moving and mirroring them is cheaper than floats."""
         return split
 
@@ -65,13 +67,17 @@ class ContrastAndZca:
         self.mean, self.matrix = mean, matrix
 
     @classmethod
-    def fitted(cls, images: torch.Tensor) -> Self:
-        """On training images, uint8 `(N, C, H, W)`."""
-        size, n = images[0].numel(), len(images)
-        total = torch.zeros(size, dtype=torch.float64, device=images.device)
-        products = torch.zeros(size, size, dtype=torch.float32, device=images.device)
-        for chunk in images.split(CHUNK):
-            flat = contrast_normalised(chunk).flatten(1)
+    def fitted(cls, train: Images) -> Self:
+        """On training images, uint8 `(N, C, H, W)`. Raises ArchbenchError where they are cut out anew each time: none is whitened once."""
+        if train.crop is not None:
+            raise ArchbenchError("gcn_zca whitens each image once, and decoded files give another part each time: --images-from mapped")
+        size, n = math.prod(train.shape[1:]), len(train)
+        total = products = torch.zeros(())
+        for number, chunk in enumerate(train.chunks(CHANGED_AT_ONCE)):
+            flat = contrast_normalised(chunk.images).flatten(1)
+            if not number:
+                total = torch.zeros(size, dtype=torch.float64, device=flat.device)
+                products = torch.zeros(size, size, dtype=torch.float32, device=flat.device)
             total += flat.double().sum(0)
             products += flat.T @ flat
         mean = total / n
@@ -80,10 +86,12 @@ class ContrastAndZca:
         scale = 1 / (values.clamp(min=0) + ZCA_FLOOR).sqrt()
         return cls(mean.float(), (vectors * scale) @ vectors.T)
 
-    def once(self, split: Split) -> Split:
+    def once(self, split: Images) -> Images:
         """The whitened images, float32."""
-        flat = [(contrast_normalised(chunk).flatten(1) - self.mean) @ self.matrix for chunk in split.images.split(CHUNK)]
-        return Split(torch.cat(flat).view(split.images.shape), split.labels)
+        return split.changed(self._whitened)
+
+    def _whitened(self, images: torch.Tensor) -> torch.Tensor:
+        return ((contrast_normalised(images).flatten(1) - self.mean) @ self.matrix).view(images.shape)
 
     def __call__(self, images: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:
         """The same images in the memory format asked for."""
@@ -103,22 +111,38 @@ def contrast_normalised(images: torch.Tensor) -> torch.Tensor:
     return normalised
 
 
-def channel_statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each channel of uint8 `(N, C, H, W)`, exact, from the histogram of its bytes.
+def channel_statistics(train: Images) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of each channel, exact, from the histogram of its bytes. A channel that never varies gets 1.
 
-    A channel that never varies gets a deviation of 1.
+    Of images that are decoded anew each time, from the sums that are known of them.
     """
-    means, deviations = [], []
+    if isinstance(train, StoredSplit) and train.images.moments is not None:
+        return _of_moments(train.images.moments[train.rows], math.prod(train.shape[2:]))
+    return _of_histogram(sum((_histogram(piece.images) for piece in pieces(train)), torch.zeros(train.shape[1], 256, dtype=torch.int64)))
+
+
+def _histogram(images: torch.Tensor) -> torch.Tensor:
+    """How often each byte is there, by channel, int64 `(C, 256)` on the CPU."""
+    return torch.stack([torch.bincount(images[:, channel].flatten(), minlength=256).cpu() for channel in range(images.shape[1])])
+
+
+def _of_histogram(counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     levels = torch.arange(256, dtype=torch.float64)
-    for channel in range(images.shape[1]):
-        counts = torch.bincount(images[:, channel].flatten(), minlength=256).cpu().double()
-        mean = (counts * levels).sum() / counts.sum()
-        variance = (counts * (levels - mean) ** 2).sum() / counts.sum()
-        means.append(mean)
-        deviations.append(variance.sqrt() if variance > 0 else torch.ones((), dtype=torch.float64))
-    return torch.stack(means).float(), torch.stack(deviations).float()
+    means = [(channel * levels).sum() / channel.sum() for channel in counts.double()]
+    variances = [(channel * (levels - mean) ** 2).sum() / channel.sum() for channel, mean in zip(counts.double(), means, strict=True)]
+    return torch.stack(means).float(), _deviations(torch.stack(variances))
 
 
-def fitted(method: str, train: Split) -> Preprocessing:
-    """The preprocessing of a recipe, fitted on the training images."""
-    return ContrastAndZca.fitted(train.images) if method == "gcn_zca" else Normaliser.fitted(train.images)
+def _of_moments(moments: torch.Tensor, pixels: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """From sums of bytes and of their squares, int64 `(N, 2, C)`, over images of so many pixels."""
+    mean, square = moments.sum(0).double() / (len(moments) * pixels)
+    return mean.float(), _deviations(square - mean**2)
+
+
+def _deviations(variances: torch.Tensor) -> torch.Tensor:
+    return torch.where(variances > 0, variances.sqrt(), 1.0).float()
+
+
+def fitted(method: str, train: Images) -> Preprocessing:
+    """The preprocessing of a recipe, fitted on the training images. Raises ArchbenchError where a method cannot be."""
+    return ContrastAndZca.fitted(train) if method == "gcn_zca" else Normaliser.fitted(train)

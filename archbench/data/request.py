@@ -11,6 +11,7 @@ class DataRequest:
     """What to load. `folder` is set for imagefolder alone.
 
     `limit_train` (images) and `test_only` (no training image) spare ImageNet from being decoded whole; other sets are loaded whole.
+    `images_from`, `memory_limit` in bytes and the `device` decide where the images of class folders lie (choice.py).
     `resize_ratio` is what the shorter side of an ImageNet image is scaled to, in sides of the crop, bicubic or bilinear.
     """
 
@@ -23,5 +24,8 @@ class DataRequest:
     skip_broken: bool = False
     limit_train: int | None = None
     test_only: bool = False
+    images_from: str = "auto"
+    memory_limit: int | None = None
+    device: str = "cpu"
     resize_ratio: float = 256 / 224  # Krizhevsky et al. 2012, section 2
     bicubic: bool = False

@@ -11,12 +11,14 @@ import torch
 
 from archbench.config import Settings, expanded
 from archbench.data import imagefolder, imagenet, torchvision_sets
-from archbench.data.dataset import DIGIT_NAMES, Dataset, Shape, Split
+from archbench.data.dataset import DIGIT_NAMES, Dataset, Shape
 from archbench.data.request import DataRequest
+from archbench.data.split import Split
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener
 
 DIGITS_TEST = 360
+FROM_DISK = ("imagefolder", "imagenet")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def request(settings: Settings, test_only: bool = False) -> DataRequest:
 
 
 def _request(settings: Settings, name: str, source: str, folder: Path | None, test_only: bool) -> DataRequest:
+    if settings.images_from in ("mapped", "files") and source not in FROM_DISK:
+        raise ArchbenchError(f"--images-from {settings.images_from} is for {' and '.join(FROM_DISK)}; {name} always lies in memory")
     return DataRequest(
         name=name,
         source=source,
@@ -64,6 +68,9 @@ def _request(settings: Settings, name: str, source: str, folder: Path | None, te
         skip_broken=settings.skip_broken,
         limit_train=settings.limit_train,
         test_only=test_only,
+        images_from=settings.images_from,
+        memory_limit=settings.memory_limit_bytes,
+        device=settings.device,
     )
 
 
@@ -79,7 +86,7 @@ def suggested(wanted: DataRequest) -> tuple[int | None, int | None]:
 
 
 def load(wanted: DataRequest, emit: Listener) -> Dataset:
-    """The data set in memory. Raises ArchbenchError when it is not there, cannot be read or does not fit."""
+    """The data set. Raises ArchbenchError when it is not there, cannot be read or does not fit."""
     return _source(wanted).load(wanted, emit)
 
 

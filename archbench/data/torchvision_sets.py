@@ -13,8 +13,9 @@ from typing import IO, Any
 
 import torch
 
-from archbench.data.dataset import DIGIT_NAMES, Dataset, Split
+from archbench.data.dataset import DIGIT_NAMES, Dataset
 from archbench.data.request import DataRequest
+from archbench.data.split import Split
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
 from archbench.records.store import write_atomically

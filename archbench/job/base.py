@@ -25,7 +25,10 @@ OF_ALL_SEEDS = ("snapshot", "identity", "group")  # what is worked out once for 
 
 @dataclass(frozen=True)
 class DataPart:
-    """Which part of which data set a training sees, in figures that go into its key and its Record."""
+    """Which part of which data set a training sees, in figures that go into its key and its Record.
+
+    `crop` is what a training sees of each image where files are decoded anew in each epoch; else the images are the same each time.
+    """
 
     name: str
     fingerprint: str
@@ -35,6 +38,13 @@ class DataPart:
     train_fraction: float
     val_fraction: float
     skipped: int
+    crop: str | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that is said of it; nothing of a crop where there is none, so that keys stay what they were."""
+        facts = dataclasses.asdict(self)
+        return {name: value for name, value in facts.items() if name != "crop" or value is not None}
 
 
 @dataclass(frozen=True)
@@ -140,10 +150,10 @@ class Job:
             training = self.training.model_dump(exclude={"hints"})
             if self.tuned is not None:  # more trials are another run, even where they found the same
                 identity["tuned"] = [self.tuned["study"], self.tuned["trials"]]
-            return {**identity, "training": training, "data": dataclasses.asdict(self.data)}
+            return {**identity, "training": training, "data": self.data.facts}
         if self.data is not None:
             weights = {"group": self.source.record.group} if self.source else self.weights
-            return {**identity, "weights": weights, "data": dataclasses.asdict(self.data)}
+            return {**identity, "weights": weights, "data": self.data.facts}
         return {
             **identity,
             "device_name": self.device.name,
@@ -165,6 +175,6 @@ class Job:
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "training": self.training.model_dump() if self.training else None,
             "tuned": self.tuned,
-            "data": dataclasses.asdict(self.data) if self.data else None,
+            "data": self.data.facts if self.data else None,
             "weights": self.weights,
         }

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
-from archbench.data import Dataset, Split, preprocessing
+from archbench.data import Dataset, Images, preprocessing
 from archbench.data.dataset import parts, stratified
+from archbench.data.feed import num_workers
 from archbench.errors import StorageError
 from archbench.events import Listener, Started
 from archbench.execution import LAYOUTS, ExecutionPlan, numerics, preserved_random_state, retained_memory
@@ -19,7 +20,7 @@ from archbench.job.course import Course
 from archbench.job.outcome import Outcome, record
 from archbench.job.tested import at_chance, error_row, flipped, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
-from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
+from archbench.records.schema import Doubt, Failure, Measurement, Record, Scalar, StoredFile
 from archbench.records.store import Store
 from archbench.training import checkpoint, initial, transfer
 from archbench.training.evaluate import predict
@@ -60,7 +61,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     prepare = preprocessing.fitted(config.preprocessing, train_split)
     train_split, validation = prepare.once(train_split), prepare.once(validation) if validation else None
     if config.whiten_first_layer and start is None:
-        initial.whiten(model, prepare(_same_size(train_split, WHITENED_ON).images, LAYOUTS[plan.memory_format]))
+        initial.whiten(model, prepare(_same_size(train_split, WHITENED_ON).loaded().images, LAYOUTS[plan.memory_format]))
     task = Task(job.label, job.key, config, plan, device, job.seed, train_split, validation)
     step = start.epoch * task.steps_per_epoch + (start.position.step if start.position else 0) if start else 0
     course = Course.of(job, start, step, begun)
@@ -71,7 +72,8 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
     outcome.config["micro_batch"] = result.micro_batch
     outcome.config |= {"normalisation": prepare.described(), "classes": list(dataset.class_names)}
-    outcome.measurements.append(_training_speed(task, result))
+    outcome.config["images"] = {"kept": task.train.kept, "training_crop": task.train.crop, "test_crop": dataset.cut}
+    outcome.measurements.extend([_training_speed(task, result), *_input_speeds(task, result)])
     if result.diverged:
         outcome.status = "diverged"
         outcome.failure = Failure(reason="diverged", message=f"the loss was not finite in epoch {len(result.curves['loss'])}")
@@ -92,11 +94,13 @@ def _departures(task: Task, result: Fit, model: torch.nn.Module) -> Iterator[Dou
         norm = ", which batch norm saw alone" if has_batch_norm(model) else ""
         message = f"each batch of {task.config.batch_size} went through the network in parts of {result.micro_batch}{norm}"
         yield Doubt(code="micro_batch", message=message)
+    if task.train.crop is not None:
+        yield Doubt(code="crop", message=f"it learned from files decoded anew in each epoch: {task.train.crop}, in place of translation")
     if task.config.test_flip:
         yield flipped()
 
 
-def _same_size(split: Split, n: int) -> Split:
+def _same_size(split: Images, n: int) -> Images:
     """At most `n` images of the training split, the same share of each class."""
     if len(split) <= n:
         return split
@@ -115,6 +119,18 @@ def _training_speed(task: Task, result: Fit) -> Measurement:
         method="median over epochs, augmentation included",
         at={"batch": task.config.batch_size, "precision": task.plan.precision, "memory_format": task.plan.memory_format},
     )
+
+
+def _input_speeds(task: Task, result: Fit) -> Iterator[Measurement]:
+    """Images/s that were read from the disk, and those of the model when it did not wait for them: the smaller made the other wait."""
+    told = {
+        "input_images_per_s": f"median over epochs, what all {num_workers()} threads that read can do while the model runs",
+        "model_images_per_s": "median over epochs, without the time in which it waited for images",
+    }
+    at: dict[str, Scalar] = {"batch": task.config.batch_size, "images": task.train.kept}
+    for name, method in told.items():
+        if rates := result.curves.get(name):
+            yield Measurement(name=name, value=statistics.median(rates), n=len(rates), method=method, at=at)
 
 
 def _keep_weights(store: Store, folder: Path, model: torch.nn.Module) -> StoredFile:

@@ -30,6 +30,7 @@ def facts(record: Record) -> Facts:
         "data's fingerprint": data["fingerprint"][:12],
         "training images": data["train_images"],
         "test images": data["test_images"],
+        "training crop": data.get("crop"),
         "share of the training set": data["train_fraction"],
         "held out": data["val_fraction"],
         "input": f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes",

@@ -159,6 +159,7 @@ def _comparable(record: Record) -> tuple[tuple[str, Any], ...]:
         "threads": environment["threads"],
         "data": data.get("name"),
         "training images": data.get("train_images"),
+        "training crop": data.get("crop"),
         "recipe": training.get("name"),
         "epochs": training.get("epochs"),
     }

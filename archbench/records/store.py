@@ -53,7 +53,7 @@ class Store:
                         file.write(b"0" * PROBE_BYTES)
         except OSError as error:
             shown = self.root if folder == self.runs else folder
-            raise StorageError(f"{_write_error(shown, error)}; {option} names another folder") from None
+            raise StorageError(f"{write_error(shown, error)}; {option} names another folder") from None
 
     @contextlib.contextmanager
     def lease(self, key: str) -> Iterator[bool]:
@@ -64,7 +64,7 @@ class Store:
         try:
             held = Lease.take(self.leases / key)
         except OSError as error:
-            raise _write_error(self.leases / key, error) from None
+            raise write_error(self.leases / key, error) from None
         try:
             if held is not None:
                 for half in self.checkpoints.glob(f"{WRITING}{self.checkpoint_path(key).name}-*"):
@@ -188,7 +188,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _write_error(path, error) from None
+            raise write_error(path, error) from None
         raise
 
 
@@ -202,7 +202,8 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _write_error(path: Path, error: OSError) -> StorageError:
+def write_error(path: Path, error: OSError) -> StorageError:
+    """What an error of the system means for who wrote to a path."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"no space left on the disk to write {path}; what was finished before is kept")
     return StorageError(f"cannot write {path}: {error.strerror or error}")

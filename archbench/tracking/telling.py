@@ -108,6 +108,8 @@ class Tracking:
 def _values(step: Step) -> dict[str, float]:
     """What a step says, under the names of the curves."""
     told = {"loss": step.loss, "images_per_s": step.images_per_s, "lr": step.lr}
+    if step.input is not None:
+        told |= {"input_images_per_s": step.input.images_per_s, "model_images_per_s": step.input.model_images_per_s}
     if step.memory is not None:  # resident_bytes or gpu_peak_bytes
         told[f"{step.memory.of.lower().replace(' ', '_')}_bytes"] = step.memory.bytes
     return {name: value for name, value in told.items() if value is not None}

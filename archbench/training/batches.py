@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
-from archbench.data import Split
+from archbench.data import Images
 from archbench.data.augment import translate_and_flip
 from archbench.data.preprocessing import Preprocessing
+from archbench.data.split import Rate
 from archbench.execution import LAYOUTS
 from archbench.training import seeds
 from archbench.training.recipe import TrainingConfig
@@ -17,24 +18,39 @@ from archbench.training.recipe import TrainingConfig
 class Batches:
     """The batches of one epoch; `draws` is where the generator of the augmentation stands.
 
-    Only whole batches: the shapes of a compiled step stay fixed.
+    Only whole batches: the shapes of a compiled step stay fixed. Where images are decoded anew each time, the part that is cut out of one
+    hangs on seed, epoch and image alone, and takes the place of moving it; whatever lies on the disk is read ahead, and `draws` is not
+    drawn from for it. `before_waiting` is called before a wait for images.
     """
 
-    def __init__(self, split: Split, config: TrainingConfig, seed: int, epoch: int, memory_format: str, prepare: Preprocessing) -> None:
+    def __init__(
+        self,
+        split: Images,
+        config: TrainingConfig,
+        seed: int,
+        epoch: int,
+        memory_format: str,
+        prepare: Preprocessing,
+        before_waiting: Callable[[], object] = lambda: None,
+    ) -> None:
         self.split, self.config, self.layout, self.prepare = split, config, LAYOUTS[memory_format], prepare
         self.draws = torch.Generator().manual_seed(seeds.derive(seed, "order", epoch))
         order = torch.randperm(len(split), generator=self.draws)
         self.mirrored = _alternating(len(split), seed, epoch)[order] if config.flip_alternates else None
         self.order = order.to(split.labels.device)
+        self.translate = 0 if split.crop else config.translate
+        self.crops, self.before_waiting = seeds.derive(seed, "crop", epoch), before_waiting
+        self.rate: Rate | None = None  # of what was read so far
 
     def after(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Images, float32 in the layout asked for, and labels of each step that is left after so many."""
         size = self.config.batch_size
-        for number in range(step, len(self.split) // size):
-            places = slice(number * size, (number + 1) * size)
-            flip = self.config.flip if self.mirrored is None else self.mirrored[places]
-            batch = self.split.take(self.order[places])
-            yield self.prepare(translate_and_flip(batch.images, self.config.translate, flip, self.draws), self.layout), batch.labels
+        places = [slice(number * size, (number + 1) * size) for number in range(step, len(self.split) // size)]
+        stream = self.split.stream([self.order[place] for place in places], self.crops, self.before_waiting)
+        for place, batch in zip(places, stream, strict=True):
+            self.rate = stream.rate
+            flip = self.config.flip if self.mirrored is None else self.mirrored[place]
+            yield self.prepare(translate_and_flip(batch.images, self.translate, flip, self.draws), self.layout), batch.labels
 
 
 def _alternating(n: int, seed: int, epoch: int) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from archbench.data import Split
+from archbench.data import Images
 from archbench.data.preprocessing import Preprocessing
 from archbench.device import Device
 from archbench.execution import LAYOUTS, ExecutionPlan
@@ -36,7 +36,7 @@ class Predictions:
 @torch.inference_mode()
 def predict(
     model: nn.Module,
-    split: Split,
+    split: Images,
     prepare: Preprocessing,
     plan: ExecutionPlan,
     device: Device,
@@ -44,20 +44,20 @@ def predict(
     with_logits: bool = False,
     mirror: bool = False,
 ) -> Predictions:
-    """Predictions for a resident split that `prepare.once` was applied to, in evaluation mode, in order, without augmentation.
+    """Predictions for a split that `prepare.once` was applied to, in evaluation mode, in order, without augmentation.
 
     With `mirror`, an image's logits are the mean of its own and of its mirror image's.
     """
     was_training = model.training
     model.eval()
     predicted, losses, all_logits = [], [], []
-    for images, labels in zip(split.images.split(batch), split.labels.split(batch), strict=True):
-        prepared = prepare(images, LAYOUTS[plan.memory_format])
+    for part in split.chunks(batch):
+        prepared = prepare(part.images, LAYOUTS[plan.memory_format])
         with plan.autocast(device):
             logits = model(prepared)
             logits = (logits + model(prepared.flip(-1))) / 2 if mirror else logits
         predicted.append(logits.argmax(1))
-        losses.append(F.cross_entropy(logits.float(), labels, reduction="none"))
+        losses.append(F.cross_entropy(logits.float(), part.labels, reduction="none"))
         if with_logits:
             all_logits.append(logits.float().cpu())
     model.train(was_training)

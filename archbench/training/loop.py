@@ -1,6 +1,7 @@
 """The training loop, to be read from top to bottom.
 
-Images lie on the device as bytes; each batch is gathered, moved and mirrored there, in one process. The seed and the epoch fix data
+Images lie on the device as bytes; each batch is gathered, moved and mirrored there, in one process. Where they do not fit into memory,
+threads read them from the disk ahead of the step that needs them, and it is told who waits for whom. The seed and the epoch fix data
 order, augmentation and dropout, so every model of a seed sees the same batches, and a resumed run the ones it would have seen.
 A checkpoint is kept at the end of an epoch, between two steps about every half minute, less often where that would take over a hundredth
 of the time, after the last epoch, and when the process is asked to end.
@@ -17,11 +18,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from archbench.data import Split
+from archbench.data import Images
 from archbench.data.preprocessing import Preprocessing
+from archbench.data.split import Rate
 from archbench.device import Device
 from archbench.errors import Terminated
-from archbench.events import Epoch, Listener, Memory, Step
+from archbench.events import Epoch, Input, Listener, Memory, Step
 from archbench.execution import ExecutionPlan
 from archbench.training import chance
 from archbench.training.batches import Batches
@@ -31,6 +33,7 @@ from archbench.training.recipe import TrainingConfig
 from archbench.training.stepper import Stepper
 
 REPORT_EVERY_S, KEEP_EVERY_S = 0.5, 30.0
+SHORTEST_S = 1e-6
 KEEPING_SHARE = 0.01  # of the time at most goes into checkpoints, the first and the last one beside
 
 
@@ -44,8 +47,8 @@ class Task:
     plan: ExecutionPlan
     device: Device
     seed: int
-    train: Split
-    validation: Split | None
+    train: Images
+    validation: Images | None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -95,10 +98,13 @@ def fit(
 
     pace = Pace()
     for epoch in range(first_epoch, task.config.epochs):
-        loss, seconds, steps = train_epoch(stepper, task, epoch, prepare, position, functools.partial(keep_at, epoch), pace)
+        keep_here = functools.partial(keep_at, epoch)
+        loss, seconds, steps, read = train_epoch(stepper, task, epoch, prepare, position, keep_here, pace)
         position, result.micro_batch = None, stepper.part
         images_per_s = steps * task.config.batch_size / seconds
         result.add(loss=loss, epoch_s=seconds, images_per_s=images_per_s, lr=stepper.optimizer.param_groups[0]["lr"])
+        if read is not None:
+            result.add(input_images_per_s=read.images_per_s, model_images_per_s=read.model_images_per_s)
         if not math.isfinite(loss):
             result.diverged = True
             return result
@@ -108,7 +114,7 @@ def fit(
             result.add(val_error_pct=error)
         at_end = functools.partial(keep_at, epoch + 1, None)
         try:
-            emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error))
+            emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error, read))
         except Terminated:
             at_end()
             raise
@@ -119,41 +125,53 @@ def fit(
 
 def train_epoch(
     stepper: Stepper, task: Task, epoch: int, prepare: Preprocessing, start: Position | None, keep: Callable[[Position], None], pace: Pace
-) -> tuple[float, float, int]:
-    """Mean loss of an epoch, its seconds and its steps; ends early, with a loss that is not finite, when one is seen.
+) -> tuple[float, float, int, Input | None]:
+    """Mean loss of an epoch, its seconds, its steps, and how fast images were read if they were.
 
+    Ends early, with a loss that is not finite, when one is seen.
     Goes on from `start`; hands its position to `keep` every half minute, less often where that takes long, and when it must end. Steps are
     reported at most every half second.
     """
     done, steps = start.step if start else 0, task.steps_per_epoch
     chance.seed(task.seed, "dropout", epoch)
-    batches = Batches(task.train, task.config, task.seed, epoch, task.plan.memory_format, prepare)
+    batches = Batches(task.train, task.config, task.seed, epoch, task.plan.memory_format, prepare, task.device.synchronise)
     if start is not None:
         start.restore(batches.draws, task.device)
     stepper.model.train()
     total = torch.full((), start.loss if start else 0.0, device=task.device.torch)
-    begun = time.perf_counter() - (start.seconds if start else 0.0)
+    before_s = start.seconds if start else 0.0
+    begun = time.perf_counter() - before_s
     reported, step = time.perf_counter(), done
     for step, (images, labels) in enumerate(batches.after(done), start=done + 1):
         total += stepper.step(images, labels, epoch * steps + step - 1)
+        del images, labels  # before the next ones are made
         now = time.perf_counter()
         if now - reported < REPORT_EVERY_S and step < steps:
             continue
         mean, reported = total.item() / step, now
-        rate = step * task.config.batch_size / (time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        rate, read = step * task.config.batch_size / seconds, _input(batches.rate, seconds - before_s)
         if not math.isfinite(mean):
             break
         here = functools.partial(Position.at, step, total, begun, batches.draws, task.device)
         try:
             lr, memory = stepper.optimizer.param_groups[0]["lr"], Memory(*task.device.occupied())
-            stepper.emit(Step(task.label, epoch * steps + step, mean, rate, lr, memory))
+            stepper.emit(Step(task.label, epoch * steps + step, mean, rate, lr, memory, read))
         except Terminated:
             keep(here())
             raise
         if step < steps:
             begun += pace.keep(lambda here=here: keep(here()), KEEP_EVERY_S)  # type: ignore[misc]
     task.device.synchronise()
-    return total.item() / step, time.perf_counter() - begun, step
+    seconds = time.perf_counter() - begun
+    return total.item() / step, seconds, step, _input(batches.rate, seconds - before_s)
+
+
+def _input(rate: Rate | None, seconds: float) -> Input | None:
+    """How fast images are read, and how fast the model is where it does not wait for them; None where none is read."""
+    if rate is None or not rate.images:
+        return None
+    return Input(rate.images_per_s, rate.images / max(seconds - rate.waited_s, SHORTEST_S))
 
 
 class Pace:

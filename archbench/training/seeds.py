@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-PURPOSES = ("weights", "order", "dropout", "flip", "python weights", "python dropout", "numpy weights", "numpy dropout")
+PURPOSES = ("weights", "order", "dropout", "flip", "python weights", "python dropout", "numpy weights", "numpy dropout", "crop")
 
 
 def derive(seed: int, purpose: str, epoch: int = 0) -> int:

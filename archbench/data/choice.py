@@ -1,0 +1,87 @@
+"""Where the images of a set lie during a run: in memory, in a mapped cache on the disk, or in their files.
+
+The rule of `--images-from auto`: in **memory** where the decoded images fit into `--memory-limit`, less what the process takes already
+(without a limit: into half of what is free, on the machine and on the device); else **mapped**, from a cache on the disk of `--data-dir`,
+where it fits into nine tenths of what is free there or is there already; else from the **files**, decoded anew in each epoch. From memory
+and mapped a training comes out the same, bit for bit; from the files it sees other parts of each image, and is another run.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+from archbench import device as devices
+from archbench.data.dataset import Dataset
+from archbench.data.feed import least_bytes
+from archbench.data.memory import check_fits, size_text
+from archbench.data.request import DataRequest
+from archbench.data.stored import StoredSplit
+from archbench.errors import ArchbenchError
+from archbench.events import Listener, Notice
+from archbench.memory import available_bytes, resident_bytes
+
+SHARE_OF_FREE = 0.5  # memory
+SHARE_OF_DISK = 0.9
+
+
+def room_bytes(wanted: DataRequest) -> int | None:
+    """Memory that images may take, as the rule says; None where the system does not tell.
+
+    Raises ArchbenchError where a limit leaves none.
+    """
+    free = [size for size in (available_bytes(), devices.choose(wanted.device).free_bytes()) if size is not None]
+    if wanted.memory_limit is None:
+        return int(SHARE_OF_FREE * min(free)) if free else None
+    taken = resident_bytes()
+    if wanted.memory_limit <= taken:
+        raise ArchbenchError(
+            f"--memory-limit: {size_text(wanted.memory_limit)} are less than the {size_text(taken)} that the process takes before any image"
+        )
+    return min([wanted.memory_limit - taken, *free])
+
+
+def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, remedy: str, emit: Listener) -> str:
+    """`memory`, `mapped` or `files` for images of so many bytes, of which so many are not in a cache yet.
+
+    Raises ArchbenchError, with the `remedy`, where they do not fit where the user wants them.
+    """
+    room, asked = room_bytes(wanted), wanted.images_from
+    if asked == "memory":
+        check_fits(wanted.name, needed_bytes, room if wanted.memory_limit else available_bytes(), remedy)
+    if asked in ("memory", "files"):
+        return asked
+    if asked == "auto" and (room is None or needed_bytes <= room):
+        return "memory"
+    free_disk = _free_disk_bytes(wanted.root)
+    fits = to_write_bytes <= SHARE_OF_DISK * free_disk
+    decoded = f"{wanted.name} takes {size_text(needed_bytes)} decoded"
+    short = f"its cache {size_text(to_write_bytes)} of the disk of {wanted.root}, where {size_text(free_disk)} are free"
+    if fits:
+        if asked == "auto":
+            emit(Notice(f"{decoded}, and images may take {size_text(room or 0)} of memory: they are mapped from a cache on the disk"))
+        return "mapped"
+    if asked == "mapped":
+        raise ArchbenchError(f"{decoded}, and {short}: --data-dir names another disk, --images-from files needs no cache")
+    emit(Notice(f"{decoded}, and {short}: files are decoded anew in each epoch, a random resized crop of each"))
+    return "files"
+
+
+def check_batch(dataset: Dataset, batch: int) -> None:
+    """Raise ArchbenchError where a batch of images that lie on the disk takes more memory than it may."""
+    split = dataset.test
+    if not isinstance(split, StoredSplit) or split.room_bytes is None:
+        return
+    least = least_bytes(batch * math.prod(split.shape[1:]))
+    if least > split.room_bytes:
+        raise ArchbenchError(
+            f"a batch of {batch} images of {dataset.name} takes {size_text(least)} with the one that is read meanwhile, and images may "
+            f"take {size_text(split.room_bytes)} of memory: --memory-limit sets another limit, --batch-size a smaller batch"
+        )
+
+
+def _free_disk_bytes(folder: Path) -> int:
+    """Of the disk where a folder is, or will be."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free
