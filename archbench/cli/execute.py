@@ -62,14 +62,18 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
 
 
 def _show_answers(grid: Grid, records: Sequence[Record], settings: Settings, json: bool) -> None:
-    """The page of an experiment, from the Records of this run."""
+    """The page of an experiment, from the Records of this run; their figures alone where there is nothing to compare."""
     from archbench.cli import view
     from archbench.publish.pages import experiment_page, said_once
     from archbench.publish.predictions import Kept
+    from archbench.publish.results import tables
 
     page = experiment_page(grid, records, Kept(expanded(settings.results)))
     if json:
         view.print_json(view.frame_rows(page.frame))
+    elif not page.tables:
+        view.print_tables(tables(records))
+        view.say(f"no question of {grid.experiment.name} has runs on both sides yet")
     else:
         view.print_tables(said_once([page])[0].tables)
         view.print_readings(page.readings)
