@@ -168,9 +168,8 @@ def difference_over_images(before: Wrong, after: Wrong, confidence: float = 0.95
     - the scatter of n seeds is widened by sqrt(n / (n - 1)), since they are drawn around their own mean;
     - and by sqrt(df / chi²(df)) with Welch's degrees of freedom, since it is itself known from few seeds: Student's t.
 
-    Two architectures that are alike, 5 to 10 seeds, 200 to 2,000 images, are called different at the 5 % level in 0.2 to 3.5 % of simulated
-    pairs without any of them, in 4.7 to 8.3 % without the third, in 2.7 to 5.2 % with all (least where few images are ever wrong). p is
-    not below 2 / (draws + 1). Nothing can be told below two seeds on a side.
+    Two architectures that are equally good, 5 or 10 seeds, 200 to 2,000 images, are called different at the 5 % level in 3.2 to 5.9 % of
+    simulated pairs (benchmarks/false_calls.py). p is not below 2 / (draws + 1). Nothing can be told below two seeds on a side.
     """
     change = 100 * float(after.mean() - before.mean())
     if min(len(before), len(after)) < 2:
