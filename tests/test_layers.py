@@ -44,7 +44,7 @@ ALLOWED = {
     "estimate": {"plan", "job", "measure", "models", "execution", "device", "memory", "records"},
     "two_way": {"stats"},
     "publish": {"publish", "experiments", "records", "stats", "two_way", "errors"},
-    "data": {"data", "memory", "config", "errors", "events", "records"},
+    "data": {"data", "device", "memory", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
     "training": {"training", "chance", "data", "device", "execution", "models", "records", "stats", "errors", "events", "config"},
     "job": {

@@ -230,7 +230,7 @@ def test_an_epoch_is_told_before_its_checkpoint_is_kept_and_kept_where_that_ends
 
         task = tiny_task(digits, epochs=3)
         network = initial.build(Model("lenet"), Input(10, 1, 32), task.config, task.seed)
-        loop.fit(network, task, Normaliser.fitted(task.train.images), told, None, lambda state: said.append(("kept", state.epoch)))
+        loop.fit(network, task, Normaliser.fitted(task.train), told, None, lambda state: said.append(("kept", state.epoch)))
         return said
 
     assert run(0) == [("told", 1), ("kept", 1), ("told", 2), ("told", 3), ("kept", 3)]
