@@ -58,7 +58,7 @@ def test_what_another_process_is_at_is_left_to_it(other: str, tmp_path: Path) ->
                 store.save(record)
             theirs.end()
 
-    done = running.execute(Settings.of(**QUICK, seeds="0,1", results=tmp_path), ("train",), listen)
+    done = running.execute(running.Asked([Settings.of(**QUICK, seeds="0,1", results=tmp_path)]), ("train",), listen)
     seeds = [each.config["seed"] for each in done.records]
     assert Notice("lenet · seed 0: another process is at it; the other jobs go on") in events
     if other == "works on":

@@ -358,7 +358,7 @@ def test_the_command_shows_what_was_found_and_how_to_train_with_it(archbench: Co
 
 def test_the_command_that_mends_a_search_has_the_options_of_a_search_alone() -> None:
     """What is printed leaves out every setting that `archbench tune` does not take, and `--tag` is none of its."""
-    taken = set(inspect.signature(tune_command.command).parameters) - {"json", "quiet"}
+    taken = set(inspect.signature(tune_command.command).parameters) - {"json", "quiet", "context"}
     fields = {field.name for field in dataclasses.fields(Settings)}
     assert "tag" not in taken
     assert fields - set(studies.NOT_OF_A_SEARCH) == taken - {"download", "rerun"}
