@@ -293,10 +293,12 @@ def test_what_cannot_be_done_is_a_line(machine: None) -> None:
 
 
 def test_a_limit_below_what_a_batch_takes_is_a_line(class_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """4 images are 4 x 3 x 32 x 32 = 12,288 bytes; as many once augmented, 4 times as many as floats, and the next batch: 7 x 12,288."""
-    monkeypatch.setattr("archbench.data.choice.room_bytes", lambda wanted: 7 * 12_288 - 1)
+    """4 images are 4 x 3 x 32 x 32 = 12,288 bytes. They, the last and the next, augmented, and 4 times as many as floats: 8 x 12,288, and
+    64 MiB beside them.
+    """
+    monkeypatch.setattr("archbench.data.choice.room_bytes", lambda wanted: 64 * 2**20 + 8 * 12_288 - 1)
     mapped = dataset_of(class_folders, tmp_path, "mapped")
-    with pytest.raises(ArchbenchError, match=r"a batch of 4 images of images takes 0\.1 MiB"):
+    with pytest.raises(ArchbenchError, match=r"a batch of 4 images of images takes 64\.1 MiB"):
         choice.check_batch(mapped, 4)
     choice.check_batch(mapped, 3)
 
@@ -345,7 +347,8 @@ def test_rates_say_who_waits() -> None:
     assert Rate(images=10, busy_s=2.0, workers=4, waited_s=0.0).images_per_s == 20  # 0.2 s of one thread each, four threads
     assert loop._input(Rate(100, 50.0, 1, waited_s=8.0), seconds=10.0) == Input(images_per_s=2, model_images_per_s=50)
     assert loop._input(None, 10.0) is None
-    assert [ahead_within(room, 100) for room in (None, 10_000, 800, 700, 1)] == [3, 3, 2, 1, 1]
+    overhead = 64 * 2**20
+    assert [ahead_within(room, 100) for room in (None, overhead + 10_000, overhead + 900, overhead + 899, 1)] == [2, 2, 2, 1, 1]
 
 
 def test_a_feed_waits_only_after_the_device_is_done() -> None:

@@ -14,8 +14,9 @@ import torch
 
 from archbench.data.split import Rate, Split
 
-AHEAD = 3  # batches at most that are being read, or ready, while one is used
-USED = 6  # batches that one takes while it is used: its bytes, the same moved and mirrored, and four times as many as floats
+AHEAD = 2  # batches at most that are being read, or ready, while one is used
+USED = 7  # batches that one takes while it is used: its bytes, those of the last, the same moved and mirrored, and as floats
+OVERHEAD_BYTES = 64 * 2**20  # what threads, decoders and augmentation take beside them
 PIECE = 16  # images at most that a thread reads at a time
 Fill = Callable[[torch.Tensor, list[int]], None]  # writes the images of these rows into a tensor `(n, C, H, W)`
 
@@ -27,12 +28,14 @@ def num_workers() -> int:
 
 def least_bytes(batch_bytes: int) -> int:
     """Memory that a batch takes at least: it is used while the next is read."""
-    return (1 + USED) * batch_bytes
+    return OVERHEAD_BYTES + (1 + USED) * batch_bytes
 
 
 def ahead_within(room_bytes: int | None, batch_bytes: int) -> int:
     """How many batches are read ahead in so much memory; one at least, and AHEAD where nothing limits it."""
-    return AHEAD if room_bytes is None else max(1, min(AHEAD, room_bytes // max(batch_bytes, 1) - USED))
+    if room_bytes is None:
+        return AHEAD
+    return max(1, min(AHEAD, (room_bytes - OVERHEAD_BYTES) // max(batch_bytes, 1) - USED))
 
 
 class Wanted(NamedTuple):

@@ -72,6 +72,8 @@ def _decoded(
 def _from_files(wanted: DataRequest, classes: tuple[str, ...], works: Mapping[str, Work]) -> tuple[dict[str, Decoded], Fingerprint | None]:
     """Splits whose files are decoded when they are needed, and the fingerprint of both where looking at them has found it."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow's remarks on odd but readable files, in each epoch
+    import torchvision.transforms.v2  # noqa: F401  # what it takes counts before it is told what is left
+
     running = Fingerprint(classes)
     survey = Survey(running, choice.room_bytes(wanted))
     if "train" not in works:

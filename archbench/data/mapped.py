@@ -14,7 +14,7 @@ import torch
 
 from archbench.records.store import write_error
 
-FAULT_AROUND = 2**16  # bytes that Linux maps at once around a page that is touched
+FAULT_AROUND = 2**21  # bytes at most that Linux maps around a page that is touched, as where a file is cached in large folios
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,17 @@ class MappedImages:
         """Copy these rows to `out`."""
         bytes_each = out[0].numel() * out.element_size()
         whole = np.frombuffer(self.memory, dtype=np.uint8).reshape(-1, bytes_each)
-        self._advise("MADV_WILLNEED", rows, bytes_each)
+        self._advise("MADV_WILLNEED", rows, bytes_each, 0)
         np.take(whole, rows, axis=0, out=out.view(len(rows), -1).view(torch.uint8).numpy(), mode="clip")
-        self._advise("MADV_DONTNEED", rows, bytes_each)
+        self._advise("MADV_DONTNEED", rows, bytes_each, FAULT_AROUND)
 
-    def _advise(self, advice: str, rows: list[int], bytes_each: int) -> None:
+    def _advise(self, advice: str, rows: list[int], bytes_each: int, around: int) -> None:
+        """Of the pages of these rows and of so many bytes around each."""
         if not hasattr(mmap, advice):  # not on this system
             return
         for row in rows:
-            start = row * bytes_each // FAULT_AROUND * FAULT_AROUND
-            end = min(-((row + 1) * bytes_each // -FAULT_AROUND) * FAULT_AROUND, len(self.memory))
+            start = max(row * bytes_each - around, 0) // mmap.PAGESIZE * mmap.PAGESIZE
+            end = min((row + 1) * bytes_each + around, len(self.memory))
             self.memory.madvise(getattr(mmap, advice), start, end - start)
 
 
