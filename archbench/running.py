@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from archbench.records.schema import Record
 from archbench.records.store import Store
 
 if TYPE_CHECKING:
+    from archbench.engines.base import Engine
     from archbench.plan import Plan
     from archbench.studies import Found
 
@@ -45,15 +47,17 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
     _make_deterministic(settings)
     from archbench import plan as planning
     from archbench import tracking
+    from archbench.engines.opening import engine_of
 
     tracking.check(settings.track)
     store = _store(settings)
     _check_tags(store, settings.tag)
-    plan = planning.make(settings, kinds, store, emit)
-    if announce is not None:
-        announce(plan)
-    with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
-        return _carried_out(plan, store, settings.tag, listen)
+    with engine_of(settings) as engine:
+        plan = planning.make(settings, kinds, store, emit)
+        if announce is not None:
+            announce(plan)
+        with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
+            return _carried_out(plan, engine, store, settings.tag, listen)
 
 
 def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
@@ -74,10 +78,11 @@ def tested(record: str, settings: Settings, emit: Listener) -> Executed:
     Raises ArchbenchError as it does, and where another process is at it.
     """
     from archbench import evaluating
+    from archbench.engines.local import Local
 
     store = _store(settings)
     _check_tags(store, settings.tag)
-    done = _carried_out(evaluating.make(record, settings, store, emit), store, settings.tag, emit)
+    done = _carried_out(evaluating.make(record, settings, store, emit), Local(), store, settings.tag, emit)
     if done.refused:
         raise ArchbenchError(done.refused[0])
     return done
@@ -88,15 +93,16 @@ def _store(settings: Settings) -> Store:
     return Store(expanded(settings.results).absolute())
 
 
-def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:
+def _carried_out(plan: Plan, engine: Engine, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:
     """The Records of a plan, each tagged as soon as it is saved."""
-    from archbench.engines import local
+    from archbench.engines import carrying
 
     records, refused = list(plan.done), list(plan.refused)
     _tag(store, records, tag)
-    for record in local.execute(plan, store, emit, refused.append):
-        _tag(store, [record], tag)
-        records.append(record)
+    with contextlib.closing(carrying.execute(plan, engine, store, emit, refused.append)) as executed:
+        for record in executed:
+            _tag(store, [record], tag)
+            records.append(record)
     return Executed(records, tuple(refused))
 
 

@@ -26,7 +26,19 @@ KEY_LENGTH = 12
 SEARCHED = ("lr", "weight_decay")
 OUTCOME, SETTINGS, ASKED = "outcome", "settings", "trials"  # what we note at a trial and at a study
 FAILED = ("failed", "out_of_memory")
-NOT_OF_A_SEARCH = ("download", "pretrained", "seeds", "batch_sizes", "modes", "launches", "time", "tuned", "shard", "rerun")  # settings
+NOT_OF_A_SEARCH = (  # settings
+    "download",
+    "pretrained",
+    "seeds",
+    "batch_sizes",
+    "modes",
+    "launches",
+    "time",
+    "tuned",
+    "shard",
+    "rerun",
+    "engine",
+)
 
 
 @dataclass(frozen=True)

@@ -25,3 +25,12 @@ class DataRequest:
     test_only: bool = False
     resize_ratio: float = 256 / 224  # Krizhevsky et al. 2012, section 2
     bicubic: bool = False
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What another process loads a data set by: the request, what becomes of every image, and the fingerprint that comes of it."""
+
+    request: DataRequest
+    changes: tuple[tuple[str, int], ...]
+    fingerprint: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,9 @@ import torch
 from archbench.config import Settings, expanded
 from archbench.data import imagefolder, imagenet, torchvision_sets
 from archbench.data.dataset import DIGIT_NAMES, Dataset, Shape, Split
-from archbench.data.request import DataRequest
+from archbench.data.request import DataRequest, Origin
 from archbench.errors import ArchbenchError, unknown
-from archbench.events import Listener
+from archbench.events import Listener, ignore
 
 DIGITS_TEST = 360
 
@@ -80,7 +81,20 @@ def suggested(wanted: DataRequest) -> tuple[int | None, int | None]:
 
 def load(wanted: DataRequest, emit: Listener) -> Dataset:
     """The data set in memory. Raises ArchbenchError when it is not there, cannot be read or does not fit."""
-    return _source(wanted).load(wanted, emit)
+    return dataclasses.replace(_source(wanted).load(wanted, emit), request=wanted)
+
+
+def load_again(like: Origin) -> Dataset:
+    """The data set that another process has loaded, from what it left on the disk.
+
+    Raises ArchbenchError where it is not there any more, or not the same.
+    """
+    dataset = load(dataclasses.replace(like.request, download=False), ignore)
+    for how, size in like.changes:
+        dataset = {"resize": dataset.resized, "pad": dataset.padded}[how](size)
+    if dataset.fingerprint != like.fingerprint:
+        raise ArchbenchError(f"the images of {dataset.name} were changed since they were first read")
+    return dataset
 
 
 def _source(wanted: DataRequest) -> Source:

@@ -14,10 +14,10 @@ from torch import nn
 from archbench.data import Dataset
 from archbench.data.preprocessing import Normaliser
 from archbench.errors import ArchbenchError, StorageError
-from archbench.events import Finished, Listener, Started
+from archbench.events import Listener, Started
 from archbench.execution import numerics, preserved_random_state
 from archbench.job.base import Job
-from archbench.job.outcome import Outcome, figures, record, summary
+from archbench.job.outcome import Outcome, ended, record
 from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
 from archbench.models import pretrained
 from archbench.models.isolation import preserved_settings
@@ -40,7 +40,7 @@ def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record
         outcome.fail(error)
     job.device.release_memory()
     finished = record(job, outcome, time.perf_counter() - started)
-    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished)))
+    emit(ended(job, finished))
     return finished
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from archbench import environment
 from archbench.device import is_out_of_memory
+from archbench.events import Finished
 from archbench.job.base import Job
 from archbench.measure.process import ModelError
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile, Uncounted, seal
@@ -51,13 +52,25 @@ def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
         duration_s=round(duration_s, 3),
         model=job.snapshot,
         config={**job.config(), **outcome.config},
-        environment={**environment.describe(job.device), **outcome.environment},
+        environment={**environment.describe(job.device), "engine": job.engine, **outcome.environment},
         measurements=tuple(outcome.measurements),
         samples=outcome.samples,
         warnings=tuple(outcome.warnings),
         uncounted=outcome.uncounted,
         files=tuple(outcome.files),
     )
+
+
+def failure(job: Job, error: BaseException, duration_s: float) -> Record:
+    """The Record of a job that ended before or outside its own work: its process died, its images are not there."""
+    outcome = Outcome()
+    outcome.fail(error)
+    return record(job, outcome, duration_s)
+
+
+def ended(job: Job, finished: Record) -> Finished:
+    """The event that says so."""
+    return Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished))
 
 
 def summary(finished: Record) -> str:

@@ -12,10 +12,10 @@ import torch
 from archbench.data import Dataset, Split, preprocessing
 from archbench.data.dataset import parts, stratified
 from archbench.errors import StorageError
-from archbench.events import Finished, Listener, Started
+from archbench.events import Listener, Started
 from archbench.execution import LAYOUTS, ExecutionPlan, numerics, preserved_random_state, retained_memory
 from archbench.job.base import Job
-from archbench.job.outcome import Outcome, figures, record, summary
+from archbench.job.outcome import Outcome, ended, record
 from archbench.job.tested import at_chance, error_row, folder_of, keep_predictions, quality_rows
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Doubt, Failure, Measurement, Record, StoredFile
@@ -40,16 +40,13 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
         outcome.fail(error)
     job.device.release_memory()
     finished = record(job, outcome, time.perf_counter() - started)
-    emit(Finished(job.label, finished.status, finished.id, finished.duration_s, summary(finished), figures(finished)))
+    emit(ended(job, finished))
     return finished
 
 
 def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Outcome) -> None:
     assert job.training is not None and job.data is not None
-    path = store.checkpoint_path(job.key)
-    if job.rerun:
-        path.unlink(missing_ok=True)
-    start = checkpoint.load(path, job.key)
+    start = checkpoint.load(store.checkpoint_path(job.key), job.key)
     plan = ExecutionPlan(**start.plan) if start else job.plan
     seen = parts(dataset, job.seed, job.data.limit_train, job.data.train_fraction, job.data.val_fraction)
     train_split, device = seen.train.to(job.device.torch), job.device
@@ -67,7 +64,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     task = Task(job.label, job.key, config, plan, device, job.seed, train_split, validation)
     within = start.position.step if start and start.position else 0
     emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch + within if start else 0))
-    result = fit(model, task, prepare, emit, start, lambda state: state.save(path))
+    result = fit(model, task, prepare, emit, start, lambda state: store.keep_checkpoint(job.key, state.stored()))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
     outcome.config["micro_batch"] = result.micro_batch

@@ -13,7 +13,6 @@ import torch
 
 from archbench.device import Device
 from archbench.errors import ArchbenchError
-from archbench.records.store import write_atomically
 
 if TYPE_CHECKING:
     from archbench.training.stepper import Stepper
@@ -85,11 +84,11 @@ class Checkpoint:
         if stepper.average is not None and self.average is not None:
             stepper.average.load(self.average)
 
-    def save(self, path: Path) -> None:
-        """Write it whole or not at all, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
+    def stored(self) -> bytes:
+        """What a file of it holds, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
         position = vars(self.position) if self.position else None
         content = torch_bytes({"format": FORMAT, **vars(self), "position": position})
-        write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
+        return hashlib.sha256(content).digest() + content
 
 
 def torch_bytes(value: Any) -> bytes:
