@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
-import subprocess
-import sys
-import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -18,13 +17,16 @@ import archbench
 from archbench import running
 from archbench.config import Settings
 from archbench.data import load, load_again, request
+from archbench.engines import workers
 from archbench.engines.shares import Machine, Share
-from archbench.errors import ArchbenchError
-from archbench.events import Event, Finished, Notice, Started, Step, ignore
+from archbench.errors import ArchbenchError, Terminated
+from archbench.events import Event, Finished, Listener, Notice, Started, Step, ignore
 from archbench.placing import Placing
 from archbench.records.schema import Record
 from archbench.records.store import Store
+from archbench.training import checkpoint
 
+E = TypeVar("E")
 QUICK = {"limit_train": 64, "epochs": 2, "precision": "fp32", "deterministic": True, "device": "cpu"}
 DIES = """
 import os
@@ -32,17 +34,21 @@ from torch import nn
 
 class Dies(nn.Sequential):
     def forward(self, images):
-        if self.training and images.device.type == "cpu" and os.environ.get("OMP_NUM_THREADS") == "1" and {here!r} != os.getpid():
+        if os.getpid() != {here}:
             os._exit(3)
         return super().forward(images)
 
-def dies(): return Dies(nn.Flatten(), nn.LazyLinear(10))
+def dies(): return Dies(nn.Flatten(), nn.Linear(1024, 10))
 """
 
 
 def predicted(record: Record, results: Path) -> bytes:
     with np.load(results / next(file.path for file in record.files if file.path.endswith("predictions.npz"))) as stored:
         return stored["logits"].tobytes()
+
+
+def train(settings: dict[str, Any], emit: Listener) -> running.Executed:
+    return running.execute(Settings.of(**settings), ("train",), emit)
 
 
 def children() -> list[psutil.Process]:
@@ -91,40 +97,53 @@ def test_a_worker_loads_the_same_images_or_says_that_they_were_changed(class_fol
         load_again(dataset.origin)
 
 
-def test_a_death_costs_no_other_job_anything_and_a_killed_one_goes_on(tmp_path: Path) -> None:
-    """Two seeds and a network that ends its process at its first step, thrice. Seed 0's worker is killed once it has a checkpoint."""
+class Meddler:
+    """Listens, and does something at the first step."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.act = act
+        self.events: list[Event] = []
+
+    def listen(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, Step) and len(self.of(Step)) == 1:
+            self.act()
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the training is asked to end, as by SIGTERM. Then its worker is killed, and another network ends its own, twice."""
+    monkeypatch.setattr(workers, "TRIES", 2)
     path = tmp_path / "own.py"
     path.write_text(DIES.format(here=os.getpid()))
-    settings = {**QUICK, "epochs": 12, "models": f"lenet,{path}:dies", "seeds": "0,1"}
-    events, store = [], Store(tmp_path / "workers")
+    settings = {**QUICK, "epochs": 60, "models": "lenet"}
+    ours, theirs = Store(tmp_path / "workers"), tmp_path / "local"
 
-    def listen(event: Event) -> None:
-        is_first = isinstance(event, Step) and event.job == "lenet · seed 0" and event.done >= 8
-        events.append(event)
-        if is_first and not any(isinstance(each, Notice) and "lenet · seed 0 was ended" in each.message for each in events):
-            kill_worker_of(store)
+    def terminate() -> None:
+        raise Terminated
 
-    def kill_worker_of(store: Store) -> None:
-        killed.extend(children()[:1])
-        killed[-1].kill()
+    with pytest.raises(Terminated):
+        train({**settings, "engine": "workers:1", "results": ours.root}, Meddler(terminate).listen)
+    assert children() == [] == list(ours.leases.iterdir())
+    (file,) = ours.checkpoints.iterdir()
+    kept = checkpoint.load(file, file.stem)
+    assert kept is not None
+    reached = 2 * kept.epoch + (kept.position.step if kept.position else 0)
+    assert 0 < reached < 120
 
-    killed: list[psutil.Process] = []
-    done = running.execute(Settings.of(**settings, engine="workers:1", results=store.root), ("train",), listen)
-    undisturbed = archbench.train(**{**settings, "models": "lenet"}, results=tmp_path / "local")
-    records = {(record.model.name.rpartition(":")[2], record.config["seed"]): record for record in done.records}
-    assert len(records) == len(done.records) == len(store.load()[0]) == 4
-    for theirs in undisturbed:
-        ours = records["lenet", theirs.config["seed"]]
-        assert predicted(ours, store.root) == predicted(theirs, tmp_path / "local")
-        assert ours.environment["engine"] == "workers"
-    assert len(killed) == 1
-    assert records["lenet", 0].config["resumed_from_step"] >= 2
-    for seed in (0, 1):
-        failed = records["dies", seed]
-        assert failed.failure_line.endswith(f"the process of {path}:dies · seed {seed} ended with status 3")
-    finished = [event.record_id for event in events if isinstance(event, Finished)]
-    assert sorted(finished) == sorted(record.id for record in done.records)
-    tries = [event.job.rpartition("/")[2] for event in events if isinstance(event, Started)]
-    assert tries == ["lenet · seed 0"] * 2 + ["lenet · seed 1"] + ["own.py:dies · seed 0"] * 3 + ["own.py:dies · seed 1"] * 3
-    assert children() == []
-    assert list(store.checkpoints.iterdir()) == list(store.leases.iterdir()) == []
+    meddler = Meddler(lambda: [child.kill() for child in children()[:1]])
+    done = train({**settings, "models": f"lenet,{path}:dies", "engine": "workers:2", "results": ours.root}, meddler.listen)
+    record, failed = sorted(done.records, key=lambda each: each.status, reverse=True)
+    (undisturbed,) = archbench.train(**settings, results=theirs)
+    assert predicted(record, ours.root) == predicted(undisturbed, theirs)
+    assert record.config["resumed_from_step"] >= reached
+    assert record.environment["engine"] == "workers"
+    assert failed.failure_line.endswith(f"{path}:dies · seed 0 ended with status 3")
+    assert {each.id for each in ours.load()[0]} == {record.id, failed.id} == {event.record_id for event in meddler.of(Finished)}
+    assert len(meddler.of(Finished)) == 2
+    deaths = Counter(notice.message.partition(" ended ")[2] for notice in meddler.of(Notice))
+    assert deaths["with status 3; it goes on from its checkpoint"] == 1
+    assert [event.job for event in meddler.of(Started)].count("lenet · seed 0") == 2
+    assert children() == [] == list(ours.checkpoints.iterdir()) == list(ours.leases.iterdir())

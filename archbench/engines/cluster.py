@@ -180,7 +180,7 @@ class Run:
         except errors.RayTaskError as error:
             return self._failure(errand, error.cause if isinstance(error.cause, Exception) else error)
         except errors.RayError as error:
-            lost = ModelError("WorkerDied", f"the task of {job.label} was lost: {brief(error)}")
+            lost = ModelError("WorkerDied", f"the task of {job.label} was lost: {self._why(error)}")
             if errand.tries >= TRIES:
                 return self._failure(errand, lost)
             self.emit(Notice(f"{lost}; it goes on from its checkpoint"))
@@ -191,6 +191,15 @@ class Run:
             write_atomically(self.store.root / path, lambda file, content=content: file.write(content))  # type: ignore[misc]
         self.emit(delivery.finished)
         return delivery.record
+
+    def _why(self, error: Exception) -> str:
+        """In our words what Ray takes several lines to say."""
+        errors = self.ray.exceptions
+        if isinstance(error, errors.NodeDiedError | errors.ObjectLostError):
+            return "its node has died"
+        if isinstance(error, errors.OutOfMemoryError):
+            return "its node ran out of memory"
+        return "its process has died" if isinstance(error, errors.WorkerCrashedError) else brief(error)
 
     def _failure(self, errand: Errand, error: Exception) -> Record:
         record = failure(errand.job, error, time.perf_counter() - errand.begun_s)
