@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from archbench.config import Settings, expanded
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
+from archbench.placing import RAY, WORKERS, Placing
 from archbench.records import tags
 from archbench.records.schema import Record
 from archbench.records.store import Store
@@ -63,13 +64,18 @@ def execute(settings: Settings, kinds: tuple[str, ...], emit: Listener, announce
 def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
     """Plan the trials and make them; `announce` is called with the plan before the work begins."""
     from archbench import tuning
+    from archbench.engines.workers import Workers
 
+    placing = Placing.of(settings.engine)
+    if placing.engine == RAY:
+        raise ArchbenchError("--engine ray: a search keeps its trials in a file; --engine workers searches the models side by side")
     _make_deterministic(settings)
     store = _store(settings)
+    workers = Workers(placing, settings) if placing.engine == WORKERS else None
     plan = tuning.plan(settings, store, emit)
     if announce is not None:
         announce(plan)
-    return Tuned(list(tuning.search(plan, settings, store, emit)), plan.refused)
+    return Tuned(list(tuning.search(plan, settings, store, emit, workers)), plan.refused)
 
 
 def tested(record: str, settings: Settings, emit: Listener) -> Executed:

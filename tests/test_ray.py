@@ -25,7 +25,7 @@ from archbench.models import entries, user_file
 from archbench.records.schema import Record
 from archbench.records.store import Store
 
-QUICK = {"limit_train": 64, "epochs": 60, "precision": "fp32", "deterministic": True, "device": "cpu", "models": "lenet", "seeds": "0,1"}
+QUICK = {"limit_train": 64, "epochs": 40, "precision": "fp32", "deterministic": True, "device": "cpu", "models": "lenet", "seeds": "0,1"}
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,20 +14,24 @@ import psutil
 import pytest
 
 import archbench
+from archbench import plan as planning
 from archbench import running
 from archbench.config import Settings
 from archbench.data import load, load_again, request
-from archbench.engines import workers
+from archbench.engines import carrying, workers
+from archbench.engines.base import Engine
 from archbench.engines.shares import Machine, Share
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Event, Finished, Listener, Notice, Started, Step, ignore
+from archbench.job import Job, failure
 from archbench.placing import Placing
+from archbench.plan import Plan
 from archbench.records.schema import Record
 from archbench.records.store import Store
 from archbench.training import checkpoint
 
 E = TypeVar("E")
-QUICK = {"limit_train": 64, "epochs": 2, "precision": "fp32", "deterministic": True, "device": "cpu"}
+QUICK = {"batch_size": 4, "epochs": 2, "precision": "fp32", "deterministic": True, "device": "cpu"}
 DIES = """
 import os
 from torch import nn
@@ -38,7 +42,7 @@ class Dies(nn.Sequential):
             os._exit(3)
         return super().forward(images)
 
-def dies(): return Dies(nn.Flatten(), nn.Linear(1024, 10))
+def dies(): return Dies(nn.Flatten(), nn.Linear(3072, 2))
 """
 
 
@@ -113,12 +117,20 @@ class Meddler:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quick(class_folders: Path, tmp_path: Path) -> dict[str, Any]:
+    """Twelve training images, three steps an epoch."""
+    return {**QUICK, "models": "lenet", "dataset": f"imagefolder:{class_folders}", "data_dir": tmp_path / "data"}
+
+
+def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(
+    quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """First the training is asked to end, as by SIGTERM. Then its worker is killed, and another network ends its own, twice."""
     monkeypatch.setattr(workers, "TRIES", 2)
     path = tmp_path / "own.py"
     path.write_text(DIES.format(here=os.getpid()))
-    settings = {**QUICK, "epochs": 60, "models": "lenet"}
+    settings = {**quick, "epochs": 40}
     ours, theirs = Store(tmp_path / "workers"), tmp_path / "local"
 
     def terminate() -> None:
@@ -130,7 +142,7 @@ def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(tmp_p
     (file,) = ours.checkpoints.iterdir()
     kept = checkpoint.load(file, file.stem)
     assert kept is not None
-    reached = 2 * kept.epoch + (kept.position.step if kept.position else 0)
+    reached = 3 * kept.epoch + (kept.position.step if kept.position else 0)
     assert 0 < reached < 120
 
     meddler = Meddler(lambda: [child.kill() for child in children()[:1]])
@@ -147,3 +159,37 @@ def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(tmp_p
     assert deaths["with status 3; it goes on from its checkpoint"] == 1
     assert [event.job for event in meddler.of(Started)].count("lenet · seed 0") == 2
     assert children() == [] == list(ours.checkpoints.iterdir()) == list(ours.leases.iterdir())
+
+
+def test_a_search_in_a_worker_finds_what_one_here_finds(quick: dict[str, Any], tmp_path: Path) -> None:
+    events: list[Event] = []
+    settings = {**quick, "trials": 2, "val_fraction": 0.25}
+    ours = archbench.tune(**settings, engine="workers:1", results=tmp_path / "workers", emit=events.append)
+    assert ours == archbench.tune(**settings, results=tmp_path / "local")
+    assert ours[0].trials == 2
+    assert [event.job for event in events if isinstance(event, Finished)] == ["lenet · trial 1/2", "lenet · trial 2/2"]
+    with pytest.raises(ArchbenchError, match=r"^--engine ray: a search keeps its trials in a file; --engine workers searches"):
+        archbench.tune(**settings, engine="ray", results=tmp_path / "ray")
+
+
+def test_profiles_run_when_the_engine_has_ended(quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = []
+
+    class Noisy(Engine):
+        def records(self, jobs: Iterator[Job], plan: Plan, store: Store, emit: Listener) -> Generator[Record, None, None]:
+            for job in jobs:
+                said.append(job.label)
+                yield failure(job, ValueError("no"), 0.0)
+            said.append("ended")
+
+    def profile(jobs: list[Job], emit: Listener) -> Iterator[Record]:
+        said.append("profile")
+        yield from (failure(job, ValueError("no"), 0.0) for job in jobs)
+
+    monkeypatch.setattr(carrying, "profile", profile)
+    store = Store(tmp_path)
+    plan = planning.make(Settings.of(**quick, seeds="0,1"), ("train", "profile"), store, ignore)
+    kinds = [record.kind for record in carrying.execute(plan, Noisy(), store, ignore)]
+    assert said == ["lenet · seed 0", "lenet · seed 1", "ended", "profile"]
+    assert kinds == ["train", "train", "profile"]
+    assert list(store.leases.iterdir()) == []

@@ -34,7 +34,8 @@ def execute(
         refuse(f"{job.label} was not run: another process is at it still; the same command finds its Record later")
 
     yield from _carry_out(plan.jobs, plan, engine, store, emit, wait)
-    yield from _carry_out(waiting, plan, engine, store, emit, give_up)
+    if waiting:
+        yield from _carry_out(waiting, plan, engine, store, emit, give_up)
 
 
 def _carry_out(

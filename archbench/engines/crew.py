@@ -125,7 +125,10 @@ class Crew:
         """Those that are at something leave a checkpoint within a minute; a second interruption ends them at once."""
         try:
             for worker in self.workers.values():
-                worker.end()
+                if worker.order is None:
+                    worker.close()
+                else:
+                    worker.end()
             self._wait(LEAVE_S)
         finally:
             for worker in self.workers.values():
@@ -134,7 +137,7 @@ class Crew:
     def _wait(self, limit_s: float) -> None:
         """Until all have ended; what they still say is read, so that none waits to be heard."""
         deadline = time.perf_counter() + limit_s
-        left = list(self.workers.values())
+        left = [worker for worker in self.workers.values() if worker.order is not None]
         while left and time.perf_counter() < deadline:
             for worker in left:
                 for _ in worker.heard():

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
 
-
-@dataclass(frozen=True)
-class Letter:
-    """What a task tells: an event, or a checkpoint. `attempt` says which of the tries of its Job it is from."""
-
-    attempt: str
-    content: Any
+from archbench.events import Event
 
 
 @dataclass(frozen=True)
@@ -21,6 +14,14 @@ class Kept:
 
     key: str
     content: bytes
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a task tells: an event, or a checkpoint. `attempt` says which of the tries of its Job it is from."""
+
+    attempt: str
+    content: Event | Kept
 
 
 class Mailbox:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import queue
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 import torch
@@ -25,6 +27,8 @@ from archbench.models import user_file
 from archbench.records.schema import Record, StoredFile
 from archbench.records.store import Store
 from archbench.training import transfer
+
+MOST_LETTERS = 16  # that wait to be left, before the training waits for them
 
 
 @dataclass(frozen=True)
@@ -82,19 +86,45 @@ class Luggage:
             path.write_bytes(weights)
 
 
-@dataclass
 class Post:
-    """Leaves letters for the process that asked. Raises Terminated where that wants the run to end."""
+    """Leaves letters for the process that asked, in order, from a thread of its own: Ray gives the cores of a task that waits in its main
+    thread to another. A context; all letters are left when it ends.
+    """
 
-    attempt: str
-    leave: Callable[[Letter], bool]
-    finished: Finished | None = None
+    def __init__(self, attempt: str, leave: Callable[[Letter], bool]) -> None:
+        self.attempt, self.leave = attempt, leave
+        self.finished: Finished | None = None
+        self._must_end = False
+        self._letters: queue.Queue[Letter | None] = queue.Queue(MOST_LETTERS)
+        self._thread = threading.Thread(target=self._work, name="archbench post", daemon=True)
 
     def listen(self, event: Event) -> None:
+        """Take an event. Raises Terminated where the process that asked wants the run to end."""
+        if self._must_end:
+            raise Terminated
         if isinstance(event, Finished):
             self.finished = event
-        elif self.leave(Letter(self.attempt, event)):
-            raise Terminated
+        else:
+            self.send(event)
+
+    def send(self, content: Event | Kept) -> None:
+        """Leave an event or a checkpoint, as soon as those before it are left."""
+        self._letters.put(Letter(self.attempt, content))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._letters.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (letter := self._letters.get()) is not None:
+            try:
+                self._must_end = self._must_end or self.leave(letter)
+            except Exception:  # of any kind that Ray has where nobody takes letters any more
+                self._must_end = True
 
 
 @dataclass
@@ -115,7 +145,7 @@ class AwayStore(Store):
         return StoredFile(path=relative.as_posix(), bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
     def keep_checkpoint(self, key: str, content: bytes) -> None:
-        self.post.leave(Letter(self.post.attempt, Kept(key, content)))
+        self.post.send(Kept(key, content))
 
 
 @dataclass(frozen=True)
@@ -130,8 +160,7 @@ class Delivery:
 def carry_out(job: Job, images: Images, luggage: Luggage, attempt: str, threads: int, leave: Callable[[Letter], bool]) -> Delivery:
     """Do a Job here. Raises ArchbenchError where the code here builds another network than the one that was planned."""
     torch.set_num_threads(threads)
-    post = Post(attempt, leave)
-    with tempfile.TemporaryDirectory(prefix="archbench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="archbench-") as folder, Post(attempt, leave) as post:
         store = AwayStore(Path(folder), post)
         luggage.unpack(job, store)
         try:

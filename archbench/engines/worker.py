@@ -29,6 +29,9 @@ class Voice:
         if self._must_end:
             raise Terminated
         self._has_begun = self._has_begun or isinstance(event, Started)
+        if self.finished is not None:  # of one trial of several
+            self.pipe.send(self.finished)
+            self.finished = None
         if isinstance(event, Finished):
             self.finished = event
         else:
