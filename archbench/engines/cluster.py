@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
+from archbench import device as devices
 from archbench.config import Settings
 from archbench.engines import nodes, reaching, task
 from archbench.engines.base import HEED_S, TRIES, Engine
@@ -45,7 +46,7 @@ class Cluster(Engine):
         self.placing = placing
         if settings.pretrained:
             raise ArchbenchError("--pretrained reads weights that lie on this machine: --engine local or workers tests them")
-        if settings.device == "mps":
+        if devices.choose(settings.device).kind == "mps":
             raise ArchbenchError("--engine ray: Ray does not share Apple GPUs out; --device cpu trains without")
         reaching.check_installed()
         self.is_ours = False

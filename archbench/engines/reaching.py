@@ -45,6 +45,9 @@ def reach(address: str | None) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what coming versions will change
             ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+    except ConnectionError:
+        said = "no Ray answers; ray:HOST:PORT names the head of a cluster, ray alone starts one on this machine"
+        raise ArchbenchError(f"--engine ray{f':{address}' if address else ''}: {said}") from None
     except (Exception, SystemExit) as error:  # it ends the process where the cluster hangs
         raise ArchbenchError(f"--engine ray{f':{address}' if address else ''}: {brief(error)}") from None
     finally:
