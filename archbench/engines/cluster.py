@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import types
 import uuid
@@ -67,11 +68,16 @@ class Cluster(Engine):
             ray.shutdown()
 
     def records(self, jobs: Iterator[Job], plan: Plan, store: Store, emit: Listener) -> Generator[Record, None, None]:
+        import ray
+
         run = Run(plan, store, emit)
         try:
             yield from run.records(jobs)
+        except ray.exceptions.RayError as error:
+            raise ArchbenchError(f"--engine ray: the cluster is gone ({brief(error)}); the same command goes on") from None
         finally:
-            run.end()
+            with contextlib.suppress(ray.exceptions.RayError):
+                run.end()
 
     def _check_versions(self) -> None:
         """Raise ArchbenchError where a node has no archbench, or another."""

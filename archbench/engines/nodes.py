@@ -63,7 +63,7 @@ class Needs:
         if not able:
             raise ArchbenchError("--engine ray: no node of the cluster has a GPU; --device cpu trains without")
         at_once = max(1, -(-len(plan.jobs) // len(able)))  # on each node, if all ran at once
-        self.cores = min(max(1, int(node.cores // min(at_once, node.gpus or at_once))) for node in able)
+        self.cores = min(max(1, int(node.cores // (min(at_once, node.gpus) if self.gpus else at_once))) for node in able)
         self.most_bytes = int(max(node.memory_bytes for node in able))
 
     def of(self, job: Job) -> Need:

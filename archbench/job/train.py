@@ -64,7 +64,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     task = Task(job.label, job.key, config, plan, device, job.seed, train_split, validation)
     within = start.position.step if start and start.position else 0
     emit(Started(job.label, task.steps, start.epoch * task.steps_per_epoch + within if start else 0))
-    result = fit(model, task, prepare, emit, start, lambda state: store.keep_checkpoint(job.key, state.stored()))
+    result = fit(model, task, prepare, emit, start, lambda state: state.save(store))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
     outcome.config["micro_batch"] = result.micro_batch

@@ -15,6 +15,7 @@ from archbench.device import Device
 from archbench.errors import ArchbenchError
 
 if TYPE_CHECKING:
+    from archbench.records.store import Store
     from archbench.training.stepper import Stepper
 
 FORMAT = 4
@@ -83,6 +84,10 @@ class Checkpoint:
         stepper.part = self.part
         if stepper.average is not None and self.average is not None:
             stepper.average.load(self.average)
+
+    def save(self, store: Store) -> None:
+        """Keep it in a store, in place of the one before."""
+        store.keep_checkpoint(self.key, self.stored())
 
     def stored(self) -> bytes:
         """What a file of it holds, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
