@@ -17,6 +17,7 @@ from typing import Annotated, Any, Self
 from annotated_types import Ge, Gt, Le, Lt
 
 from archbench.errors import ArchbenchError, unknown
+from archbench.placing import Placing
 from archbench.sharding import Shard
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
@@ -88,6 +89,11 @@ class Settings:
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
     track: Annotated[tuple[str, ...], "Write curves for these too: tensorboard, mlflow, wandb"] = ()
     shard: Annotated[str | None, "Run one part of the jobs, as 3/16, into --results; archbench merge joins the parts"] = None
+    engine: Annotated[
+        str,
+        "Where trainings run: local, in this process; workers[:N], processes that share cores and GPUs out (workers:N/gpu: N on each GPU); "
+        "ray[:ADDRESS], a Ray cluster. Profiles run here, alone, after them",
+    ] = "local"
     results: Annotated[Path, "Folder of the Records"] = Path("archbench-runs")
     tag: Annotated[tuple[str, ...], "Mark the Records of this run, also those that are there already; several with commas"] = ()
     rerun: Annotated[bool, "Run again what has a Record already, instead of going on where an earlier run stopped"] = False
@@ -192,6 +198,7 @@ def _checked(cls: type[Settings], values: dict[str, Any]) -> Any:
             raise unknown("tracker", tracker, TRACKERS)
     if settings.shard is not None:
         Shard.parse(settings.shard)
+    Placing.of(settings.engine)
     if not settings.models:
         raise ArchbenchError("--models names no model")
     return settings

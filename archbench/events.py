@@ -23,6 +23,11 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Nothing has happened for a while in the processes that work; whoever listens may end the run."""
+
+
+@dataclass(frozen=True)
 class Started:
     """A job begins; `steps` is how many steps it will report, the first `done` of them taken in an earlier run."""
 
@@ -90,7 +95,7 @@ class Finished:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-Event = Loading | Notice | Started | Step | Epoch | Finished
+Event = Loading | Notice | Waiting | Started | Step | Epoch | Finished
 Listener = Callable[[Event], None]
 
 

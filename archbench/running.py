@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from archbench.config import Settings, expanded
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
+from archbench.placing import RAY, WORKERS, Placing
 from archbench.records import tags
 from archbench.records.schema import Record
 from archbench.records.store import Store
 
 if TYPE_CHECKING:
+    from archbench.engines.base import Engine
     from archbench.experiments.definition import Grid
     from archbench.plan import Plan
     from archbench.studies import Found
@@ -71,17 +74,19 @@ def asked(values: Mapping[str, Any], given: Collection[str]) -> Asked:
 def execute(wanted: Asked, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
     """Plan and carry out; `announce` is called with the plan before the work begins."""
     from archbench import tracking
+    from archbench.engines.opening import engine_of
 
     settings = wanted.settings
 
     tracking.check(settings.track)
     store = _store(settings)
     _check_tags(store, settings.tag)
-    plan = planned(wanted, kinds, emit)
-    if announce is not None:
-        announce(plan)
-    with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
-        return _carried_out(plan, store, settings.tag, listen)
+    with engine_of(settings) as engine:
+        plan = planned(wanted, kinds, emit)
+        if announce is not None:
+            announce(plan)
+        with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
+            return _carried_out(plan, engine, store, settings.tag, listen)
 
 
 def planned(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
@@ -95,13 +100,18 @@ def planned(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
 def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
     """Plan the trials and make them; `announce` is called with the plan before the work begins."""
     from archbench import tuning
+    from archbench.engines.workers import Workers
 
+    placing = Placing.of(settings.engine)
+    if placing.engine == RAY:
+        raise ArchbenchError("--engine ray: a search keeps its trials in a file; --engine workers searches the models side by side")
     _make_deterministic(settings.deterministic)
     store = _store(settings)
+    workers = Workers(placing, settings) if placing.engine == WORKERS else None
     plan = tuning.plan(settings, store, emit)
     if announce is not None:
         announce(plan)
-    return Tuned(list(tuning.search(plan, settings, store, emit)), plan.refused)
+    return Tuned(list(tuning.search(plan, settings, store, emit, workers)), plan.refused)
 
 
 def tested(record: str, settings: Settings, emit: Listener) -> Executed:
@@ -110,12 +120,13 @@ def tested(record: str, settings: Settings, emit: Listener) -> Executed:
     Raises ArchbenchError as it does, and where another process is at it.
     """
     from archbench import evaluating
+    from archbench.engines.local import Local
 
     store = _store(settings)
     _check_tags(store, settings.tag)
     plan = evaluating.make(record, settings, store, emit)
     _make_deterministic(any(job.plan.deterministic for job in plan.jobs))  # as its training was
-    done = _carried_out(plan, store, settings.tag, emit)
+    done = _carried_out(plan, Local(), store, settings.tag, emit)
     if done.refused:
         raise ArchbenchError(done.refused[0])
     return done
@@ -126,15 +137,16 @@ def _store(settings: Settings) -> Store:
     return Store(expanded(settings.results).absolute())
 
 
-def _carried_out(plan: Plan, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:
+def _carried_out(plan: Plan, engine: Engine, store: Store, tag: tuple[str, ...], emit: Listener) -> Executed:
     """The Records of a plan, each tagged as soon as it is saved."""
-    from archbench.engines import local
+    from archbench.engines import carrying
 
     records, refused = list(plan.done), list(plan.refused)
     _tag(store, records, tag)
-    for record in local.execute(plan, store, emit, refused.append):
-        _tag(store, [record], tag)
-        records.append(record)
+    with contextlib.closing(carrying.execute(plan, engine, store, emit, refused.append)) as executed:
+        for record in executed:
+            _tag(store, [record], tag)
+            records.append(record)
     return Executed(records, tuple(refused))
 
 

@@ -27,22 +27,8 @@ SEARCHED = ("lr", "weight_decay")
 OUTCOME, PLACE, SETTINGS, ASKED = "outcome", "place", "settings", "trials"  # what we note at a trial and at a study
 FAILED = ("failed", "out_of_memory")
 NOT_OF_A_SEARCH = (  # settings
-    *(
-        "download",
-        "pretrained",
-        "seeds",
-        "batch_sizes",
-        "modes",
-        "launches",
-        "time",
-        "tuned",
-        "shard",
-        "rerun",
-        "track",
-        "tag",
-        "experiment",
-        "yes",
-    ),
+    *("download", "pretrained", "seeds", "batch_sizes", "modes", "launches", "time", "tuned", "shard", "rerun", "track", "tag"),
+    *("experiment", "yes", "engine"),
 )
 
 

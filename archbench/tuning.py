@@ -18,11 +18,13 @@ from typing import IO, TYPE_CHECKING, Any
 from archbench import plan as planning
 from archbench import studies
 from archbench.config import Settings
-from archbench.data import Dataset
+from archbench.data import Dataset, Origin
 from archbench.data.dataset import parts
+from archbench.engines.bench import Bench, Order, placed_here
 from archbench.errors import ArchbenchError
-from archbench.events import Epoch, Event, Finished, Listener, Started, Step
+from archbench.events import Epoch, Event, Finished, Listener, Notice, Started, Step
 from archbench.job import Job, train
+from archbench.measure.process import ModelError
 from archbench.plan import Plan
 from archbench.records.schema import Record, StoredFile
 from archbench.records.store import Store
@@ -32,6 +34,8 @@ from archbench.training.recipe import TrainingConfig
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.storages import BaseStorage
+
+    from archbench.engines.workers import Workers
 
 SEED = 0  # of the trainings, and the first of the sampler's
 VAL_FRACTION = 0.1
@@ -56,21 +60,50 @@ def plan(settings: Settings, store: Store, emit: Listener) -> Plan:
     return dataclasses.replace(made, jobs=jobs, datasets=datasets, seconds=tuple(settings.trials * seconds for seconds in made.seconds))
 
 
-def search(plan: Plan, settings: Settings, store: Store, emit: Listener) -> Iterator[Found]:
-    """Carry out what is left of each model's trials, and give what was found.
+def search(plan: Plan, settings: Settings, store: Store, emit: Listener, workers: Workers | None = None) -> Iterator[Found]:
+    """Carry out what is left of each model's trials, and give what was found. With `workers`, the models side by side, each in one.
 
     Raises ArchbenchError for a study that was begun with other settings or that another process is at work on, StorageError where
     nothing can be written.
     """
-    with studies.opened(store.root) as storage, contextlib.ExitStack() as leases:
+    with contextlib.ExitStack() as leases:
         for job in plan.jobs:
             if not leases.enter_context(store.lease(studies.name_of(job))):
                 of = f"the study of {job.model.label}"
                 raise ArchbenchError(f"another process is at work on {of}: give the command again when it has ended")
-        opened = [_study(job, settings, storage, TrialStore(store.root)) for job in plan.jobs]
-        for job, study in zip(plan.jobs, opened, strict=True):
-            assert job.data is not None
-            yield Search(job, study, plan.datasets[job.data.fingerprint], TrialStore(store.root), emit).go_on(settings.trials)
+        with studies.opened(store.root) as storage:
+            opened = [_study(job, settings, storage, TrialStore(store.root)) for job in plan.jobs]
+            if workers is None:
+                for job, study in zip(plan.jobs, opened, strict=True):
+                    assert job.data is not None
+                    yield Search(job, study, plan.datasets[job.data.fingerprint], TrialStore(store.root), emit).go_on(settings.trials)
+        if workers is not None:
+            yield from _side_by_side(workers, plan, dataclasses.replace(settings, rerun=False), store, emit)
+
+
+def _side_by_side(workers: Workers, plan: Plan, settings: Settings, store: Store, emit: Listener) -> Iterator[Found]:
+    """What was found for each model, in their order; of one whose process died again and again, what there was until then."""
+    orders = [Order(job, _searched, (job, plan.datasets[job.data.fingerprint].origin, settings)) for job in plan.jobs if job.data]
+    found: dict[str, Found] = {}
+    for order, value, _ in workers.answers(iter(orders), len(orders), store, emit):
+        found[order.job.key] = _until_then(order.job, value, settings, store, emit) if isinstance(value, ModelError) else value
+    yield from (found[job.key] for job in plan.jobs)
+
+
+def _until_then(job: Job, error: ModelError, settings: Settings, store: Store, emit: Listener) -> Found:
+    emit(Notice(f"{error}; no further trial of it is made"))
+    with studies.opened(store.root) as storage:
+        return studies.summary(job.model.label, _study(job, settings, storage, TrialStore(store.root)))
+
+
+def _searched(bench: Bench, job: Job, origin: Origin, settings: Settings) -> Found:
+    """The search for one model, in a worker."""
+    held_out = dataclasses.replace(settings, val_fraction=settings.val_fraction or VAL_FRACTION)
+    dataset = _blind(bench.dataset(origin), held_out)
+    with studies.opened(bench.store.root) as storage:
+        placed = placed_here(job, "workers")
+        trials = TrialStore(bench.store.root)
+        return Search(placed, _study(placed, settings, storage, trials), dataset, trials, bench.emit).go_on(settings.trials)
 
 
 def _blind(dataset: Dataset, settings: Settings) -> Dataset:

@@ -12,7 +12,8 @@ from conftest import CommandLine
 from archbench import api, counting
 from archbench import plan as planning
 from archbench.config import Settings
-from archbench.engines import local
+from archbench.engines import carrying
+from archbench.engines.local import Local
 from archbench.errors import ArchbenchError
 from archbench.events import ignore
 from archbench.measure import complexity, crosscheck
@@ -158,7 +159,7 @@ def test_a_training_restores_what_its_forward_passes_change(odd: Path, tmp_path:
     with preserved_settings():  # it chooses a layout
         plan = planning.make(wanted, ("train",), store, ignore)
     before = settings()
-    (record,) = local.execute(plan, store, ignore)
+    (record,) = carrying.execute(plan, Local(), store, ignore)
     assert settings() == before
     assert record.failure is not None
     assert "does not require grad" in record.failure.message  # its forward passes turn gradients off

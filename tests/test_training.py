@@ -127,7 +127,7 @@ def test_a_resumed_training_ends_where_the_undisturbed_one_does(digits: Dataset,
     task = tiny_task(digits, epochs=3)
 
     def keep(state: checkpoint.Checkpoint) -> None:
-        state.save(tmp_path / f"{state.epoch}.pt")
+        (tmp_path / f"{state.epoch}.pt").write_bytes(state.stored())
 
     whole, _ = train(task, keep=keep)
     kept.append(checkpoint.load(tmp_path / "2.pt", "k") or pytest.fail("no checkpoint"))
@@ -151,7 +151,7 @@ def test_a_training_resumed_between_two_steps_ends_where_the_undisturbed_one_doe
 
     def keep(state: checkpoint.Checkpoint) -> None:
         kept.append(tmp_path / f"{len(kept)}.pt")
-        state.save(kept[-1])
+        kept[-1].write_bytes(state.stored())
 
     def trained(start: checkpoint.Checkpoint | None = None, keep: Callable[..., None] = ignore) -> tuple[nn.Module, loop.Fit]:
         network = initial.build(Model("alexnet"), Input(10, 1, 32), task.config, task.seed)
@@ -188,7 +188,7 @@ def test_a_training_that_must_end_leaves_a_checkpoint_of_the_step_it_took(
         trained(None, end)
     (left,) = kept
     assert (left.epoch, left.position.step) == (0, last)
-    left.save(tmp_path / "k.pt")
+    (tmp_path / "k.pt").write_bytes(left.stored())
     resumed, result = trained(checkpoint.load(tmp_path / "k.pt", "k"), ignore)
     whole, undisturbed = trained(None, ignore)
     assert weights(resumed).equal(weights(whole))
@@ -272,7 +272,7 @@ def test_a_network_may_draw_from_numpy_and_python(digits: Dataset, tmp_path: Pat
 
 def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "k.pt"
-    train(tiny_task(digits), keep=lambda state: state.save(path))
+    train(tiny_task(digits), keep=lambda state: path.write_bytes(state.stored()))
     with pytest.raises(ArchbenchError, match="belongs to another run"):
         checkpoint.load(path, "other")
     whole = path.read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -74,7 +74,7 @@ class LiveView:
         self.rows: dict[str, Row] = {}
         self.time_left: TimeLeft | None = None
         self.finished = 0
-        self.memory: Memory | None = None
+        self.memory: dict[str, Memory] = {}  # of each job that runs
         self._drawn_s = -LEAST_S
         self.live = Live(get_renderable=self.drawing, console=console, auto_refresh=False, transient=True)
 
@@ -115,7 +115,7 @@ class LiveView:
                 self.rows[job].val_error_pct = event.val_error_pct
             case Finished(job):
                 self.rows.pop(job, None)
-                self.memory = None  # it was that job's
+                self.memory.pop(job, None)
                 self.finished += 1
                 if self.time_left is not None:
                     self.time_left.finished(job)
@@ -124,7 +124,8 @@ class LiveView:
         if event.job in self.rows:
             row = self.rows[event.job]
             row.done, row.loss, row.images_per_s, row.input = event.done, event.loss, event.images_per_s, event.input
-        self.memory = event.memory or self.memory
+        if event.memory is not None:
+            self.memory[event.job] = event.memory
 
     def _shown(self) -> tuple[dict[str, Row], int]:
         """Those that fit the screen, the first to have begun, and how many more there are. Two lines are left for what stands below."""
@@ -151,7 +152,7 @@ class LiveView:
         return table
 
     def _summary(self) -> Text:
-        parts = {"done": "", "left": "", "memory": "" if self.memory is None else memory_text(self.memory)}
+        parts = {"done": "", "left": "", "memory": all_memory_text(self.memory.values())}
         if self.time_left is not None and (jobs := len(self.time_left.planned)):
             parts["done"] = f"{self.finished} of {jobs} done" if jobs > 1 else ""
             left_s = self.time_left.seconds(self.clock())
@@ -170,6 +171,14 @@ def memory_text(memory: Memory) -> str:
     """`1.2 GiB resident`, `870 MiB GPU peak`."""
     gib = memory.bytes / 2**30
     return f"{gib:.1f} GiB {memory.of}" if gib >= 1 else f"{1024 * gib:.0f} MiB {memory.of}"
+
+
+def all_memory_text(memories: Iterable[Memory]) -> str:
+    """Of all jobs that run, each kind summed: jobs that run at once have processes of their own."""
+    sums: dict[str, int] = {}
+    for memory in memories:
+        sums[memory.of] = sums.get(memory.of, 0) + memory.bytes
+    return ", ".join(memory_text(Memory(of, total)) for of, total in sums.items())
 
 
 def duration_text(seconds: float) -> str:

@@ -1,8 +1,8 @@
 """Image sets: a name becomes images and labels, in memory or read when they are needed, with a fingerprint."""
 
 from archbench.data.dataset import Dataset, Shape
-from archbench.data.request import DataRequest
-from archbench.data.sources import load, request, shape_of, suggested
+from archbench.data.request import DataRequest, Origin
+from archbench.data.sources import load, load_again, request, shape_of, suggested
 from archbench.data.split import Images, Split
 
-__all__ = ["DataRequest", "Dataset", "Images", "Shape", "Split", "load", "request", "shape_of", "suggested"]
+__all__ = ["DataRequest", "Dataset", "Images", "Origin", "Shape", "Split", "load", "load_again", "request", "shape_of", "suggested"]

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from archbench.data.fingerprint import fingerprint
+from archbench.data.request import DataRequest, Origin
 from archbench.data.split import Images
 from archbench.errors import ArchbenchError
 from archbench.records.schema import hash_of
@@ -33,7 +34,8 @@ class Shape:
 class Dataset:
     """A training and a test split. `mirror_safe` says that a mirror image keeps its class.
 
-    `skipped` counts files that could not be read; `cut` says how a file's image became a square one.
+    `skipped` counts files that could not be read; `cut` says how a file's image became a square one. `request` is what it was loaded by,
+    `changes` what was made of every image since, as `(name, size)`.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Dataset:
     fingerprint: str
     skipped: int = 0
     cut: str | None = None
+    request: DataRequest | None = None
+    changes: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def of(cls, name: str, train: Images, test: Images, class_names: tuple[str, ...], mirror_safe: bool, skipped: int = 0) -> Self:
@@ -55,19 +59,26 @@ class Dataset:
         """Classes, channels and size of the images."""
         return Shape(len(self.class_names), self.train.shape[1], self.train.shape[2])
 
+    @property
+    def origin(self) -> Origin:
+        """By what another process loads the same."""
+        assert self.request is not None
+        return Origin(self.request, self.changes, self.fingerprint, self.cut)
+
     def resized(self, size: int) -> Dataset:
         """Every image scaled to `size` x `size` (bilinear, antialiased)."""
-        return self._derived(f"resize{size}", lambda images: _resize(images, size))
+        return self._derived("resize", size, lambda images: _resize(images, size))
 
     def padded(self, size: int) -> Dataset:
         """Every image with a border of zeros, `size` x `size`."""
         left = (size - self.shape.size) // 2
         right = size - self.shape.size - left
-        return self._derived(f"pad{size}", lambda images: F.pad(images, (left, right, left, right)))
+        return self._derived("pad", size, lambda images: F.pad(images, (left, right, left, right)))
 
-    def _derived(self, how: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Dataset:
+    def _derived(self, how: str, size: int, change: Callable[[torch.Tensor], torch.Tensor]) -> Dataset:
         train, test = (split.changed(change) for split in (self.train, self.test))
-        return dataclasses.replace(self, train=train, test=test, fingerprint=hash_of([self.fingerprint, how]))
+        derived = hash_of([self.fingerprint, f"{how}{size}"])
+        return dataclasses.replace(self, train=train, test=test, fingerprint=derived, changes=(*self.changes, (how, size)))
 
 
 def _resize(images: torch.Tensor, size: int) -> torch.Tensor:

@@ -29,3 +29,13 @@ class DataRequest:
     device: str = "cpu"
     resize_ratio: float = 256 / 224  # Krizhevsky et al. 2012, section 2
     bicubic: bool = False
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What another process loads a data set by: the request, what becomes of every image, and the fingerprint and cut that come of it."""
+
+    request: DataRequest
+    changes: tuple[tuple[str, int], ...]
+    fingerprint: str
+    cut: str | None

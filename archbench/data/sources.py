@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ import torch
 from archbench.config import Settings, expanded
 from archbench.data import imagefolder, imagenet, torchvision_sets
 from archbench.data.dataset import DIGIT_NAMES, Dataset, Shape
-from archbench.data.request import DataRequest
+from archbench.data.request import DataRequest, Origin
 from archbench.data.split import Split
 from archbench.errors import ArchbenchError, unknown
-from archbench.events import Listener
+from archbench.events import Listener, ignore
 
 DIGITS_TEST = 360
 FROM_DISK = ("imagefolder", "imagenet")
@@ -87,7 +88,23 @@ def suggested(wanted: DataRequest) -> tuple[int | None, int | None]:
 
 def load(wanted: DataRequest, emit: Listener) -> Dataset:
     """The data set. Raises ArchbenchError when it is not there, cannot be read or does not fit."""
-    return _source(wanted).load(wanted, emit)
+    return dataclasses.replace(_source(wanted).load(wanted, emit), request=wanted)
+
+
+def load_again(like: Origin) -> Dataset:
+    """The data set that another process has loaded, from what it left on the disk.
+
+    Raises ArchbenchError where it is not there any more, not the same, or would be cut otherwise for want of memory.
+    """
+    device = like.request.device.partition(":")[0]  # a process may see one GPU alone, which is its first
+    dataset = load(dataclasses.replace(like.request, download=False, device=device), ignore)
+    for how, size in like.changes:
+        dataset = {"resize": dataset.resized, "pad": dataset.padded}[how](size)
+    if dataset.fingerprint != like.fingerprint:
+        raise ArchbenchError(f"the images of {dataset.name} were changed since they were first read")
+    if dataset.cut != like.cut:
+        raise ArchbenchError(f"the images of {dataset.name} do not fit here as they did before; --images-from says where they lie")
+    return dataset
 
 
 def _source(wanted: DataRequest) -> Source:

@@ -2,8 +2,8 @@
 
 from archbench.job.base import DataPart, Job
 from archbench.job.evaluate import evaluate, preprocessing
-from archbench.job.outcome import ended
+from archbench.job.outcome import ended, failure
 from archbench.job.profile import profile
 from archbench.job.train import train
 
-__all__ = ["DataPart", "Job", "ended", "evaluate", "preprocessing", "profile", "train"]
+__all__ = ["DataPart", "Job", "ended", "evaluate", "failure", "preprocessing", "profile", "train"]

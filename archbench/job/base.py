@@ -72,6 +72,7 @@ class Job:
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
     modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
     launches: int = 5  # a profile's: processes that time it one after the other
+    engine: str = "local"  # what carries it out
     source: Source | None = None  # an evaluated one's: the training whose weights are tested
 
     def seeded(self, seed: int) -> Job:

@@ -53,13 +53,20 @@ def record(job: Job, outcome: Outcome, duration_s: float) -> Record:
         duration_s=round(outcome.earlier_s + duration_s, 3),
         model=job.snapshot,
         config={**job.config(), **outcome.config},
-        environment={**environment.describe(job.device), **outcome.environment},
+        environment={**environment.describe(job.device), "engine": job.engine, **outcome.environment},
         measurements=tuple(outcome.measurements),
         samples=outcome.samples,
         warnings=tuple(outcome.warnings),
         uncounted=outcome.uncounted,
         files=tuple(outcome.files),
     )
+
+
+def failure(job: Job, error: BaseException, duration_s: float) -> Record:
+    """The Record of a job that ended before or outside its own work: its process died, its images are not there."""
+    outcome = Outcome()
+    outcome.fail(error)
+    return record(job, outcome, duration_s)
 
 
 def ended(job: Job, finished: Record) -> Finished:

@@ -46,8 +46,7 @@ def train(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
 
 def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Outcome, begun: float) -> None:
     assert job.training is not None and job.data is not None
-    path = store.checkpoint_path(job.key)
-    start = checkpoint.left(path, job.key, job.rerun, job.records)
+    start = checkpoint.left(store.checkpoint_path(job.key), job.key, job.rerun, job.records)
     plan = ExecutionPlan(**start.plan) if start else job.plan
     seen = parts(dataset, job.seed, job.data.limit_train, job.data.train_fraction, job.data.val_fraction)
     train_split, device = seen.train.to(job.device.torch), job.device
@@ -67,7 +66,7 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, outcome: Ou
     course = Course.of(job, start, step, begun)
     outcome.earlier_s, outcome.environment = course.earlier_s, course.environment
     emit(Started(job.label, task.steps, step))
-    result = fit(model, task, prepare, emit, start, lambda state: course.stamped(state).save(path))
+    result = fit(model, task, prepare, emit, start, lambda state: course.stamped(state).save(store))
     outcome.samples = {"curves": result.curves}
     outcome.config = {"execution": plan.model_dump(), "resumed_from_step": result.resumed_from_step}
     outcome.config["micro_batch"] = result.micro_batch

@@ -33,6 +33,11 @@ STEPS = ("operators", "memory")
 HEED_S, CLOSING_S, CHUNK = 0.5, 5.0, 2**16
 
 
+def found_here() -> dict[str, str]:
+    """The environment in which another Python finds what this one finds."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), str(Path(__file__).parents[2])])}
+
+
 class ModelError(ArchbenchError):
     """What went wrong in a model's process; `reason` is the type of the error there."""
 
@@ -83,7 +88,6 @@ class Worker:
         self.label, self.heed, self.busy_s = subject.model.label, heed, 0.0  # seconds that it has worked on answers
         self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - open as long as the process
         self._unread = b""
-        path = os.pathsep.join([*filter(None, sys.path), str(Path(__file__).parents[2])])  # it finds what this process finds
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", PROGRAM],
             stdin=subprocess.PIPE,
@@ -91,7 +95,7 @@ class Worker:
             stderr=self._said,
             bufsize=0,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env=found_here(),
         )
         self._say(subject.to_json())
 

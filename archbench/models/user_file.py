@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import sys
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,6 +56,37 @@ def user_entry(name: str) -> Entry:
     if name not in _read:
         refresh(name)
     return _read[name][1]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A user's file, to be taken to another machine: where it lies here, and what is in it."""
+
+    path: str
+    content: bytes
+
+
+def text_of(name: str) -> Text:
+    """The file of a model. Raises ArchbenchError when it cannot be read."""
+    path, _ = _split(name)
+    try:
+        return Text(str(path.resolve()), path.read_bytes())
+    except OSError as error:
+        raise ArchbenchError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def take_over(name: str, text: Text, folder: Path) -> None:
+    """Let a model's name lead to a file of another machine: to the same one where it lies here too, so that it finds what lies beside it,
+    else to a copy in `folder`. Raises ArchbenchError when it cannot be run.
+    """
+    source = hashlib.sha256(text.content).hexdigest()
+    if name in _read and _read[name][0] == source:
+        return
+    path = Path(text.path)
+    if not path.is_file() or _hash_of(path) != source:
+        path = folder / path.name
+        path.write_bytes(text.content)
+    _read[name] = source, _entry(name, path, name.rpartition(":")[2], source)
 
 
 def functions(pattern: str) -> list[str]:

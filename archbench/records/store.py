@@ -112,6 +112,10 @@ class Store:
         content = path.read_bytes()
         return StoredFile(path=relative.as_posix(), bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
+    def keep_checkpoint(self, key: str, content: bytes) -> None:
+        """Write a training's checkpoint in place of the one before."""
+        write_atomically(self.checkpoint_path(key), lambda file: file.write(content))
+
     def checkpoint_path(self, key: str) -> Path:
         """Where a training of this key keeps its checkpoint."""
         return self.checkpoints / f"{key}.pt"

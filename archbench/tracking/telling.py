@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archbench.errors import ArchbenchError, brief
-from archbench.events import Epoch, Event, Finished, Listener, Loading, Notice, Started, Step
+from archbench.events import Epoch, Event, Finished, Listener, Loading, Notice, Started, Step, Waiting
 from archbench.tracking.run import Point, Result, Unfinished
 from archbench.tracking.tools import make
 from archbench.tracking.worker import Worker
@@ -68,7 +68,7 @@ class Tracking:
             self.emit(Notice(f"{worker.name} has not taken all within {limit_s:.0f} s: its last points may be missing"))
 
     def _tell(self, event: Event) -> None:
-        if isinstance(event, Loading | Notice) or event.job not in self.jobs:
+        if isinstance(event, Loading | Notice | Waiting) or event.job not in self.jobs:
             return
         match event:
             case Started(job, steps, done):

@@ -15,9 +15,9 @@ from archbench import chance
 from archbench.device import Device
 from archbench.errors import ArchbenchError
 from archbench.records.checkpoints import BEGAN, DIGEST_BYTES, MAGIC, MOST_COUNTED, began, is_finished
-from archbench.records.store import write_atomically
 
 if TYPE_CHECKING:
+    from archbench.records.store import Store
     from archbench.training.stepper import Stepper
 
 FORMAT = 5
@@ -96,12 +96,16 @@ class Checkpoint:
         if stepper.average is not None and self.average is not None:
             stepper.average.load(self.average)
 
-    def save(self, path: Path) -> None:
-        """Write it whole or not at all, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
+    def save(self, store: Store) -> None:
+        """Keep it in a store, in place of the one before."""
+        store.keep_checkpoint(self.key, self.stored())
+
+    def stored(self) -> bytes:
+        """What a file of it holds, behind the SHA-256 of its bytes: torch reads a damaged file without a word."""
         position = vars(self.position) if self.position else None
         head = BEGAN.pack(MAGIC, self.rerun, min(self.records, MOST_COUNTED))
         content = head + torch_bytes({"format": FORMAT, **vars(self), "position": position})
-        write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
+        return hashlib.sha256(content).digest() + content
 
 
 def torch_bytes(value: Any) -> bytes:

@@ -1,0 +1,218 @@
+"""Every Job a task on a Ray cluster. What it needs is sent to it, what it leaves comes back, so no folder need be shared."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import types
+import uuid
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+from archbench import device as devices
+from archbench.config import Settings
+from archbench.engines import nodes, reaching, task
+from archbench.engines.base import HEED_S, TRIES, Engine
+from archbench.engines.mailbox import Kept, Letter, Mailbox
+from archbench.engines.nodes import Needs, Node
+from archbench.errors import ArchbenchError, brief
+from archbench.events import Listener, Notice, Waiting
+from archbench.job import Job, failure
+from archbench.measure.process import ModelError
+from archbench.placing import Placing
+from archbench.plan import Plan
+from archbench.records.schema import Record
+from archbench.records.store import Store, write_atomically
+
+AHEAD = 2  # tasks sent for each that can run, so that none of the cluster's cores waits for us
+LEAVE_S, PROBE_S = 30.0, 120.0  # that trainings have to leave a checkpoint, that a node has to tell its version
+
+
+@dataclass
+class Errand:
+    """A Job that was sent out: which of its tries this is, and since when."""
+
+    job: Job
+    attempt: str
+    tries: int
+    begun_s: float
+
+
+class Cluster(Engine):
+    """A Ray cluster, reached when the context is entered. Raises ArchbenchError where there is none, or where it is not fit for it."""
+
+    def __init__(self, placing: Placing, settings: Settings) -> None:
+        self.placing = placing
+        if settings.pretrained:
+            raise ArchbenchError("--pretrained reads weights that lie on this machine: --engine local or workers tests them")
+        if devices.choose(settings.device).kind == "mps":
+            raise ArchbenchError("--engine ray: Ray does not share Apple GPUs out; --device cpu trains without")
+        reaching.check_installed()
+        self.is_ours = False
+
+    def __enter__(self) -> Self:
+        self.is_ours = reaching.reach(self.placing.address)
+        try:
+            self._check_versions()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        import ray
+
+        if self.is_ours:
+            ray.shutdown()
+
+    def records(self, jobs: Iterator[Job], plan: Plan, store: Store, emit: Listener) -> Generator[Record, None, None]:
+        import ray
+
+        run = Run(plan, store, emit)
+        try:
+            yield from run.records(jobs)
+        except ray.exceptions.RayError as error:
+            raise ArchbenchError(f"--engine ray: the cluster is gone ({brief(error)}); the same command goes on") from None
+        finally:
+            with contextlib.suppress(ray.exceptions.RayError):
+                run.end()
+
+    def _check_versions(self) -> None:
+        """Raise ArchbenchError where a node has no archbench, or another."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        by_value = types.FunctionType(nodes.version.__code__, {"__builtins__": __builtins__}, "version")
+        probe = ray.remote(num_cpus=0, max_retries=0)(by_value)
+        found = Node.alive(ray.nodes())
+        there = [NodeAffinitySchedulingStrategy(node.id, soft=False) for node in found]
+        asked = [probe.options(scheduling_strategy=each).remote() for each in there]
+        try:
+            told = ray.get(asked, timeout=PROBE_S)
+        except ray.exceptions.RayError as error:
+            raise ArchbenchError(f"--engine ray: a node cannot run Python for this run: {brief(error)}") from None
+        ours = nodes.version()
+        assert ours is not None
+        nodes.check_versions([(node.name, version) for node, version in zip(found, told, strict=True)], ours)
+
+
+class Run:
+    """The tasks of one plan, and what they tell."""
+
+    def __init__(self, plan: Plan, store: Store, emit: Listener) -> None:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        self.ray, self.plan, self.store, self.emit = ray, plan, store, emit
+        self.needs = Needs(plan, Node.alive(ray.nodes()))
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self.mailbox = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=1000, scheduling_strategy=here).remote()
+        self.carry_out = ray.remote(max_retries=0)(_carry_out)
+        self.images: dict[str, Any] = {}
+        self.running: dict[Any, Errand] = {}
+        self.again: deque[Errand] = deque()
+        self.begun: set[str] = set()  # tries that have told something
+
+    def records(self, jobs: Iterator[Job]) -> Iterator[Record]:
+        """A Record of each Job."""
+        while self._filled(jobs):
+            if not self._delivered():
+                self.emit(Waiting())
+            for reference in self.ray.wait(list(self.running), num_returns=len(self.running), timeout=0)[0]:
+                self._delivered()
+                errand = self.running.pop(reference)
+                record = self._record(reference, errand)
+                if record is not None:
+                    yield record
+
+    def end(self) -> None:
+        """Let what runs leave its checkpoint, within half a minute, and take back what has not begun."""
+        if self.running:
+            self.mailbox.end.remote()
+            self.emit = lambda event: None
+            deadline = time.perf_counter() + LEAVE_S
+            for reference in [each for each, errand in self.running.items() if errand.attempt not in self.begun]:
+                self.ray.cancel(reference)
+            while self.running and time.perf_counter() < deadline:
+                self._delivered()
+                for reference in self.ray.wait(list(self.running), num_returns=len(self.running), timeout=0)[0]:
+                    del self.running[reference]
+            self._delivered()
+        self.ray.kill(self.mailbox)
+
+    def _filled(self, jobs: Iterator[Job]) -> bool:
+        """Send Jobs out as long as there is room for them; whether any is out."""
+        while self.again:
+            self._send(self.again.popleft())
+        while len(self.running) < AHEAD * self._at_once() and (job := next(jobs, None)) is not None:
+            self._send(Errand(job, "", 0, 0.0))
+        return bool(self.running)
+
+    def _at_once(self) -> int:
+        """How many tasks run at once, about, now."""
+        need = nodes.Need(self.needs.cores, self.needs.gpus, 0)
+        return max(1, sum(need.fits(node) for node in Node.alive(self.ray.nodes())))
+
+    def _send(self, errand: Errand) -> None:
+        job, need = errand.job, self.needs.of(errand.job)
+        assert job.data is not None
+        fingerprint = job.data.fingerprint
+        if fingerprint not in self.images:
+            self.images[fingerprint] = self.ray.put(task.Images.of(self.plan.datasets[fingerprint]))
+        errand = Errand(job, uuid.uuid4().hex, errand.tries + 1, time.perf_counter())
+        options = {"num_cpus": need.cores, "num_gpus": need.gpus, "memory": need.memory_bytes, "name": job.label}
+        arguments = (job, self.images[fingerprint], task.Luggage.of(job, self.store), errand.attempt, need.cores, self.mailbox)
+        self.running[self.carry_out.options(**options).remote(*arguments)] = errand
+
+    def _delivered(self) -> bool:
+        """Take the letters in; whether there were any. One from a try that was given up means nothing any more."""
+        letters: list[Letter] = self.ray.get(self.mailbox.take.remote(HEED_S))
+        attempts = {errand.attempt for errand in self.running.values()}
+        for letter in letters:
+            self.begun.add(letter.attempt)
+            if letter.attempt in attempts:
+                if isinstance(letter.content, Kept):
+                    self.store.keep_checkpoint(letter.content.key, letter.content.content)
+                else:
+                    self.emit(letter.content)
+        return bool(letters)
+
+    def _record(self, reference: Any, errand: Errand) -> Record | None:
+        """What a task that has ended came to; None where it is tried again."""
+        job, errors = errand.job, self.ray.exceptions
+        try:
+            delivery: task.Delivery = self.ray.get(reference)
+        except errors.RayTaskError as error:
+            return self._failure(errand, error.cause if isinstance(error.cause, Exception) else error)
+        except errors.RayError as error:
+            lost = ModelError("WorkerDied", f"the task of {job.label} was lost: {self._why(error)}")
+            if errand.tries >= TRIES:
+                return self._failure(errand, lost)
+            self.emit(Notice(f"{lost}; it goes on from its checkpoint"))
+            self.again.append(errand)
+            return None
+        assert delivery.record is not None
+        for path, content in delivery.files.items():
+            write_atomically(self.store.root / path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        return delivery.record
+
+    def _why(self, error: Exception) -> str:
+        """In our words what Ray takes several lines to say."""
+        errors = self.ray.exceptions
+        if isinstance(error, errors.NodeDiedError | errors.ObjectLostError):
+            return "its node has died"
+        if isinstance(error, errors.OutOfMemoryError):
+            return "its node ran out of memory"
+        return "its process has died" if isinstance(error, errors.WorkerCrashedError) else brief(error)
+
+    def _failure(self, errand: Errand, error: Exception) -> Record:
+        return failure(errand.job, error, time.perf_counter() - errand.begun_s)
+
+
+def _carry_out(job: Job, images: task.Images, luggage: task.Luggage, attempt: str, threads: int, mailbox: Any) -> task.Delivery:
+    """The task: a Job, and letters to the mailbox."""
+    import ray
+
+    return task.carry_out(job, images, luggage, attempt, threads, lambda letter: bool(ray.get(mailbox.post.remote(letter))))

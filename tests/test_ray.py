@@ -1,0 +1,168 @@
+"""A Ray cluster of two nodes on this machine, started and ended here."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archbench
+from archbench import running
+from archbench.config import Settings
+from archbench.engines import nodes, reaching
+from archbench.engines.nodes import Need, Node
+from archbench.engines.task import Luggage
+from archbench.errors import ArchbenchError, Terminated
+from archbench.events import Event, Finished, Notice, Started, Step, ignore
+from archbench.models import entries, user_file
+from archbench.records.schema import Record
+from archbench.records.store import Store
+
+QUICK = {"limit_train": 64, "epochs": 40, "precision": "fp32", "deterministic": True, "device": "cpu", "models": "lenet", "seeds": "0,1"}
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 2**27})
+    made.add_node(num_cpus=1, object_store_memory=2**27)
+    yield made
+    made.shutdown()
+
+
+def train(engine: str, results: Path, emit: Callable[[Event], None] = ignore, **changes: object) -> running.Executed:
+    return running.execute(Settings.of(**{**QUICK, **changes, "engine": engine, "results": results}), ("train",), emit)
+
+
+def predicted(record: Record, results: Path) -> bytes:
+    with np.load(results / next(file.path for file in record.files if file.path.endswith("predictions.npz"))) as stored:
+        return stored["logits"].tobytes()
+
+
+@needs_ray
+def test_a_node_that_dies_costs_no_record_and_an_interrupted_run_goes_on(cluster: Any, tmp_path: Path) -> None:
+    """Two trainings on two nodes of a core each: asked to end; then one node killed when both have begun; then all is there."""
+    engine, store, events = f"ray:{cluster.address}", Store(tmp_path / "ray"), []
+
+    def have_begun() -> bool:
+        return len({event.job for event in events if isinstance(event, Step)}) == 2
+
+    def end_both(event: Event) -> None:
+        events.append(event)
+        if have_begun():
+            raise Terminated
+
+    with pytest.raises(Terminated):
+        train(engine, store.root, end_both)
+    assert len(list(store.checkpoints.iterdir())) == 2
+    assert store.load() == ([], [])
+    events.clear()
+    lost = []
+
+    def kill_a_node(event: Event) -> None:
+        events.append(event)
+        if not lost and have_begun():
+            lost.extend(cluster.worker_nodes)
+            cluster.remove_node(lost[0], allow_graceful=False)
+
+    done = train(engine, store.root, kill_a_node)
+    records = {record.config["seed"]: record for record in done.records}
+    assert sorted(records) == [0, 1]
+    assert {record.id for record in store.load()[0]} == {record.id for record in done.records} == set(ids_of_finished(events))
+    assert len(store.load()[0]) == len(ids_of_finished(events)) == 2
+    assert [isinstance(event, Started) for event in events].count(True) == 3
+    assert any(isinstance(event, Notice) and event.message.endswith("it goes on from its checkpoint") for event in events)
+    for undisturbed in archbench.train(**QUICK, results=tmp_path / "local"):
+        ours = records[undisturbed.config["seed"]]
+        assert predicted(ours, store.root) == predicted(undisturbed, tmp_path / "local")
+        assert ours.config["resumed_from_step"] > 0
+        assert [(file.bytes, (store.root / file.path).stat().st_size) for file in ours.files] == [(file.bytes,) * 2 for file in ours.files]
+        assert (ours.environment["engine"], ours.environment["threads"]) == ("ray", 1)
+    assert list(store.checkpoints.iterdir()) == list(store.leases.iterdir()) == []
+
+
+def ids_of_finished(events: list[Event]) -> list[str]:
+    return [event.record_id for event in events if isinstance(event, Finished)]
+
+
+@needs_ray
+def test_a_node_with_another_version_is_named(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archbench, "__version__", "9.9")
+    with pytest.raises(
+        ArchbenchError, match=r"^--engine ray: the node \S+ has archbench \d\S+, not 9\.9; all nodes need the one that asks$"
+    ):
+        train(f"ray:{cluster.address}", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_node_without_the_package_or_with_other_code_is_named() -> None:
+    ours = ("0.1.0", "abc")
+    nodes.check_versions([("a", ours)], ours)
+    with pytest.raises(ArchbenchError, match=r"the node b has no archbench; install archbench 0\.1\.0 there$"):
+        nodes.check_versions([("a", ours), ("b", None)], ours)
+    with pytest.raises(ArchbenchError, match=r"the node b has other code of archbench 0\.1\.0"):
+        nodes.check_versions([("a", ours), ("b", ("0.1.0", "abd"))], ours)
+
+
+def answered_once(server: socket.socket, answer: bytes) -> None:
+    with server.accept()[0] as connection:
+        connection.sendall(answer)
+
+
+@needs_ray
+@pytest.mark.parametrize("answer", [None, b"HTTP/1.0 400 Bad request\r\n\r\n"])
+def test_an_address_where_no_ray_is_takes_seconds(answer: bytes | None, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        said = "what answers there is not the head of a Ray cluster" if answer else "nothing answers there"
+        if answer:
+            threading.Thread(target=answered_once, args=(server, answer), daemon=True).start()
+        else:
+            server.close()
+        begun = time.perf_counter()
+        with pytest.raises(ArchbenchError, match=f"^--engine ray:127.0.0.1:{port}: {said}"):
+            train(f"ray:127.0.0.1:{port}", tmp_path)
+        assert time.perf_counter() - begun < 2 * reaching.ANSWER_S
+
+
+def test_without_the_extra_the_way_to_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "ray" else find(name, *more))
+    with pytest.raises(ArchbenchError, match=r"^--engine ray needs ray: pip install 'archbench\[ray\]'$"):
+        train("ray", tmp_path)
+
+
+def test_what_a_node_runs_at_once() -> None:
+    """Of 16 cores, 2 GPUs and 10 GB: of tasks with 4 cores 4, with a GPU each 2, with 6 GB each 1."""
+    node = Node("id", "a", 16, 2, 10e9)
+    assert [Need(*need).fits(node) for need in ((4, 0, 0), (4, 1, 0), (4, 1, 6_000_000_000), (17, 0, 0))] == [4, 2, 1, 0]
+
+
+def test_a_file_of_the_users_own_travels(tmp_path: Path) -> None:
+    """On the other machine it is not where it was, so that the copy is read; the Record's hash of the code stays."""
+    file, away = tmp_path / "own.py", Store(tmp_path / "away")
+    file.write_text("from torch import nn\ndef travels(): return nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))\n")
+    name = f"{file}:travels"
+    (job,) = planned(name, tmp_path)
+    luggage, source = Luggage.of(job, Store(tmp_path)), entries.entry(name).source_sha256
+    file.unlink()
+    del user_file._read[name]
+    away.root.mkdir()
+    luggage.unpack(job, away)
+    assert entries.entry(name).source_sha256 == source
+    assert sum(each.numel() for each in job.model.build(job.shape).parameters()) == 1024 * 10 + 10
+
+
+def planned(name: str, results: Path) -> tuple[Any, ...]:
+    from archbench import plan as planning
+
+    return planning.make(Settings.of(**{**QUICK, "models": name, "seeds": "0"}), ("train",), Store(results), ignore).jobs
