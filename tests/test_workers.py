@@ -42,7 +42,7 @@ class Dies(nn.Sequential):
             os._exit(3)
         return super().forward(images)
 
-def dies(): return Dies(nn.Flatten(), nn.Linear(3072, 2))
+def dies(image_size): return Dies(nn.Flatten(), nn.Linear(3 * image_size**2, 2))
 """
 
 
@@ -126,11 +126,15 @@ def quick(class_folders: Path, tmp_path: Path) -> dict[str, Any]:
 def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(
     quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First the training is asked to end, as by SIGTERM. Then its worker is killed, and another network ends its own, twice."""
+    """First the training is asked to end, as by SIGTERM. Then its worker is killed, and another network ends its own, twice.
+
+    An epoch takes longer than the half second after which a step is told, so that the first one told is within an epoch: of its twelve
+    steps a checkpoint holds only those of a training that was asked to end.
+    """
     monkeypatch.setattr(workers, "TRIES", 2)
     path = tmp_path / "own.py"
     path.write_text(DIES.format(here=os.getpid()))
-    settings = {**quick, "epochs": 40}
+    settings = {**quick, "models": "nin", "image_size": 80, "batch_size": 1}
     ours, theirs = Store(tmp_path / "workers"), tmp_path / "local"
 
     def terminate() -> None:
@@ -142,11 +146,12 @@ def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(
     (file,) = ours.checkpoints.iterdir()
     kept = checkpoint.load(file, file.stem)
     assert kept is not None
-    reached = 3 * kept.epoch + (kept.position.step if kept.position else 0)
-    assert 0 < reached < 120
+    assert kept.position is not None
+    reached = 12 * kept.epoch + kept.position.step
+    assert 0 < reached < 24
 
     meddler = Meddler(lambda: [child.kill() for child in children()[:1]])
-    done = train({**settings, "models": f"lenet,{path}:dies", "engine": "workers:2", "results": ours.root}, meddler.listen)
+    done = train({**settings, "models": f"nin,{path}:dies", "engine": "workers:2", "results": ours.root}, meddler.listen)
     record, failed = sorted(done.records, key=lambda each: each.status, reverse=True)
     (undisturbed,) = archbench.train(**settings, results=theirs)
     assert predicted(record, ours.root) == predicted(undisturbed, theirs)
@@ -157,7 +162,7 @@ def test_workers_leave_checkpoints_and_a_death_costs_no_other_job_anything(
     assert len(meddler.of(Finished)) == 2
     deaths = Counter(notice.message.partition(" ended ")[2] for notice in meddler.of(Notice))
     assert deaths["with status 3; it goes on from its checkpoint"] == 1
-    assert [event.job for event in meddler.of(Started)].count("lenet · seed 0") == 2
+    assert [event.job for event in meddler.of(Started)].count("nin · seed 0") == 2
     assert children() == [] == list(ours.checkpoints.iterdir()) == list(ours.leases.iterdir())
 
 
