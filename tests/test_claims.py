@@ -108,6 +108,7 @@ def test_a_row_has_the_mean_with_students_interval_and_one_seed_none() -> None:
         ({"training": {"preprocessing": "normalise"}}, "preprocessing: normalise, the paper's gcn_zca"),
         ({"training": {"translate": 0}}, "augmentation: flip, the paper's translation and flip"),
         ({"training": {"flip": False, "translate": 0}}, "augmentation: none, the paper's translation and flip"),
+        ({"data": {"crop": "a drawn crop"}}, "augmentation: a drawn crop and flip, the paper's translation and flip"),
         (
             {"training": {"test_flip": True}},
             "augmentation: translation and flip, mirror images in the test, the paper's translation and flip",

@@ -68,7 +68,7 @@ class Claimed:
         apart += [f"input: {size} pixels, the network's own {self.pixels}"] * (self.pixels not in (None, size))
         if not training:
             return [*apart, "weights: published ones, not trained here"]
-        epochs, prepared, augmented = training["epochs"], training.get("preprocessing", PLAIN), _augmentation(training)
+        epochs, prepared, augmented = training["epochs"], training.get("preprocessing", PLAIN), _augmentation(training, data)
         apart += [f"length: {_epochs(epochs)}, the paper's {self.epochs}"] * (self.epochs not in (None, epochs))
         apart += self._share(data)
         apart += [f"preprocessing: {prepared}, the paper's {self.preprocessing}"] * (self.preprocessing not in ("", prepared))
@@ -120,9 +120,10 @@ def in_words(augmentation: str) -> str:
     return "no augmentation" if augmentation == "none" else augmentation
 
 
-def _augmentation(training: Mapping[str, Any]) -> str:
-    """What a training did to its images, in the words of claims."""
-    done = ["translation"] * bool(training.get("translate")) + ["flip"] * bool(training.get("flip"))
+def _augmentation(training: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """What a training did to its images, in the words of claims; a crop that was drawn anew each time stands in place of translation."""
+    moved = [data["crop"]] if data.get("crop") else ["translation"] * bool(training.get("translate"))
+    done = moved + ["flip"] * bool(training.get("flip"))
     return (" and ".join(done) or "none") + ", mirror images in the test" * bool(training.get("test_flip"))
 
 
