@@ -51,7 +51,7 @@ def timed(engine: str, asked: argparse.Namespace) -> tuple[float, float]:
             results=Path(folder),
         )
         clock = Clock()
-        done = running.execute(settings, ("train",), clock.listen)
+        done = running.execute(running.Asked([settings]), ("train",), clock.listen)
         end = time.perf_counter()
         assert len(done.records) == asked.runs and not done.failed
         assert clock.begun is not None

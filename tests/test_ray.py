@@ -40,7 +40,7 @@ def cluster() -> Iterator[Any]:
 
 
 def train(engine: str, results: Path, emit: Callable[[Event], None] = ignore, **changes: object) -> running.Executed:
-    return running.execute(Settings.of(**{**QUICK, **changes, "engine": engine, "results": results}), ("train",), emit)
+    return running.execute(running.asked({**QUICK, **changes, "engine": engine, "results": results}, ()), ("train",), emit)
 
 
 def predicted(record: Record, results: Path) -> bytes:

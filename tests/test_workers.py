@@ -52,7 +52,7 @@ def predicted(record: Record, results: Path) -> bytes:
 
 
 def train(settings: dict[str, Any], emit: Listener) -> running.Executed:
-    return running.execute(Settings.of(**settings), ("train",), emit)
+    return running.execute(running.asked(settings, settings), ("train",), emit)
 
 
 def children() -> list[psutil.Process]:
