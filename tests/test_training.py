@@ -263,7 +263,7 @@ def test_a_network_may_draw_from_numpy_and_python(digits: Dataset, tmp_path: Pat
 
     def keep(state: checkpoint.Checkpoint) -> None:
         kept.append(tmp_path / f"{len(kept)}.pt")
-        state.save(kept[-1])
+        kept[-1].write_bytes(state.stored())
 
     whole = weights(train(tiny_task(digits), keep=keep)[0])
     assert weights(train(tiny_task(digits))[0]).equal(whole)
@@ -422,14 +422,14 @@ def test_a_rerun_that_is_interrupted_goes_on_and_counts_all_of_its_time(tmp_path
     assert archbench.train(**asked) == [first]
     kept = checkpoint.load(path, first.key)
     assert kept is not None
-    dataclasses.replace(kept, spent_s=1000.0).save(path)
+    path.write_bytes(dataclasses.replace(kept, spent_s=1000.0).stored())
     (second,) = archbench.train(**asked, rerun=True)
     assert second.config["resumed_from_step"] == 2  # of two steps an epoch
     assert 1000 < second.duration_s < 1000 + 600
     assert [part["from_step"] for part in second.environment["parts"]] == [0, 2]
     assert {part["torch"] for part in second.environment["parts"]} == {second.environment["libraries"]["torch"]}
     assert "parts" not in first.environment
-    dataclasses.replace(kept).save(path)  # as one is left that is killed once its Record is saved
+    path.write_bytes(kept.stored())  # as one is left that is killed once its Record is saved
     assert [each.state for each in checkpoints.kept(store, archbench.load(tmp_path), datetime.now(UTC))] == ["finished"]
     archbench.train(**asked)
     assert not path.exists()
