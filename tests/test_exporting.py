@@ -16,7 +16,8 @@ from archbench.exporting import FORMATS, Asked, export
 from archbench.models import Input, Model
 from archbench.records.store import Store
 
-TOLERANCE = 1e-4
+# of the largest logit: float32 is off float64 by up to 9e-5 in networks of many layers, and two float32 programs by both of theirs
+TOLERANCE = 3e-4
 # a ReLU behind each of 54 sums: the runtime folds norms into convolutions, and what it rounds otherwise grows from block to block
 TOLERANCES = {"resnet_bottleneck_164": 1e-3}
 BATCH = 3  # not the batch it was traced with
