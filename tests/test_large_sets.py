@@ -106,7 +106,7 @@ def test_a_training_resumed_at_any_step_ends_where_the_undisturbed_one_does(
 
     def keep(state: checkpoint.Checkpoint) -> None:
         kept.append(tmp_path / f"{len(kept)}.pt")
-        state.save(kept[-1])
+        kept[-1].write_bytes(state.stored())
 
     def run(start: checkpoint.Checkpoint | None, keep: Callable[..., None] = ignore) -> tuple[torch.Tensor, list[float]]:
         network = initial.build(Model("lenet"), ModelInput(2, 3, 32), config, 0)
