@@ -35,7 +35,8 @@ QUICK = ("--archbench-batch", "2", "--archbench-device", "cpu", "--benchmark-max
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which pytest-benchmark would take the inner run for one beside others
     pytester.makepyfile(nets=NETS, test_own="def test_own(): pass")
     return pytester
 
