@@ -51,6 +51,11 @@ def usable_cores() -> int | None:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
+def cores_to_use() -> int:
+    """Cores that this process may use, or where the system does not tell, all that the machine has."""
+    return usable_cores() or os.cpu_count() or 1
+
+
 def cpu_quota() -> float | None:
     """Cores whose time a container may use at once, where Linux limits it: threads beyond them wait."""
     quota, period = CPU_MAX.read_text().split() if CPU_MAX.exists() else ("max", "100000")

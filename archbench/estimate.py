@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,13 +42,13 @@ def planned(plan: Plan) -> list[Planned]:
     todo: dict[Group, list[tuple[Job, float]]] = {}
     for job, seconds in zip(plan.jobs, plan.seconds, strict=True):
         todo.setdefault(_of_job(job), []).append((job, seconds))
-    there = _counted(map(_of_record, plan.done))
+    there = Counter(map(_of_record, plan.done))
     held: dict[Any, int | None] = {}
     rows = []
     for group in dict.fromkeys([*todo, *there]):
         jobs = todo.get(group, [])
         size = _bytes(jobs[0][0], held) if jobs and jobs[0][0].kind == "train" else None
-        rows.append(Planned(*group, len(jobs), there.get(group, 0), sum(seconds for _, seconds in jobs), size))
+        rows.append(Planned(*group, len(jobs), there[group], sum(seconds for _, seconds in jobs), size))
     return rows
 
 
@@ -61,13 +61,6 @@ def _of_job(job: Job) -> Group:
 def _of_record(record: Record) -> Group:
     data, training = record.config.get("data") or {}, record.config.get("training") or {}
     return record.model.label, record.kind, data.get("name", ""), training.get("name", ""), data.get("train_fraction", 1.0)
-
-
-def _counted(groups: Iterable[Group]) -> dict[Group, int]:
-    found: dict[Group, int] = {}
-    for group in groups:
-        found[group] = found.get(group, 0) + 1
-    return found
 
 
 def _bytes(job: Job, held: dict[Any, int | None]) -> int | None:

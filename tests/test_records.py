@@ -10,7 +10,7 @@ from conftest import make_record
 
 from archbench.errors import ArchbenchError
 from archbench.records.schema import Measurement, canonical, content_id
-from archbench.records.store import Store, settled, write_atomically
+from archbench.records.store import Store, read_record, settled, write_atomically
 
 
 def test_canonical_json_is_sorted_tight_and_finite() -> None:
@@ -88,6 +88,20 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
 def test_only_runs_with_a_result_count_as_done() -> None:
     ok, failed, diverged = make_record("a"), make_record("b", status="failed"), make_record("c", status="diverged")
     assert set(settled([ok, failed, diverged])) == {ok.key, diverged.key}
+
+
+def test_a_run_is_found_without_reading_again_what_belongs_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three seeds lie there, and one comes from another process after the first look: that one alone is read, beside the one found."""
+    store, records = Store(tmp_path), [make_record(seed=seed) for seed in range(4)]
+    for record in records[:3]:
+        store.save(record)
+    assert store.find("nin", "train", "nin-train-3") is None
+    Store(tmp_path).save(records[3])
+    read: list[Path] = []
+    monkeypatch.setattr("archbench.records.store.read_record", lambda path: (read.append(path), read_record(path))[1])
+    assert store.find("nin", "train", "nin-train-3") == records[3]
+    assert store.find("nin", "train", "nin-train-1") == records[1]
+    assert [path.name for path in read] == [store.path_of(record).name for record in (records[3], records[1])]
 
 
 def test_a_write_that_fails_leaves_no_file_and_the_old_one_whole(tmp_path: Path) -> None:

@@ -186,8 +186,7 @@ def register(spec: ModelSpec) -> Callable[[Builder], Builder]:
                 raise ZooError(f"{name!r} is no name for an architecture: letters, digits and underscores")
             if name in taken:
                 raise ZooError(f"two architectures are called {name!r}")
-        missing = set(spec.knobs) - set(inspect.signature(build).parameters)
-        if missing:
+        if missing := set(spec.knobs) - set(inspect.signature(build).parameters):
             raise ZooError(f"the builder of {spec.name!r} has no parameter {sorted(missing)[0]!r}")
         _specs[spec.name] = spec
         _builders[spec.name] = build

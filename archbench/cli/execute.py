@@ -21,17 +21,16 @@ if TYPE_CHECKING:
 
 def execute(request: Request, kinds: tuple[str, ...]) -> None:
     """Carry out a request, or with `--dry-run` show its plan; exit status 1 when a run failed."""
-    if "experiment" not in request.given:
-        Settings.of(**request.settings)  # before torch is loaded
-
     from archbench import running
-    from archbench.cli import progress as shown
     from archbench.cli import view
-    from archbench.publish.results import tables
-    from archbench.records.store import Store
 
     with view.kept_clean():
         asked = running.asked(request.settings, request.given)
+
+    from archbench.cli import progress as shown
+    from archbench.publish.results import tables
+    from archbench.records.store import Store
+
     settings = asked.settings
     if request.more.get("dry_run"):
         _show_plan(asked, request, kinds)

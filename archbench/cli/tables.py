@@ -54,25 +54,23 @@ def command(
     from archbench.publish.predictions import Kept
     from archbench.records.store import Store
 
-    asked = _asked(names or ["results"])
+    asked, results = _asked(names or ["results"]), expanded(results)
     if ("experiment" in asked) != (experiment is not None):
         raise ArchbenchError("the table experiment and --experiment NAME belong together: archbench tables experiment --experiment head")
     if mix and "errors" not in asked:
         raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
     if form is Format.csv and len(asked) > 1 and out is None and not json:
         raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
-    results = expanded(results)
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
     specs = _claiming(problems) if "claims" in asked else []
-    _check_there(stored, split_names(models), results, specs)
-    records = [record for record in stored if _wanted(record, split_names(models), dataset)]
+    wanted = split_names(models)
+    _check_there(stored, wanted, results, specs)
+    records = [record for record in stored if _wanted(record, wanted, dataset)]
     if "errors" in asked and not mix:
-        _check_one_ranking(records, split_names(models))
-    kept = Kept(results)
-    specs = [_with_asked_claims(spec, split_names(models), dataset) for spec in specs]
-    grid = _grid(experiment)
+        _check_one_ranking(records, wanted)
+    kept, specs, grid = Kept(results), [_with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
 
     def made(name: str) -> Page:
         return experiment_page(grid, records, kept) if name == EXPERIMENT and grid else page(name, records, kept, mix, specs)
@@ -81,8 +79,7 @@ def command(
     if out is not None:
         _write(pages, out)
     elif json:
-        rows = {each.name: view.rows(records) if each.name == "results" else view.frame_rows(each.frame) for each in pages}
-        view.print_json(rows if len(rows) > 1 else rows[asked[0]])
+        _print_rows(pages, records)
     else:
         _show(pages, form, f"{'of these ' if stored else ''}in {results} yet")
     view.report_problems([*problems, *kept.problems])
@@ -128,6 +125,14 @@ def _write(pages: Sequence[Page], out: Path) -> None:
         view.say(f"written: {', '.join(str(out / name) for name in texts)}")
     if empty:
         view.say(f"not written, since the Records hold nothing for them: {', '.join(each.name for each in empty)}")
+
+
+def _print_rows(pages: Sequence[Page], records: Sequence[Record]) -> None:
+    """The rows as JSON, by the page's name where there are several; those of the results as `archbench run` gives them."""
+    from archbench.cli import view
+
+    rows = {each.name: view.rows(records) if each.name == "results" else view.frame_rows(each.frame) for each in pages}
+    view.print_json(rows if len(rows) > 1 else rows[pages[0].name])
 
 
 def _show(pages: Sequence[Page], form: Format, where: str) -> None:

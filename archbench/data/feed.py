@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 
+from archbench import environment
 from archbench.data.split import Rate, Split
 
 AHEAD = 2  # batches at most that are being read, or ready, while one is used
@@ -23,7 +23,7 @@ Fill = Callable[[torch.Tensor, list[int]], None]  # writes the images of these r
 
 def num_workers() -> int:
     """Threads that read: one for each core of this process. What they do, decoding, scaling and copying, leaves Python's lock free."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return environment.cores_to_use()
 
 
 def least_bytes(batch_bytes: int) -> int:

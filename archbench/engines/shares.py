@@ -48,7 +48,7 @@ class Machine:
     @classmethod
     def here(cls, device: Device, asked: str) -> Machine:
         """This machine. Only the GPU that `--device cuda:N` asks for, else all."""
-        quota, usable = environment.cpu_quota(), environment.usable_cores() or os.cpu_count() or 1
+        quota, usable = environment.cpu_quota(), environment.cores_to_use()
         at_once = max(1, min(usable, math.ceil(quota or usable)))
         return cls(_cores(), at_once, min(torch.get_num_threads(), at_once), _gpus(device, asked, os.environ))
 

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from archbench.config import expanded
 from archbench.errors import ArchbenchError, unknown
 from archbench.experiments.definition import AXES, Block, Experiment, Question
+from archbench.toml_files import Shelf
 
+EXPERIMENTS = Shelf("experiment", "archbench.experiments")
 # settings that an experiment may fix, beside what it varies
 FIXED = ("epochs", "batch_size", "limit_train", "val_fraction", "flip", "image_size", "precision", "compile", "micro_batch", "tuned")
 
 
 def names() -> list[str]:
     """Names of the shipped experiments."""
-    files = resources.files("archbench.experiments").iterdir()
-    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+    return EXPERIMENTS.names
 
 
 def load(name: str) -> Experiment:
     """A shipped experiment by name, or a user's own by the path of its .toml file. Raises ArchbenchError in one line."""
-    if name.endswith(".toml"):
-        return parsed(_text_of(expanded(Path(name))), name, Path(name).stem)
-    if name not in names():
-        raise unknown("experiment", name, [*names(), "FILE.toml"])
-    return parsed(resources.files("archbench.experiments").joinpath(f"{name}.toml").read_text(), name, name)
+    return parsed(EXPERIMENTS.text(name), name, Path(name).stem)
 
 
 def parsed(text: str, source: str, default_name: str) -> Experiment:
     """An experiment from its TOML text; `source` names it in errors."""
-    try:
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ArchbenchError(f"experiment {source} is not TOML: {error}") from None
+    values = EXPERIMENTS.values(text, source)
     try:
         _check_keys(values)
         experiment = Experiment.model_validate({"name": default_name, **values})
@@ -104,11 +95,3 @@ def _complaint(error: ValidationError) -> str:
     if first["type"] == "too_short":
         return f"{where} is empty, so there is nothing to run"
     return f"{where}: {message[0].lower()}{message[1:]} (got {first['input']!r})" if where else message
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise ArchbenchError(f"experiment {path} cannot be read: {reason}") from None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archbench.publish.formats import epochs_text
 from archbench.records.schema import Record, Scalar
 
 OLD_FORM = re.compile(r"(none) \((.+)\)")  # of the augmentation, before claims had knobs: `none (fully connected head)`
@@ -69,7 +70,7 @@ class Claimed:
         if not training:
             return [*apart, "weights: published ones, not trained here"]
         epochs, prepared, augmented = training["epochs"], training.get("preprocessing", PLAIN), _augmentation(training, data)
-        apart += [f"length: {_epochs(epochs)}, the paper's {self.epochs}"] * (self.epochs not in (None, epochs))
+        apart += [f"length: {epochs_text(epochs)}, the paper's {self.epochs}"] * (self.epochs not in (None, epochs))
         apart += self._share(data)
         apart += [f"preprocessing: {prepared}, the paper's {self.preprocessing}"] * (self.preprocessing not in ("", prepared))
         apart += [f"augmentation: {augmented}, the paper's {self.augmentation}"] * (self.augmentation != augmented)
@@ -125,7 +126,3 @@ def _augmentation(training: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     moved = [data["crop"]] if data.get("crop") else ["translation"] * bool(training.get("translate"))
     done = moved + ["flip"] * bool(training.get("flip"))
     return (" and ".join(done) or "none") + ", mirror images in the test" * bool(training.get("test_flip"))
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' * (count != 1)}"

@@ -18,7 +18,7 @@ from archbench.publish import notes
 from archbench.publish.claimed import Claimed, claims, in_words, is_named_after
 from archbench.publish.columns import Columns
 from archbench.publish.errors import tested
-from archbench.publish.formats import MISSING, Row
+from archbench.publish.formats import MISSING, Row, epochs_text
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table, error_figures
 from archbench.records.schema import Record
@@ -54,7 +54,15 @@ def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
         return []
     ids = set(" ".join(rows.records).split())
     shown = [record for record in _trained(records) if record.id in ids]
-    lines = [RULE, COMPARABLE, UNKNOWN, *[INTERVAL] * bool(shown), *_diverged(rows), *notes.twice(shown), *notes.older(shown, records)]
+    lines = [
+        RULE,
+        COMPARABLE,
+        UNKNOWN,
+        *[INTERVAL] * bool(shown),
+        *notes.diverged(rows.to_dict("records")),
+        *notes.twice(shown),
+        *notes.older(shown, records),
+    ]
     return [Table(CAPTION, rows, tuple(lines), COLUMNS)]
 
 
@@ -125,12 +133,6 @@ def _data(record: Record) -> dict[str, Any]:
     return data
 
 
-def _diverged(rows: pd.DataFrame) -> list[str]:
-    some = rows[rows.diverged > 0]
-    lines = (f"{row.model}: {row.diverged} of {row.runs} runs diverged and are in no figure" for row in some.itertuples())
-    return list(dict.fromkeys(lines))
-
-
 def _sentences(rows: pd.DataFrame) -> Iterable[str]:
     """Computed from the rows: how many claims are comparable, what came of them, and what stands against the others."""
     by_claim = [part for _, part in rows.groupby("claim", sort=False)]
@@ -169,7 +171,7 @@ def _ours(row: Row) -> str:
     known = "diverged" if math.isnan(row["test_error_pct"]) else f"{row['test_error_pct']:.2f} %"
     if row["n"] > 1:
         known += f" [{row['test_error_low_pct']:.1f}–{row['test_error_high_pct']:.1f}] n={row['n']}"
-    epochs = "" if math.isnan(row["epochs"]) else f", {row['epochs']:.0f} epoch{'s' * (row['epochs'] != 1)}"
+    epochs = "" if math.isnan(row["epochs"]) else f", {epochs_text(int(row['epochs']))}"
     return f"{known} on {row['data']}, {row['recipe']}{epochs}"
 
 

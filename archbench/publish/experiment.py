@@ -163,7 +163,7 @@ def _rows(found: Answers) -> list[Row]:
     return [
         {
             **training_row(runs, profile_of(runs[0], found.profiles)),
-            "gap_points": _mean([pairwise.figure(run, GAP) for run in runs]),
+            "gap_points": pd.Series([pairwise.figure(run, GAP) for run in runs]).mean(),
             "recipe": point.recipe or "",
             "train_pct": math.nan if point.train_fraction is None else 100 * point.train_fraction,
         }
@@ -171,17 +171,11 @@ def _rows(found: Answers) -> list[Row]:
     ]
 
 
-def _mean(values: Iterable[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
-
-
 def _notes(found: Answers, rows: pd.DataFrame, records: Sequence[Record]) -> list[str]:
     shown = found.records
     absent = dict.fromkeys(_place(point) for point, runs in found.runs.items() if not runs)
     lines = [*notes.interval_notes(shown), *[GAP_NOTE] * bool(rows.gap_points.notna().any())]
-    diverged = zip(rows.model, rows.diverged, rows.runs, strict=True)
-    lines += [f"{model}: {lost} of {runs} runs diverged and are in no figure" for model, lost, runs in diverged if lost]
+    lines += notes.diverged(rows.to_dict("records"))
     if absent:
         lines.append(f"not run: {', '.join(' '.join(str(part) for part in place if part is not None) for place in absent)}")
     lines += [*notes.failed(shown, records), *notes.tuning(shown)]

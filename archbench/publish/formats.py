@@ -27,6 +27,11 @@ def scaled(value: float) -> str:
     return f"{value:.0f}"
 
 
+def epochs_text(count: int) -> str:
+    """`1 epoch`, `8 epochs`."""
+    return f"{count} epoch{'s' * (count != 1)}"
+
+
 def three_digits(value: float) -> str:
     """`5.00`, `11.3`, `412`."""
     return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"

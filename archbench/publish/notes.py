@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from archbench.publish.formats import epochs_text
 from archbench.records.schema import Doubt, Measurement, Record
 
 OF_ONE_TIME = {
@@ -55,7 +56,7 @@ def caption(record: Record, batch: bool = True) -> str:
     part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
     part += f", {100 * data['val_fraction']:g} % of it held out" if data["val_fraction"] else ""
     images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"
-    epochs = f"{training['epochs']} epoch{'s' if training['epochs'] != 1 else ''}"
+    epochs = epochs_text(training["epochs"])
     return f"{data['name']} ({shape}; {images}) · recipe {training['name']}, {epochs}, batch {config['batch']}, {mode} · {device}"
 
 
@@ -189,6 +190,12 @@ def of_several_sources(records: Iterable[Record]) -> list[str]:
     """Labels that stand for more than one source."""
     sources = by(records, lambda record: record.model.label)
     return [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
+
+
+def diverged(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
+    """Of which networks runs are in no figure since their loss did not stay finite, from the rows of a table."""
+    said = (f"{row['model']}: {row['diverged']} of {row['runs']} runs diverged and are in no figure" for row in rows if row["diverged"])
+    return list(dict.fromkeys(said))
 
 
 def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:

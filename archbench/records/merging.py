@@ -28,7 +28,10 @@ LEFT = {"checkpoints": "checkpoints", "tuning": "studies of searches", "tracking
 
 @dataclass(frozen=True)
 class Entry:
-    """A file among the Records of a store: the Record, or what is wrong; and the id that it says it has, with a hash of what it holds."""
+    """A file among the Records of a store: the Record, or what is wrong; and the id that it says it has, with a hash of what it holds.
+
+    A Record's id is such a hash.
+    """
 
     path: Path
     record: Record | None
@@ -98,18 +101,18 @@ def _entries(store: Store) -> list[Entry]:
 
 
 def _entry(path: Path, store: Store) -> Entry:
-    record, problem = None, ""
     try:
         record = _checked(read_record(path))
+        return Entry(path, record, "", record.id, record.id)
     except ArchbenchError as error:
         problem = f"{store.root}: {error}"
     try:
         stored: Any = json.loads(path.read_bytes())
         content = hash_of(stored)
     except (OSError, ValueError, RecursionError):  # among them text that is no UTF-8
-        return Entry(path, record, problem, None, "")
+        return Entry(path, None, problem, None, "")
     identity = stored.get("id") if isinstance(stored, dict) else None
-    return Entry(path, record, problem, identity if isinstance(identity, str) else None, content)
+    return Entry(path, None, problem, identity if isinstance(identity, str) else None, content)
 
 
 def _checked(record: Record) -> Record:

@@ -36,6 +36,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.runs, self.checkpoints, self.leases = root / "runs", root / "checkpoints", root / ".leases"
+        self._keys: dict[str, str] = {}  # of the Records read so far, by the names of their files, which hold their ids
 
     def check_writable(self, option: str = "--results") -> None:
         """Raise StorageError now rather than after an hour of training: where a folder cannot be written, or the disk is full.
@@ -96,14 +97,23 @@ class Store:
             problems.append(f"{self.runs} is not a folder")
         for path in sorted(self.runs.glob(pattern)):
             try:
-                records.append(read_record(path))
+                record = read_record(path)
+                self._keys[path.name] = record.key
+                records.append(record)
             except ArchbenchError as error:
                 problems.append(str(error))
-        return sorted(records, key=lambda record: (record.created, record.id)), problems
+        return sorted(records, key=_by_age), problems
 
     def find(self, label: str, kind: str, key: str) -> Record | None:
-        """The Record that stands for a key, as it is on the disk now; only files named after the model and the kind are read."""
-        return settled(self.load(f"{plain_name(label)}-{kind}-*.json")[0]).get(key)
+        """The Record that stands for a key, as it is on the disk now.
+
+        Only files named after the model and the kind are read, and of those that were read before only the ones of this key.
+        """
+        found = []
+        for path in self.runs.glob(f"{plain_name(label)}-{kind}-*.json"):
+            if self._keys.get(path.name, key) == key:
+                found += self.load(path.name)[0]
+        return settled(sorted(found, key=_by_age)).get(key)
 
     def write_file(self, relative: Path, write: Callable[[IO[bytes]], Any]) -> StoredFile:
         """Write a file beside the Records and return its size and hash."""
@@ -119,6 +129,10 @@ class Store:
     def checkpoint_path(self, key: str) -> Path:
         """Where a training of this key keeps its checkpoint."""
         return self.checkpoints / f"{key}.pt"
+
+
+def _by_age(record: Record) -> tuple[str, str]:
+    return record.created, record.id
 
 
 def plain_name(label: str) -> str:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from archbench.models import Input, Model
-from archbench.training import chance
+from archbench.training import seeds
 from archbench.training.recipe import TrainingConfig
 
 PATCHES_AT_ONCE = 2**24  # numbers in the patches of as many images as are looked at together: 64 MiB, and twice that in float64
@@ -19,7 +19,7 @@ WHITENING_FLOOR = 5e-4  # airbench's, added to variances of images with deviatio
 
 def build(model: Model, shape: Input, config: TrainingConfig, seed: int) -> nn.Module:
     """The network with the weights that `seed` draws."""
-    chance.seed(seed, "weights")
+    seeds.begin(seed, "weights")
     network = model.build(shape)
     if config.init == "he":
         network.apply(_he)

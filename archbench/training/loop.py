@@ -25,7 +25,7 @@ from archbench.device import Device
 from archbench.errors import Terminated
 from archbench.events import Epoch, Input, Listener, Memory, Step
 from archbench.execution import ExecutionPlan
-from archbench.training import chance
+from archbench.training import seeds
 from archbench.training.batches import Batches
 from archbench.training.checkpoint import Checkpoint, Position
 from archbench.training.evaluate import predict
@@ -133,7 +133,7 @@ def train_epoch(
     reported at most every half second.
     """
     done, steps = start.step if start else 0, task.steps_per_epoch
-    chance.seed(task.seed, "dropout", epoch)
+    seeds.begin(task.seed, "dropout", epoch)
     batches = Batches(task.train, task.config, task.seed, epoch, task.plan.memory_format, prepare, task.device.synchronise)
     if start is not None:
         start.restore(batches.draws, task.device)

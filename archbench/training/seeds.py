@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
+import torch
 
 PURPOSES = ("weights", "order", "dropout", "flip", "python weights", "python dropout", "numpy weights", "numpy dropout", "crop")
 
@@ -15,3 +18,13 @@ def derive(seed: int, purpose: str, epoch: int = 0) -> int:
     """
     sequence = np.random.SeedSequence((seed, PURPOSES.index(purpose), epoch))
     return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+
+
+def begin(seed: int, purpose: str, epoch: int = 0) -> None:
+    """Let all global random numbers that a network may draw from, torch's, Python's and numpy's, begin anew for one purpose and epoch.
+
+    numpy's takes 32 bits, and would draw torch's numbers from torch's seed.
+    """
+    torch.manual_seed(derive(seed, purpose, epoch))
+    random.seed(derive(seed, f"python {purpose}", epoch))
+    np.random.seed(derive(seed, f"numpy {purpose}", epoch) % 2**32)
