@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import archbench
 from archbench import running
 from archbench.config import Settings
 from archbench.engines import nodes, reaching
+from archbench.engines.mailbox import Kept, Letter
 from archbench.engines.nodes import Need, Node
-from archbench.engines.task import Luggage
+from archbench.engines.task import Luggage, Post
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Event, Finished, Notice, Started, Step, ignore
 from archbench.models import entries, user_file
@@ -81,7 +83,11 @@ def test_a_node_that_dies_costs_no_record_and_an_interrupted_run_goes_on(cluster
     assert len(store.load()[0]) == len(ids_of_finished(events)) == 2
     assert [isinstance(event, Started) for event in events].count(True) == 3
     assert any(isinstance(event, Notice) and event.message.endswith("it goes on from its checkpoint") for event in events)
-    for undisturbed in archbench.train(**QUICK, results=tmp_path / "local"):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as on the nodes: another number sums in another order
+    undisturbed_runs = archbench.train(**QUICK, results=tmp_path / "local")
+    torch.set_num_threads(threads)
+    for undisturbed in undisturbed_runs:
         ours = records[undisturbed.config["seed"]]
         assert predicted(ours, store.root) == predicted(undisturbed, tmp_path / "local")
         assert ours.config["resumed_from_step"] > 0
@@ -92,6 +98,19 @@ def test_a_node_that_dies_costs_no_record_and_an_interrupted_run_goes_on(cluster
 
 def ids_of_finished(events: list[Event]) -> list[str]:
     return [event.record_id for event in events if isinstance(event, Finished)]
+
+
+def test_a_run_that_was_told_to_end_still_leaves_its_checkpoint() -> None:
+    left: list[Event | Kept] = []
+
+    def leave(letter: Letter) -> bool:
+        left.append(letter.content)
+        return True
+
+    with Post("first", leave) as post:
+        for content in (Notice("the answer to this says that it must end"), Kept("key", b"checkpoint")):
+            post.send(content)
+    assert left[1:] == [Kept("key", b"checkpoint")]
 
 
 @needs_ray

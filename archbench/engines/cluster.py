@@ -86,16 +86,18 @@ class Cluster(Engine):
 
         by_value = types.FunctionType(nodes.version.__code__, {"__builtins__": __builtins__}, "version")
         probe = ray.remote(num_cpus=0, max_retries=0)(by_value)
-        found = Node.alive(ray.nodes())
-        there = [NodeAffinitySchedulingStrategy(node.id, soft=False) for node in found]
-        asked = [probe.options(scheduling_strategy=each).remote() for each in there]
-        try:
-            told = ray.get(asked, timeout=PROBE_S)
-        except ray.exceptions.RayError as error:
-            raise ArchbenchError(f"--engine ray: a node cannot run Python for this run: {brief(error)}") from None
+        there = {node: NodeAffinitySchedulingStrategy(node.id, soft=False) for node in Node.alive(ray.nodes())}
+        asked = {node: probe.options(scheduling_strategy=place).remote() for node, place in there.items()}
+        told = []
+        for node, answer in asked.items():
+            try:
+                told.append((node.name, ray.get(answer, timeout=PROBE_S)))
+            except ray.exceptions.RayError as error:
+                if any(alive.id == node.id for alive in Node.alive(ray.nodes())):  # one that has died meanwhile is not asked for any more
+                    raise ArchbenchError(f"--engine ray: the node {node.name} cannot run Python for this run: {brief(error)}") from None
         ours = nodes.version()
         assert ours is not None
-        nodes.check_versions([(node.name, version) for node, version in zip(found, told, strict=True)], ours)
+        nodes.check_versions(told, ours)
 
 
 class Run:
@@ -138,8 +140,8 @@ class Run:
             while self.running and time.perf_counter() < deadline:
                 self._delivered()
                 for reference in self.ray.wait(list(self.running), num_returns=len(self.running), timeout=0)[0]:
+                    self._delivered()  # its checkpoint may have come since, and counts as long as it runs
                     del self.running[reference]
-            self._delivered()
         self.ray.kill(self.mailbox)
 
     def _filled(self, jobs: Iterator[Job]) -> bool:
@@ -167,16 +169,20 @@ class Run:
         self.running[self.carry_out.options(**options).remote(*arguments)] = errand
 
     def _delivered(self) -> bool:
-        """Take the letters in; whether there were any. One from a try that was given up means nothing any more."""
+        """Take the letters in; whether there were any. One from a try that was given up means nothing any more.
+
+        Checkpoints are kept first: whoever listens to an event may end the run.
+        """
         letters: list[Letter] = self.ray.get(self.mailbox.take.remote(HEED_S))
+        self.begun |= {letter.attempt for letter in letters}
         attempts = {errand.attempt for errand in self.running.values()}
-        for letter in letters:
-            self.begun.add(letter.attempt)
-            if letter.attempt in attempts:
-                if isinstance(letter.content, Kept):
-                    self.store.keep_checkpoint(letter.content.key, letter.content.content)
-                else:
-                    self.emit(letter.content)
+        contents = [letter.content for letter in letters if letter.attempt in attempts]
+        for content in contents:
+            if isinstance(content, Kept):
+                self.store.keep_checkpoint(content.key, content.content)
+        for content in contents:
+            if not isinstance(content, Kept):
+                self.emit(content)
         return bool(letters)
 
     def _record(self, reference: Any, errand: Errand) -> Record | None:

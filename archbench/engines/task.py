@@ -121,7 +121,7 @@ class Post:
     def _work(self) -> None:
         while (letter := self._letters.get()) is not None:
             try:
-                self._must_end = self._must_end or self.leave(letter)
+                self._must_end |= self.leave(letter)  # also what follows: the checkpoint of a run that ends
             except Exception:  # of any kind that Ray has where nobody takes letters any more
                 self._must_end = True
 
