@@ -36,7 +36,7 @@ class Chooser:
         self._chosen: dict[Hashable, ExecutionPlan] = {}
 
     def asked(self, precision: str, batch: int) -> ExecutionPlan:
-        """What the settings say of a training in this precision and batch. Raises ArchbenchError for a micro-batch beyond the batch."""
+        """What the settings say of a training in this precision and batch. Raises ArchbenchError for parts that the batch does not have."""
         compiled, deterministic = self.settings.compile, self.settings.deterministic
         if compiled == "auto" and deterministic:
             self.emit(Notice("--compile auto chooses by time, which --deterministic rules out; running without compilation"))
@@ -44,10 +44,7 @@ class Chooser:
         if compiled != "no" and (reason := missing_compiler(self.device)) is not None:
             self.emit(Notice(f"--compile: {reason}; running without compilation"))
             compiled = "no"
-        micro_batch = self.settings.micro_batch
-        size = int(micro_batch) if micro_batch not in (None, "auto") else batch
-        if size > batch:
-            raise ArchbenchError(f"--micro-batch {size} is larger than the batch of {batch}")
+        size = self._part(batch)
         return ExecutionPlan(
             precision=precision,
             compiled=compiled == "yes",
@@ -55,15 +52,36 @@ class Chooser:
             deterministic=deterministic,
             retain_memory=can_retain_memory(self.device),
             micro_batch=size if size < batch else None,
-            micro_batch_auto=micro_batch == "auto",
+            micro_batch_auto=self.settings.micro_batch == "auto",
+            devices=self.settings.devices,
+            norm_over_devices=self.settings.sync_norm,
         )
+
+    def _part(self, batch: int) -> int:
+        """How many images of a batch go through the network at once, on one device."""
+        asked, devices = self.settings.micro_batch, self.settings.devices
+        if self.settings.sync_norm and (devices == 1 or self.device.kind != "cuda"):
+            raise ArchbenchError("--sync-norm joins the batch norms of several GPUs: it needs --devices 2 or more, and CUDA")
+        if devices > 1 and asked == "auto":
+            raise ArchbenchError("--micro-batch auto finds its size on one device; with --devices name a number")
+        if batch % devices:
+            raise ArchbenchError(
+                f"--devices {devices} cannot share a batch of {batch} out equally; --batch-size {max(batch - batch % devices, devices)} can"
+            )
+        share = batch // devices
+        size = int(asked) if asked not in (None, "auto") else share
+        if size > share:
+            raise ArchbenchError(f"--micro-batch {size} is larger than the {'batch' if devices == 1 else 'part of each device'} of {share}")
+        if devices > 1 and share % size:
+            raise ArchbenchError(f"--micro-batch {size} does not divide the {share} images of each device")
+        return size
 
     def laid_out(self, job: Job) -> Job:
         """The job with the memory layout that is fastest for its model; a resumed one keeps its own, only trainings need one."""
         if job.kind != "train":
             return job
         kept = checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key, job.rerun, job.records)
-        return job.executed(ExecutionPlan(**kept) if kept else self._timed(job))
+        return job.executed(ExecutionPlan(**kept).on(job.plan) if kept else self._timed(job))
 
     def _timed(self, job: Job) -> ExecutionPlan:
         """The plan with its layout chosen. A model that cannot take a step keeps its plan, and its job will say why."""

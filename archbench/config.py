@@ -86,6 +86,10 @@ class Settings:
         str | None,
         "Images that go through the network at once, the batch staying as it is; auto halves them when memory runs out",
     ] = None
+    devices: Annotated[
+        int, Ge(1), Le(1024), "Train each model on so many GPUs at once, or processes where the device is a CPU, the batch staying as it is"
+    ] = 1
+    sync_norm: Annotated[bool, "With --devices, let batch norm see the images of all GPUs; else each sees its own"] = False
     deterministic: Annotated[bool, "Only operations that give the same result each time; memory layout is not probed"] = False
     track: Annotated[tuple[str, ...], "Write curves for these too: tensorboard, mlflow, wandb"] = ()
     shard: Annotated[str | None, "Run one part of the jobs, as 3/16, into --results; archbench merge joins the parts"] = None

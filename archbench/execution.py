@@ -35,7 +35,8 @@ class ExecutionPlan(Strict):
 
     `retain_memory` keeps freed memory in the process during a training on a CPU. `micro_batch` is how many images go through the network
     at once, where that is less than the batch; `micro_batch_auto` lets a training find it when memory runs out. `compile_auto` says that
-    whether to compile was measured, `compile_s` what trying took.
+    whether to compile was measured, `compile_s` what trying took. `devices` is how many train one network together, each on its part of a
+    batch; `norm_over_devices` lets batch norm see the images of all of them.
     """
 
     precision: str = "fp32"
@@ -47,6 +48,8 @@ class ExecutionPlan(Strict):
     retain_memory: bool = False
     micro_batch: int | None = None
     micro_batch_auto: bool = False
+    devices: int = 1
+    norm_over_devices: bool = False
     step_s: dict[str, float] = Field(default_factory=dict)
 
     def autocast(self, device: Device, cache: bool = True) -> torch.autocast:
@@ -54,13 +57,25 @@ class ExecutionPlan(Strict):
         dtype = AUTOCAST.get(self.precision)
         return torch.autocast(device.kind, dtype, enabled=dtype is not None, cache_enabled=cache)
 
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What was asked for rather than found by measuring: the part that tells one run from another."""
+    def asked(self, batch: int) -> dict[str, Any]:
+        """What was asked for rather than found by measuring: the part that tells one run from another.
+
+        Not how many devices: two that take 64 images each do what one does that takes twice 64, so they can go on with each other's work.
+        """
         compiled = "auto" if self.compile_auto else self.compiled
-        micro_batch = "auto" if self.micro_batch_auto else self.micro_batch
+        seen = self.seen_at_once(batch)
+        micro_batch = "auto" if self.micro_batch_auto else seen if seen < batch else None
         asked = {"precision": self.precision, "compiled": compiled, "deterministic": self.deterministic}
         return {**asked, "micro_batch": micro_batch} if micro_batch else asked
+
+    def seen_at_once(self, batch: int) -> int:
+        """How many of a batch's images change each other's result where there is batch norm."""
+        return (self.micro_batch or batch) * (self.devices if self.norm_over_devices else 1)
+
+    def on(self, other: ExecutionPlan) -> ExecutionPlan:
+        """What this one chose by measuring, on the devices, and in the parts that these need, of another that asks for the same."""
+        parts = {} if other.micro_batch_auto else {"micro_batch": other.micro_batch}
+        return self.model_copy(update={"devices": other.devices, "norm_over_devices": other.norm_over_devices, **parts})
 
     @property
     def step_seconds(self) -> float:

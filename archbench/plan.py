@@ -37,7 +37,7 @@ PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is
 WORDNET_ID = re.compile(r"n\d{8}")
 MOST_RUNS = 10_000  # that are planned without being asked twice
 # settings that mean nothing where nothing is trained
-NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "tuned", "compile", "micro_batch")
+NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "tuned", "compile", "micro_batch", "devices", "sync_norm")
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,8 @@ class Planner:
         assert job.data is not None
         evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
         parts = math.ceil(job.batch / (job.plan.micro_batch or job.batch))
+        if job.device.kind == "cuda":  # processes that share a CPU's cores take as long as one that has them all
+            parts = math.ceil(parts / job.plan.devices)
         return RUN_S + parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
 
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:

@@ -10,7 +10,7 @@ import torch
 
 import zoo
 from archbench.data import Split
-from archbench.data.augment import translate_and_flip
+from archbench.data.augment import draw, translate_and_flip
 from archbench.data.preprocessing import Normaliser
 from archbench.measure.complexity import count
 from archbench.models import Input, Model
@@ -18,15 +18,19 @@ from archbench.models import Input, Model
 IMAGES = torch.randint(0, 256, (128, 3, 32, 32), dtype=torch.uint8)
 
 
+def augmented(generator: torch.Generator) -> torch.Tensor:
+    return translate_and_flip(IMAGES, 4, draw(len(IMAGES), 4, True, generator))
+
+
 def test_augmentation_of_a_batch(benchmark) -> None:
     generator = torch.Generator().manual_seed(0)
-    benchmark(translate_and_flip, IMAGES, 4, True, generator)
+    benchmark(lambda: augmented(generator))
     benchmark.extra_info["images_per_s"] = len(IMAGES) / benchmark.stats.stats.median
 
 
 def test_augmentation_and_normalisation_of_a_batch(benchmark) -> None:
     generator, normalise = torch.Generator().manual_seed(0), Normaliser.fitted(Split(IMAGES, torch.zeros(len(IMAGES))))
-    benchmark(lambda: normalise(translate_and_flip(IMAGES, 4, True, generator), torch.channels_last))
+    benchmark(lambda: normalise(augmented(generator), torch.channels_last))
     benchmark.extra_info["images_per_s"] = len(IMAGES) / benchmark.stats.stats.median
 
 

@@ -17,7 +17,10 @@ from archbench.config import Settings
 
 MODEL = ("models", "dataset", "data_dir", "image_size", "device", "precision", "results", "tag", "rerun", "batch_size")
 DATA = ("download", "skip_broken", "limit_train", "train_fraction", "val_fraction", "flip", "images_from", "memory_limit")
-TRAINING = ("pretrained", "recipe", "epochs", "seeds", "tuned", "compile", "micro_batch", "deterministic", "track", "shard", "engine")
+TRAINING = (
+    *("pretrained", "recipe", "epochs", "seeds", "tuned", "compile", "micro_batch", "devices", "sync_norm"),
+    *("deterministic", "track", "shard", "engine"),
+)
 TUNING = ("recipe", "epochs", "trials", "span", "compile", "micro_batch", "deterministic", "engine")
 EXPERIMENT = ("experiment", "yes")
 PROFILING = ("batch_sizes", "modes", "launches", "time", "shard")

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch.nn import functional as F
 
 INDEX_BYTES = 4 * 2**20  # of the places that are gathered at once: all of a batch of small images, some images of a batch of large ones
 
 
-def translate_and_flip(images: torch.Tensor, translate: int, flip: bool | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Move each image by up to `translate` pixels in both directions (zeros come in), and mirror half of them if `flip`.
+class Amounts(NamedTuple):
+    """How far each image of a batch is moved, int `(N, 2)`, rows and columns from 0 to twice `translate`; and whether it is mirrored."""
 
-    `images` is `(N, C, H, W)`; so is the result, of the same kind. `flip` may be a bool tensor `(N,)` on the CPU: which to mirror. The
-    amounts come from a CPU generator, so they are the same on every device.
+    shifts: torch.Tensor
+    mirrored: torch.Tensor
+
+
+def draw(n: int, translate: int, flip: bool | torch.Tensor, generator: torch.Generator) -> Amounts:
+    """The amounts of `n` images: up to `translate` pixels in both directions, half of them mirrored if `flip`.
+
+    `flip` may be a bool tensor `(N,)` on the CPU: which to mirror. They come from a CPU generator, so they are the same on every device.
     """
-    n, _, height, width = images.shape
     shifts = torch.randint(2 * translate + 1, (2, n, 1), generator=generator)
-    mirrored = torch.rand(n, 1, generator=generator) < 0.5
-    columns = torch.arange(width)
+    mirrored = torch.rand(n, generator=generator) < 0.5
     if isinstance(flip, torch.Tensor):
-        mirrored = flip[:, None]
-    if flip is not False:
-        columns = torch.where(mirrored, columns.flip(0), columns)
-    rows, columns = shifts[0] + torch.arange(height), (columns + shifts[1]).expand(n, width)
+        mirrored = flip
+    return Amounts(shifts[:, :, 0].T, mirrored if flip is not False else torch.zeros(n, dtype=torch.bool))
+
+
+def translate_and_flip(images: torch.Tensor, translate: int, amounts: Amounts) -> torch.Tensor:
+    """Move each image by its own amount (zeros come in) and mirror those that are to be. `images` is `(N, C, H, W)`; so is the result."""
+    n, _, height, width = images.shape
+    columns = torch.where(amounts.mirrored[:, None], torch.arange(width).flip(0), torch.arange(width))
+    rows, columns = amounts.shifts[:, :1] + torch.arange(height), columns + amounts.shifts[:, 1:]
     moved = torch.empty_like(images, memory_format=torch.contiguous_format)
     at_once = max(INDEX_BYTES // (8 * height * width), 1)
     for start in range(0, n, at_once):

@@ -4,6 +4,6 @@ from archbench.job.base import DataPart, Job
 from archbench.job.evaluate import evaluate, preprocessing
 from archbench.job.outcome import ended, failure
 from archbench.job.profile import profile
-from archbench.job.train import train
+from archbench.job.train import follow, train
 
-__all__ = ["DataPart", "Job", "ended", "evaluate", "failure", "preprocessing", "profile", "train"]
+__all__ = ["DataPart", "Job", "ended", "evaluate", "failure", "follow", "preprocessing", "profile", "train"]

@@ -144,7 +144,7 @@ class Job:
             "model": [snapshot.name, snapshot.knobs, snapshot.source_sha256],
             "input": dataclasses.asdict(self.shape),
             "batch": self.batch,
-            **self.plan.asked,
+            **self.plan.asked(self.batch),
             "device": self.device.kind,
         }
         if self.training is not None and self.data is not None:

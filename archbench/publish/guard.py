@@ -43,7 +43,7 @@ def facts(record: Record) -> Facts:
         "mirrored": training.get("flip"),
         "mirrored at the test": training.get("test_flip"),
         "precision": execution["precision"],
-        "micro-batch": "auto" if execution.get("micro_batch_auto") else execution.get("micro_batch"),
+        "micro-batch": "auto" if execution.get("micro_batch_auto") else _part(execution, config["batch"]),
         "compiled": "where it is faster" if execution.get("compile_auto") else execution["compiled"],
         "deterministic": execution["deterministic"],
         "device": f"{environment['device']['name']} ({environment['device']['kind']})",
@@ -51,6 +51,12 @@ def facts(record: Record) -> Facts:
         "archbench": environment["archbench"].rpartition(".")[0],
         "protocol": config["protocol"],
     }
+
+
+def _part(execution: dict[str, Any], batch: int) -> int | None:
+    """The images of a batch that batch norm saw at once; None where it saw all of them."""
+    part = (execution.get("micro_batch") or batch) * (execution.get("devices", 1) if execution.get("norm_over_devices") else 1)
+    return part if part < batch else None
 
 
 def condition(record: Record, varied: Collection[str] = ()) -> tuple[Any, ...]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 import torch
 
 from archbench.data import Images
-from archbench.data.augment import translate_and_flip
+from archbench.data.augment import Amounts, draw, translate_and_flip
 from archbench.data.preprocessing import Preprocessing
 from archbench.data.split import Rate
 from archbench.execution import LAYOUTS
 from archbench.training import seeds
+from archbench.training.ranks import ALONE, Ranks
 from archbench.training.recipe import TrainingConfig
 
 
@@ -20,7 +21,7 @@ class Batches:
 
     Only whole batches: the shapes of a compiled step stay fixed. Where images are decoded anew each time, the part that is cut out of one
     hangs on seed, epoch and image alone, and takes the place of moving it; whatever lies on the disk is read ahead, and `draws` is not
-    drawn from for it. `before_waiting` is called before a wait for images.
+    drawn from for it. `before_waiting` is called before a wait for images. Of each batch `ranks` takes its part; what is drawn is the same.
     """
 
     def __init__(
@@ -32,7 +33,9 @@ class Batches:
         memory_format: str,
         prepare: Preprocessing,
         before_waiting: Callable[[], object] = lambda: None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.split, self.config, self.layout, self.prepare = split, config, LAYOUTS[memory_format], prepare
         self.draws = torch.Generator().manual_seed(seeds.derive(seed, "order", epoch))
         order = torch.randperm(len(split), generator=self.draws)
@@ -43,14 +46,15 @@ class Batches:
         self.rate: Rate | None = None  # of what was read so far
 
     def after(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Images, float32 in the layout asked for, and labels of each step that is left after so many."""
+        """Images, float32 in the layout asked for, and labels of each step that is left after so many: this process's part of them."""
         size = self.config.batch_size
         places = [slice(number * size, (number + 1) * size) for number in range(step, len(self.split) // size)]
-        stream = self.split.stream([self.order[place] for place in places], self.crops, self.before_waiting)
+        stream = self.split.stream([self.ranks.part(self.order[place]) for place in places], self.crops, self.before_waiting)
         for place, batch in zip(places, stream, strict=True):
             self.rate = stream.rate
             flip = self.config.flip if self.mirrored is None else self.mirrored[place]
-            yield self.prepare(translate_and_flip(batch.images, self.translate, flip, self.draws), self.layout), batch.labels
+            amounts = Amounts(*map(self.ranks.part, draw(size, self.translate, flip, self.draws)))
+            yield self.prepare(translate_and_flip(batch.images, self.translate, amounts), self.layout), batch.labels
 
 
 def _alternating(n: int, seed: int, epoch: int) -> torch.Tensor:

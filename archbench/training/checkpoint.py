@@ -92,7 +92,8 @@ class Checkpoint:
         stepper.model.load_state_dict(self.model)
         stepper.optimizer.load_state_dict(self.optimizer)
         stepper.scaler.load_state_dict(self.scaler)
-        stepper.part = self.part
+        if stepper.plan.micro_batch_auto:
+            stepper.part = self.part
         if stepper.average is not None and self.average is not None:
             stepper.average.load(self.average)
 

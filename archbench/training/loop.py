@@ -29,6 +29,7 @@ from archbench.training import seeds
 from archbench.training.batches import Batches
 from archbench.training.checkpoint import Checkpoint, Position
 from archbench.training.evaluate import predict
+from archbench.training.ranks import ALONE, Ranks
 from archbench.training.recipe import TrainingConfig
 from archbench.training.stepper import Stepper
 
@@ -39,7 +40,10 @@ KEEPING_SHARE = 0.01  # of the time at most goes into checkpoints, the first and
 
 @dataclass(frozen=True)
 class Task:
-    """One training: what learns what, how, and where. `label` names it in events, `key` in checkpoints."""
+    """One training: what learns what, how, and where. `label` names it in events, `key` in checkpoints.
+
+    `ranks` says which this process is of those that train together; only the first has a validation part.
+    """
 
     label: str
     key: str
@@ -49,6 +53,7 @@ class Task:
     seed: int
     train: Images
     validation: Images | None
+    ranks: Ranks = ALONE
 
     @property
     def steps_per_epoch(self) -> int:
@@ -84,9 +89,12 @@ def fit(
     start: Checkpoint | None,
     keep: Callable[[Checkpoint], None],
 ) -> Fit:
-    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after an epoch that is told, and now and then between."""
+    """Train `model` in place. Goes on from `start`, hands a checkpoint to `keep` after an epoch that is told, and now and then between.
+
+    Of several processes that train together, the first alone tells and keeps.
+    """
     result, first_epoch, position = Fit(), 0, None
-    stepper = Stepper(model, task.config, task.plan, task.device, task.steps, emit)
+    stepper = Stepper(model, task.config, task.plan, task.device, task.steps, emit, task.ranks)
     if start is not None:
         start.restore(stepper)
         first_epoch, position, result.curves = start.epoch, start.position, start.curves
@@ -113,6 +121,8 @@ def fit(
             error = predict(stepper.result, task.validation, prepare, task.plan, task.device, task.config.batch_size).error_pct.value
             result.add(val_error_pct=error)
         at_end = functools.partial(keep_at, epoch + 1, None)
+        if not task.ranks.leads:
+            continue
         try:
             emit(Epoch(task.label, epoch + 1, task.config.epochs, loss, images_per_s, error, read))
         except Terminated:
@@ -134,7 +144,7 @@ def train_epoch(
     """
     done, steps = start.step if start else 0, task.steps_per_epoch
     seeds.begin(task.seed, "dropout", epoch)
-    batches = Batches(task.train, task.config, task.seed, epoch, task.plan.memory_format, prepare, task.device.synchronise)
+    batches = Batches(task.train, task.config, task.seed, epoch, task.plan.memory_format, prepare, task.device.synchronise, task.ranks)
     if start is not None:
         start.restore(batches.draws, task.device)
     stepper.model.train()
@@ -143,10 +153,12 @@ def train_epoch(
     begun = time.perf_counter() - before_s
     reported, step = time.perf_counter(), done
     for step, (images, labels) in enumerate(batches.after(done), start=done + 1):
+        if task.ranks.world > 1:  # each process draws its own, and what it draws hangs on no state that a checkpoint would have to keep
+            seeds.begin(task.seed, "dropout", epoch, step, task.ranks.rank)
         total += stepper.step(images, labels, epoch * steps + step - 1)
         del images, labels  # before the next ones are made
         now = time.perf_counter()
-        if now - reported < REPORT_EVERY_S and step < steps:
+        if not task.ranks.leads or (now - reported < REPORT_EVERY_S and step < steps):
             continue
         mean, reported = total.item() / step, now
         seconds = time.perf_counter() - begun

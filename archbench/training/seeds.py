@@ -10,21 +10,22 @@ import torch
 PURPOSES = ("weights", "order", "dropout", "flip", "python weights", "python dropout", "numpy weights", "numpy dropout", "crop")
 
 
-def derive(seed: int, purpose: str, epoch: int = 0) -> int:
-    """A seed of 63 bits for one purpose and epoch (numpy's SeedSequence).
+def derive(seed: int, purpose: str, *numbers: int) -> int:
+    """A seed of 63 bits for one purpose, epoch, and what else tells one stream from another (numpy's SeedSequence, to which zeros at the
+    end are nothing).
 
     On a CPU torch's generator takes its low 32 bits, so that of n streams two are the same with a chance of about n^2 / 2^33, which is 1 in
     8,600 for the 1,000 of a run of 333 epochs. A GPU's takes all of them.
     """
-    sequence = np.random.SeedSequence((seed, PURPOSES.index(purpose), epoch))
+    sequence = np.random.SeedSequence((seed, PURPOSES.index(purpose), *numbers))
     return int(sequence.generate_state(1, np.uint64)[0] >> 1)
 
 
-def begin(seed: int, purpose: str, epoch: int = 0) -> None:
-    """Let all global random numbers that a network may draw from, torch's, Python's and numpy's, begin anew for one purpose and epoch.
+def begin(seed: int, purpose: str, *numbers: int) -> None:
+    """Let all global random numbers that a network may draw from, torch's, Python's and numpy's, begin anew, as `derive` has it.
 
     numpy's takes 32 bits, and would draw torch's numbers from torch's seed.
     """
-    torch.manual_seed(derive(seed, purpose, epoch))
-    random.seed(derive(seed, f"python {purpose}", epoch))
-    np.random.seed(derive(seed, f"numpy {purpose}", epoch) % 2**32)
+    torch.manual_seed(derive(seed, purpose, *numbers))
+    random.seed(derive(seed, f"python {purpose}", *numbers))
+    np.random.seed(derive(seed, f"numpy {purpose}", *numbers) % 2**32)

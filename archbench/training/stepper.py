@@ -12,6 +12,7 @@ from archbench.events import Listener, Notice
 from archbench.execution import ExecutionPlan, training_loss
 from archbench.training import optimizers, schedules
 from archbench.training.averaging import Average
+from archbench.training.ranks import ALONE, Ranks, averaged_later
 from archbench.training.recipe import TrainingConfig
 
 
@@ -22,16 +23,27 @@ class Stepper:
     may, finds that a step runs out of memory: then it is halved until the step fits. Gradients are summed over the parts, so the update
     is the batch's; batch norm sees the parts. Memory that runs out in the update itself, where an optimizer makes its state, passes through
     and ends the run as out of memory: activations are gone by then, so smaller parts would not help, and half an update cannot be repeated.
+    Of several processes that train together, each is given its part of a batch.
     """
 
-    def __init__(self, model: nn.Module, config: TrainingConfig, plan: ExecutionPlan, device: Device, steps: int, emit: Listener) -> None:
-        self.model, self.config, self.plan, self.device, self.emit = model, config, plan, device, emit
-        self.forward: Callable[..., torch.Tensor] = torch.compile(model, dynamic=False) if plan.compiled else model
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainingConfig,
+        plan: ExecutionPlan,
+        device: Device,
+        steps: int,
+        emit: Listener,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.model, self.config, self.plan, self.device, self.emit, self.ranks = model, config, plan, device, emit, ranks
+        self.together = ranks.wrapped(model, device, plan.norm_over_devices)
+        self.forward: Callable[..., torch.Tensor] = torch.compile(self.together, dynamic=False) if plan.compiled else self.together
         self.optimizer = optimizers.make(model, config)
         self.scaler = torch.amp.GradScaler(device.kind, enabled=plan.precision == "fp16")
         self.average = Average(model, config.average, steps) if config.average else None
         self.factors = schedules.factors(config, steps)
-        self.part = min(plan.micro_batch or config.batch_size, config.batch_size)
+        self.part = min(plan.micro_batch or config.batch_size, config.batch_size // ranks.world)
 
     @property
     def result(self) -> nn.Module:
@@ -39,10 +51,13 @@ class Stepper:
         return self.average.network if self.average else self.model
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, number: int) -> torch.Tensor:
-        """Update the weights with a batch, as the step of this number from 0; the mean loss stays on the device."""
+        """Update the weights with a batch, or with this process's part of one, as the step of this number from 0.
+
+        The mean loss over the whole batch stays on the device.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * group["lr_scale"] * self.factors[number]
-        loss = self._gradients(images, labels)
+        loss = self.ranks.mean(self._gradients(images, labels))
         if self.config.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
@@ -71,13 +86,19 @@ class Stepper:
 
     def _accumulated(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         total = torch.zeros((), device=labels.device)
-        for part, targets in zip(images.split(self.part), labels.split(self.part), strict=True):
-            with self.plan.autocast(self.device):
-                output = self.forward(part)
-            loss = training_loss(self.model, output, targets, self.config.label_smoothing) * (len(targets) / len(labels))
-            self.scaler.scale(loss).backward()
-            total += loss.detach()
+        *others, last = zip(images.split(self.part), labels.split(self.part), strict=True)
+        with averaged_later(self.together):
+            for part, targets in others:
+                total += self._backward(part, targets, len(targets) / len(labels))
+        total += self._backward(*last, len(last[1]) / len(labels))
         return total
+
+    def _backward(self, images: torch.Tensor, labels: torch.Tensor, share: float) -> torch.Tensor:
+        with self.plan.autocast(self.device):
+            output = self.forward(images)
+        loss = training_loss(self.model, output, labels, self.config.label_smoothing) * share
+        self.scaler.scale(loss).backward()
+        return loss.detach()
 
 
 def has_batch_norm(model: nn.Module) -> bool:
