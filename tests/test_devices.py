@@ -115,7 +115,7 @@ def test_devices_share_a_batch_and_draw_as_one_does() -> None:
         ({"devices": 2, "micro_batch": 5}, "--micro-batch 5 does not divide the 16 images of each device"),
         ({"devices": 2, "micro_batch": 17}, "--micro-batch 17 is larger than the part of each device of 16"),
         ({"devices": 2, "sync_norm": True}, "--sync-norm joins the batch norms of several GPUs: it needs --devices 2 or more, and CUDA"),
-        ({"devices": 2, "engine": "workers"}, "--devices 2 gives a training several devices, --engine workers shares them out"),
+        ({"devices": 2, "engine": "workers"}, "--devices gives a training several devices, --engine workers shares them out"),
         ({"devices": 0}, "--devices: input should be greater than or equal to 1 (got 0)"),
         ({"devices": 1000}, f"--devices 1000: there {'is' if CORES == 1 else 'are'} {CORES} core{'s' * (CORES != 1)} here"),
     ],

@@ -22,7 +22,7 @@ from archbench.engines.mailbox import Kept, Letter
 from archbench.engines.nodes import Need, Node
 from archbench.engines.task import Luggage, Post
 from archbench.errors import ArchbenchError, Terminated
-from archbench.events import Event, Finished, Notice, Started, Step, ignore
+from archbench.events import Epoch, Event, Finished, Notice, Started, Step, ignore
 from archbench.models import entries, user_file
 from archbench.records.schema import Record
 from archbench.records.store import Store
@@ -48,6 +48,27 @@ def train(engine: str, results: Path, emit: Callable[[Event], None] = ignore, **
 def predicted(record: Record, results: Path) -> bytes:
     with np.load(results / next(file.path for file in record.files if file.path.endswith("predictions.npz"))) as stored:
         return stored["logits"].tobytes()
+
+
+@needs_ray
+def test_a_training_on_two_nodes_learns_what_one_process_does_in_two_parts(cluster: Any, tmp_path: Path) -> None:
+    """On the cores of both nodes at once, ended after an epoch, gone on with by one process; and the other way round."""
+    parts = {"seeds": "0", "batch_size": 32, "epochs": 12}
+
+    def end(event: Event) -> None:
+        if isinstance(event, Epoch):
+            raise Terminated
+
+    ways: list[tuple[str, dict[str, int]]] = [(f"ray:{cluster.address}", {"devices": 2}), ("local", {"micro_batch": 16})]
+    undisturbed = train(*ways[1][:1], tmp_path / "undisturbed", **parts, **ways[1][1]).records[0]
+    for (engine, how), (other, then) in (ways, ways[::-1]):
+        with pytest.raises(Terminated):
+            train(engine, tmp_path / engine[:3], end, **parts, **how)
+        record = train(other, tmp_path / engine[:3], **parts, **then).records[0]
+        assert record.key == undisturbed.key
+        assert record.config["resumed_from_step"] > 0
+        assert record.samples["curves"]["loss"] == pytest.approx(undisturbed.samples["curves"]["loss"], rel=1e-4)
+        assert record.config["execution"]["devices"] == then.get("devices", 1)
 
 
 @needs_ray

@@ -12,6 +12,7 @@ from archbench.job import Job, evaluate, train
 from archbench.plan import Plan
 from archbench.records.schema import Record
 from archbench.records.store import Store
+from archbench.training.ranks import ALONE, Ranks
 
 TRIES = 3  # that a Job has whose process dies, each going on from its checkpoint
 HEED_S = 0.25  # between two looks at what happens elsewhere; whoever listens may end the run as often
@@ -38,6 +39,6 @@ class Engine(abc.ABC):
         pass
 
 
-def work(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
-    """Do a Job that trains or tests, in this process."""
-    return (train if job.kind == "train" else evaluate)(job, dataset, store, emit)
+def work(job: Job, dataset: Dataset, store: Store, emit: Listener, ranks: Ranks = ALONE) -> Record:
+    """Do a Job that trains or tests, in this process, which is the first where several train together."""
+    return train(job, dataset, store, emit, ranks) if job.kind == "train" else evaluate(job, dataset, store, emit)

@@ -92,6 +92,11 @@ def placed_here(job: Job, engine: str) -> Job:
     """The Job on the only GPU that this process may see. Raises ArchbenchError where the code here builds another network."""
     device = Device(job.device.kind) if job.device.kind == "cuda" else job.device
     placed = dataclasses.replace(job, device=device, engine=engine)
-    if placed.key != job.key:
-        raise ArchbenchError(f"the code of {job.model.label} was edited during the run, or is another where it runs")
+    check_same(job)
     return placed
+
+
+def check_same(job: Job) -> None:
+    """Raise ArchbenchError where the code here builds another network than the one that was planned."""
+    if dataclasses.replace(job).key != job.key:  # worked out anew
+        raise ArchbenchError(f"the code of {job.model.label} was edited during the run, or is another where it runs")

@@ -13,8 +13,9 @@ from typing import Any, Self
 
 from archbench import device as devices
 from archbench.config import Settings
-from archbench.engines import nodes, reaching, task
+from archbench.engines import nodes, reaching, spread, task
 from archbench.engines.base import HEED_S, TRIES, Engine
+from archbench.engines.bench import placed_here
 from archbench.engines.mailbox import Kept, Letter, Mailbox
 from archbench.engines.nodes import Needs, Node
 from archbench.errors import ArchbenchError, brief
@@ -49,7 +50,8 @@ class Cluster(Engine):
             raise ArchbenchError("--pretrained reads weights that lie on this machine: --engine local or workers tests them")
         if devices.choose(settings.device).kind == "mps":
             raise ArchbenchError("--engine ray: Ray does not share Apple GPUs out; --device cpu trains without")
-        reaching.check_installed()
+        reaching.check_installed(together=settings.devices > 1)
+        self.devices = settings.devices
         self.is_ours = False
 
     def __enter__(self) -> Self:
@@ -70,7 +72,7 @@ class Cluster(Engine):
     def records(self, jobs: Iterator[Job], plan: Plan, store: Store, emit: Listener) -> Generator[Record, None, None]:
         import ray
 
-        run = Run(plan, store, emit)
+        run = Run(plan, store, emit, self.devices)
         try:
             yield from run.records(jobs)
         except ray.exceptions.RayError as error:
@@ -101,17 +103,18 @@ class Cluster(Engine):
 
 
 class Run:
-    """The tasks of one plan, and what they tell."""
+    """The tasks of one plan, and what they tell. With `devices` each is one training on so many."""
 
-    def __init__(self, plan: Plan, store: Store, emit: Listener) -> None:
+    def __init__(self, plan: Plan, store: Store, emit: Listener, devices: int) -> None:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        self.ray, self.plan, self.store, self.emit = ray, plan, store, emit
-        self.needs = Needs(plan, Node.alive(ray.nodes()))
+        self.ray, self.plan, self.store, self.emit, self.devices = ray, plan, store, emit, devices
+        self.needs = Needs(plan, Node.alive(ray.nodes()), devices)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.mailbox = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=1000, scheduling_strategy=here).remote()
         self.carry_out = ray.remote(max_retries=0)(_carry_out)
+        self.carry_out_together = ray.remote(max_retries=0, num_cpus=0, scheduling_strategy=here)(spread.carry_out)
         self.images: dict[str, Any] = {}
         self.running: dict[Any, Errand] = {}
         self.again: deque[Errand] = deque()
@@ -148,14 +151,15 @@ class Run:
         """Send Jobs out as long as there is room for them; whether any is out."""
         while self.again:
             self._send(self.again.popleft())
-        while len(self.running) < AHEAD * self._at_once() and (job := next(jobs, None)) is not None:
+        ahead = AHEAD if self.devices == 1 else 1  # processes that must all start at once wait for each other, not in line
+        while len(self.running) < ahead * self._at_once() and (job := next(jobs, None)) is not None:
             self._send(Errand(job, "", 0, 0.0))
         return bool(self.running)
 
     def _at_once(self) -> int:
         """How many tasks run at once, about, now."""
         need = nodes.Need(self.needs.cores, self.needs.gpus, 0)
-        return max(1, sum(need.fits(node) for node in Node.alive(self.ray.nodes())))
+        return max(1, sum(need.fits(node) for node in Node.alive(self.ray.nodes())) // self.devices)
 
     def _send(self, errand: Errand) -> None:
         job, need = errand.job, self.needs.of(errand.job)
@@ -164,6 +168,11 @@ class Run:
         if fingerprint not in self.images:
             self.images[fingerprint] = self.ray.put(task.Images.of(self.plan.datasets[fingerprint]))
         errand = Errand(job, uuid.uuid4().hex, errand.tries + 1, time.perf_counter())
+        if self.devices > 1 and job.kind == "train":
+            luggage = task.Luggage.of(job, self.store)
+            shared = spread.Shared(job, [self.images[fingerprint]], luggage, errand.attempt, need, self.mailbox)
+            self.running[self.carry_out_together.options(name=job.label).remote(shared, self.devices)] = errand
+            return
         options = {"num_cpus": need.cores, "num_gpus": need.gpus, "memory": need.memory_bytes, "name": job.label}
         arguments = (job, self.images[fingerprint], task.Luggage.of(job, self.store), errand.attempt, need.cores, self.mailbox)
         self.running[self.carry_out.options(**options).remote(*arguments)] = errand
@@ -187,22 +196,28 @@ class Run:
 
     def _record(self, reference: Any, errand: Errand) -> Record | None:
         """What a task that has ended came to; None where it is tried again."""
-        job, errors = errand.job, self.ray.exceptions
+        errors = self.ray.exceptions
         try:
             delivery: task.Delivery = self.ray.get(reference)
         except errors.RayTaskError as error:
+            if isinstance(error.cause, spread.CompanionLostError):
+                return self._lost(errand, str(error.cause))
             return self._failure(errand, error.cause if isinstance(error.cause, Exception) else error)
         except errors.RayError as error:
-            lost = ModelError("WorkerDied", f"the task of {job.label} was lost: {self._why(error)}")
-            if errand.tries >= TRIES:
-                return self._failure(errand, lost)
-            self.emit(Notice(f"{lost}; it goes on from its checkpoint"))
-            self.again.append(errand)
-            return None
+            return self._lost(errand, self._why(error))
         assert delivery.record is not None
         for path, content in delivery.files.items():
             write_atomically(self.store.root / path, lambda file, content=content: file.write(content))  # type: ignore[misc]
         return delivery.record
+
+    def _lost(self, errand: Errand, why: str) -> Record | None:
+        """None where it is tried again; its failure after the last try."""
+        lost = ModelError("WorkerDied", f"the task of {errand.job.label} was lost: {why}")
+        if errand.tries >= TRIES:
+            return self._failure(errand, lost)
+        self.emit(Notice(f"{lost}; it goes on from its checkpoint"))
+        self.again.append(errand)
+        return None
 
     def _why(self, error: Exception) -> str:
         """In our words what Ray takes several lines to say."""
@@ -221,4 +236,5 @@ def _carry_out(job: Job, images: task.Images, luggage: task.Luggage, attempt: st
     """The task: a Job, and letters to the mailbox."""
     import ray
 
-    return task.carry_out(job, images, luggage, attempt, threads, lambda letter: bool(ray.get(mailbox.post.remote(letter))))
+    placed = placed_here(job, "ray")
+    return task.carry_out(placed, images, luggage, attempt, threads, lambda letter: bool(ray.get(mailbox.post.remote(letter))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from archbench.events import Event
 
@@ -31,6 +32,7 @@ class Mailbox:
         self.letters: list[Letter] = []
         self.arrived = asyncio.Event()
         self.must_end = False
+        self.deliveries: dict[str, Any] = {}
 
     async def post(self, letter: Letter) -> bool:
         """Leave a letter; whether the run shall end."""
@@ -52,3 +54,11 @@ class Mailbox:
     async def end(self) -> None:
         """Whoever leaves a letter from now on is told to end."""
         self.must_end = True
+
+    async def deliver(self, attempt: str, delivery: Any) -> None:
+        """Leave what the first of several processes came to, for the task that started them."""
+        self.deliveries[attempt] = delivery
+
+    async def collected(self, attempt: str) -> Any:
+        """What was left for it; None where nothing was."""
+        return self.deliveries.pop(attempt, None)

@@ -57,13 +57,16 @@ class Need:
 class Needs:
     """What the Jobs of a plan ask of a cluster: the same cores each, so that as many run at once as there are, GPUs one each."""
 
-    def __init__(self, plan: Plan, nodes: list[Node]) -> None:
-        """Raises ArchbenchError where no node has what the plan's device takes."""
+    def __init__(self, plan: Plan, nodes: list[Node], devices: int = 1) -> None:
+        """Raises ArchbenchError where no node has what the plan's device takes, or all have fewer than `devices` for one training."""
         self.plan, self.gpus = plan, int(any(job.device.kind == "cuda" for job in plan.jobs))
         able = [node for node in nodes if node.gpus >= self.gpus]
         if not able:
             raise ArchbenchError("--engine ray: no node of the cluster has a GPU; --device cpu trains without")
-        at_once = max(1, -(-len(plan.jobs) // len(able)))  # on each node, if all ran at once
+        there = int(sum(node.gpus if self.gpus else node.cores for node in able))
+        if devices > there:
+            raise ArchbenchError(f"--devices {devices}: the cluster has {there} {'GPU' if self.gpus else 'core'}{'s' * (there != 1)}")
+        at_once = max(1, -(-devices * len(plan.jobs) // len(able)))  # processes on each node, if all ran at once
         self.cores = min(max(1, int(node.cores // (min(at_once, node.gpus) if self.gpus else at_once))) for node in able)
         self.most_bytes = int(max(node.memory_bytes for node in able))
 

@@ -21,10 +21,11 @@ FRAME_BYTES, SETTINGS_FRAME = 9, 4
 ANSWER_S, HEALTH_S = 3.0, 20.0
 
 
-def check_installed() -> None:
-    """Raise ArchbenchError, with what to do, where Ray is not installed."""
-    if importlib.util.find_spec("ray") is None:
-        raise ArchbenchError("--engine ray needs ray: pip install 'archbench[ray]'")
+def check_installed(together: bool) -> None:
+    """Raise ArchbenchError, with what to do, where Ray is not installed, or what Ray Train takes to train one network together."""
+    for library in ("ray", "pyarrow") if together else ("ray",):
+        if importlib.util.find_spec(library) is None:
+            raise ArchbenchError(f"--engine ray{' --devices' * together} needs {library}: pip install 'archbench[ray]'")
 
 
 def reach(address: str | None) -> bool:

@@ -19,15 +19,17 @@ import torch
 
 from archbench.data import Dataset, Split
 from archbench.engines.base import work
-from archbench.engines.bench import placed_here
+from archbench.engines.bench import check_same
 from archbench.engines.mailbox import Kept, Letter
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Event
 from archbench.job import Job
+from archbench.job import follow as follow_in_training
 from archbench.models import user_file
 from archbench.records.schema import Record, StoredFile
 from archbench.records.store import Store
 from archbench.training import transfer
+from archbench.training.ranks import ALONE, Ranks
 
 MOST_LETTERS = 16  # that wait to be left, before the training waits for them
 
@@ -155,14 +157,30 @@ class Delivery:
     files: dict[str, bytes]
 
 
-def carry_out(job: Job, images: Images, luggage: Luggage, attempt: str, threads: int, leave: Callable[[Letter], bool]) -> Delivery:
-    """Do a Job here. Raises ArchbenchError where the code here builds another network than the one that was planned."""
+def carry_out(
+    job: Job, images: Images, luggage: Luggage, attempt: str, threads: int, leave: Callable[[Letter], bool], ranks: Ranks = ALONE
+) -> Delivery:
+    """Do a Job here, as the first where several processes train together.
+
+    Raises ArchbenchError where the code here builds another network than the one that was planned.
+    """
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory(prefix="archbench-") as folder, Post(attempt, leave) as post:
         store = AwayStore(Path(folder), post)
         luggage.unpack(job, store)
         try:
-            record = work(placed_here(job, "ray"), images.dataset(), store, post.listen)
+            check_same(job)
+            record = work(job, images.dataset(), store, post.listen, ranks)
         except Terminated:
             return Delivery(None, {})
         return Delivery(record, store.files)
+
+
+def follow(job: Job, images: Images, luggage: Luggage, threads: int, ranks: Ranks) -> None:
+    """Train together with the process that carries the Job out. Raises what the training raises."""
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory(prefix="archbench-") as folder:
+        store = Store(Path(folder))
+        luggage.unpack(job, store)
+        check_same(job)
+        follow_in_training(job, images.dataset(), store, ranks)
