@@ -12,6 +12,7 @@ from archbench import budget
 from archbench.errors import ArchbenchError
 from archbench.measure import complexity
 from archbench.models import Input, Model, parse
+from archbench.publish.claimed import in_words
 from archbench.publish.formats import markdown_table
 
 
@@ -91,7 +92,7 @@ def describe(name: str, num_classes: int | None = None, in_channels: int | None 
         "head_kind": model.head_kind,
         "knobs": {key: knob_values(values) for key, values in model.spec.knobs.items()}
         | ({"source": ["RECORD_ID"]} if model.spec.frozen_from else {}),
-        "claims": [{**dataclasses.asdict(each), "with": _augmentation(each)} for each in model.spec.claims],
+        "claims": [{**dataclasses.asdict(each), "with": _augmentation(each), "trained": _trained(each)} for each in model.spec.claims],
         "published": [{**dataclasses.asdict(each), "form": _of_knobs(each)} for each in model.spec.published],
         "input": dataclasses.asdict(shape),
         "size": shape.size,
@@ -154,7 +155,8 @@ def _section(spec: zoo.ModelSpec) -> list[str]:
     where = f"[arXiv:{spec.paper.arxiv}](https://arxiv.org/abs/{spec.paper.arxiv})" if spec.paper.arxiv else f"doi:{spec.paper.doi}"
     lines = [f"## {spec.name}", "", f"{spec.title}: *{spec.paper.title}*, {where}.", f"Takes: {spec.takes}", ""]
     lines += [f"- counts{_of_knobs(each)}: {each.params:,} and {each.macs:,} ({each.source})" for each in spec.published]
-    lines += [f"- claim: {claim.error_pct:g} % on {claim.dataset}, {_augmentation(claim)} ({claim.where})" for claim in spec.claims]
+    for claim in spec.claims:
+        lines.append(f"- claim: {claim.error_pct:g} % on {claim.dataset}, {_augmentation(claim)} ({claim.where}); {_trained(claim)}")
     lines += [f"- knob `{key}`: {_of_values(values)}" for key, values in spec.knobs.items()]
     lines += [f"- departs: {deviation}" for deviation in spec.deviations]
     if spec.aliases:
@@ -165,7 +167,22 @@ def _section(spec: zoo.ModelSpec) -> list[str]:
 def _augmentation(claim: zoo.Claim) -> str:
     """`no augmentation` for the papers' none; else as the paper says; then the form of the network."""
     of = "".join(f", {key}={value}" for key, value in claim.knobs.items())
-    return ("no augmentation" if claim.augmentation == "none" else claim.augmentation) + of
+    return in_words(claim.augmentation) + of
+
+
+def _trained(claim: zoo.Claim) -> str:
+    """What a training must share with it: `164 epochs, per-pixel mean, translation by 4 pixels [section 4.2]`, and what is not known."""
+    facts = (
+        (claim.epochs, "{} epochs"),
+        (claim.preprocessing, "{}"),
+        (claim.translate, "translation by {} pixels"),
+        (claim.train_images, "{:,} training images"),
+        (claim.tested, "tested on {}"),
+        (claim.network, "{}"),
+    )
+    told = [form.format(fact) for fact, form in facts if fact not in (None, "")]
+    parts = [f"{', '.join(told)} [{claim.source}]"] * bool(told) + [f"not known: {', '.join(claim.unknown)}"] * bool(claim.unknown)
+    return "; ".join(parts)
 
 
 def claiming() -> list[dict[str, Any]]:

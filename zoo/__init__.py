@@ -4,9 +4,9 @@ Useful alone: `zoo.names()`, `zoo.get(name)`, `zoo.create(name, num_classes=10)`
 files, which do, are read at the first look-up.
 """
 
+from zoo._claims import Claim
 from zoo.registry import (
     WIDTH,
-    Claim,
     ModelSpec,
     Paper,
     Published,

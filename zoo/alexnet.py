@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, conv_relu, max_pool_ceil, named, pooled_ceil, pooled_floor, scaled
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, TrainingHints, Weights, register
+from zoo._claims import PIXEL_MEAN, TEN_CROPS, Claim
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, TrainingHints, Weights, register
 
 ALEXNET_PAPER = Paper(
     title="ImageNet Classification with Deep Convolutional Neural Networks",
@@ -164,7 +165,19 @@ def build_alexnet_imagenet(num_classes: int, in_channels: int, image_size: int) 
         min_size=67,
         head_kind="fc",
         published=(Published(60_965_224, 724_406_816, "BVLC/caffe models/bvlc_alexnet"),),
-        claims=(Claim("imagenet", "translation, flip and colour", 40.7, "table 2 (one CNN)"),),
+        claims=(
+            Claim(
+                "imagenet",
+                "random crop, flip and colour",
+                40.7,
+                "table 2 (one CNN)",
+                network="the paper's normalises local responses with other constants",
+                epochs=90,
+                preprocessing=PIXEL_MEAN,
+                tested=TEN_CROPS,
+                source="sections 2 (preprocessing), 3.3, 4.1 and 5 (length)",
+            ),
+        ),
         deviations=(
             "The two towers are groups of one, as in Caffe; the input is 227, for which the paper's 224 is a slip.",
             "Caffe's local response norm: k = 1 for the paper's 2, alpha divided by the five maps, and before the pool as in the paper.",

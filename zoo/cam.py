@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, conv_norm, conv_relu
-from zoo.registry import Claim, ModelSpec, Paper, Published, TrainingHints, register
+from zoo._claims import Claim
+from zoo.registry import ModelSpec, Paper, Published, TrainingHints, register
 from zoo.vgg import VGG_11, VGG_16, vgg_features
 
 CAM_PAPER = Paper(
@@ -22,6 +23,7 @@ CAM_PAPER = Paper(
 )
 TAKES = "The average in place of the connected layers; its class maps, which NIN only sums, are read as where the evidence lies."
 MAPS = 1024
+FINE_TUNED = "the paper's starts from a trained VGG-16"
 
 
 @register(
@@ -62,7 +64,7 @@ def build_cam(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
         min_size=16,
         head_kind="gap+fc",
         published=(Published(20_459_304, 16_272_498_688, "arithmetic from VGG-16's, in the tests"),),
-        claims=(Claim("imagenet", "one crop", 33.4, "table 1"),),
+        claims=(Claim("imagenet", "", 33.4, "table 1", network=FINE_TUNED, source="section 3.1"),),
         deviations=("The layer of 1024 maps is whole, as the text has it; the released files split it in two groups.",),
         hints=TrainingHints(lr=0.01, warmup_fraction=0.25, clip_norm=1.0, init="he", reason="no batch norm"),
     )

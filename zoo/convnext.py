@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier
-from zoo.registry import Claim, ModelSpec, Paper, Published, TrainingHints, Weights, register
+from zoo._claims import RESIZED_CROP, Claim
+from zoo.registry import ModelSpec, Paper, Published, TrainingHints, Weights, register
 
 CONVNEXT_PAPER = Paper(
     title="A ConvNet for the 2020s",
@@ -105,7 +106,18 @@ def build_convnext(num_classes: int, in_channels: int, image_size: int) -> nn.Mo
         min_size=32,
         head_kind="gap+fc",
         published=(Published(28_589_128, 4_455_531_264, "torchvision"),),
-        claims=(Claim("imagenet", "the paper's recipe", 17.9, "table 1"),),
+        claims=(
+            Claim(
+                "imagenet",
+                f"{RESIZED_CROP}, flip, RandAugment, mixup, CutMix and random erasing",
+                17.9,
+                "table 1",
+                network="the paper's has stochastic depth of 0.1",
+                epochs=300,
+                preprocessing="normalise",
+                source="appendix A.1; facebookresearch/ConvNeXt main.py and TRAINING.md",
+            ),
+        ),
         deviations=("No stochastic depth, as archbench's recipes have none.",),
         hints=TrainingHints(lr=0.1, warmup_fraction=0.25, clip_norm=1.0, reason="made for AdamW; layer scale starts near zero"),
         weights=Weights(

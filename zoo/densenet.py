@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, named, scaled
+from zoo._claims import SVHN_TRAINED_ON, TORCH_RESNET, ZERO_TO_ONE, Claim
 from zoo._residual import imagenet_stem
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, Weights, register
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, Weights, register
 
 DENSENET_PAPER = Paper(
     title="Densely Connected Convolutional Networks",
@@ -24,8 +25,23 @@ DENSENET_PAPER = Paper(
 TAKES = "1x1 bottlenecks before each 3x3, 1x1 transitions between blocks, and an averaged head."
 PLAIN = "pointwise=off leaves the bottlenecks out, as the paper's DenseNet without B, and makes the transitions 3x3."
 DROPOUT = "the paper's has dropout of 0.2"
-SVHN_TRAINED_ON = 598_388  # 73,257 of the training split and 531,131 extra ones, less 6,000 held out
+CODE = "liuzhuang13/DenseNet"
 BOTTLENECK, COMPRESSION = 4, 2  # maps of a bottleneck in growth rates; a transition halves the maps
+
+
+def cifar_claim(dataset: str, error_pct: float, *, augmented: bool) -> Claim:
+    """An error of table 2; without augmentation the network has dropout."""
+    return Claim(
+        dataset,
+        "translation and flip" if augmented else "none",
+        error_pct,
+        "table 2",
+        network="" if augmented else DROPOUT,
+        epochs=300,
+        preprocessing="normalise",
+        translate=4 if augmented else None,
+        source=f"sections 4.1 and 4.2; {CODE} datasets/{dataset}.lua",
+    )
 
 
 def conv(w_in: int, w_out: int, kernel: int) -> nn.Conv2d:
@@ -89,11 +105,21 @@ def dense_network(
         head_kind="gap+fc",
         published=(Published(769_162, 287_929_692, "pytorchcv; hysts; bearpaw"),),
         claims=(
-            Claim("cifar10", "none", 5.92, "table 2", network=DROPOUT, epochs=300, preprocessing="normalise"),
-            Claim("cifar10", "translation and flip", 4.51, "table 2", epochs=300, preprocessing="normalise"),
-            Claim("cifar100", "none", 24.15, "table 2", network=DROPOUT, epochs=300, preprocessing="normalise"),
-            Claim("cifar100", "translation and flip", 22.27, "table 2", epochs=300, preprocessing="normalise"),
-            Claim("svhn", "none", 1.76, "table 2", network=DROPOUT, epochs=40, train_images=SVHN_TRAINED_ON),
+            cifar_claim("cifar10", 5.92, augmented=False),
+            cifar_claim("cifar10", 4.51, augmented=True),
+            cifar_claim("cifar100", 24.15, augmented=False),
+            cifar_claim("cifar100", 22.27, augmented=True),
+            Claim(
+                "svhn",
+                "none",
+                1.76,
+                "table 2",
+                network=DROPOUT,
+                epochs=40,
+                preprocessing=ZERO_TO_ONE,
+                train_images=SVHN_TRAINED_ON,
+                source="sections 4.1 and 4.2",
+            ),
         ),
         knobs={"pointwise": ("on", "off"), "width": WIDTH},
         deviations=(PLAIN, "No dropout; the paper's figures without augmentation (and on SVHN) come with 0.2 behind each convolution."),
@@ -120,7 +146,17 @@ def build_densenet(num_classes: int, in_channels: int, image_size: int, *, point
         min_size=29,
         head_kind="gap+fc",
         published=(Published(7_978_856, 2_834_161_664, "torchvision"),),
-        claims=(Claim("imagenet", "one crop", 25.02, "table 3"),),
+        claims=(
+            Claim(
+                "imagenet",
+                TORCH_RESNET,
+                25.02,
+                "table 3",
+                epochs=90,
+                preprocessing="normalise",
+                source=f"sections 4.1 and 4.2; {CODE} datasets/imagenet.lua",
+            ),
+        ),
         weights=Weights(
             "torchvision:densenet121",
             "IMAGENET1K_V1",

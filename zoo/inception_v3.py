@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from zoo._blocks import Branches, Size, WithAuxiliary, average_and_linear, conv_norm
-from zoo.registry import HALF, Claim, ModelSpec, Paper, Published, Weights, ZooError, register
+from zoo._claims import Claim
+from zoo.registry import HALF, ModelSpec, Paper, Published, Weights, ZooError, register
 
 INCEPTION_V3_PAPER = Paper(
     title="Rethinking the Inception Architecture for Computer Vision",
@@ -147,7 +148,7 @@ RENAME = (
             Published(23_834_568, 5_713_216_096, "pytorchcv; torchvision"),
             Published(27_161_264, 5_713_216_096, "torchvision, auxiliary head", knobs={"aux": "on"}),
         ),
-        claims=(Claim("imagenet", "one crop", 21.2, "abstract"),),
+        claims=(Claim("imagenet", "", 21.2, "abstract", {"aux": "on"}, epochs=100, source="section 8; table 3 (auxiliary head)"),),
         knobs={"aux": ("off", "on")},
         deviations=("The auxiliary head is left out; aux=on adds it to the loss at 0.4 in training.",),
         weights=Weights("torchvision:inception_v3", "IMAGENET1K_V1", RENAME, mean=HALF, deviation=HALF, resize=342),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from zoo._blocks import Classifier
-from zoo.registry import Claim, ModelSpec, Paper, Published, TrainingHints, register
+from zoo._claims import Claim
+from zoo.registry import ModelSpec, Paper, Published, TrainingHints, register
 
+NETWORK = "the paper's has a sparse C3, pooling with parameters and radial basis outputs"
+RANGE = "white -0.1, black 1.175"
 LENET_PAPER = Paper(
     title="Gradient-Based Learning Applied to Document Recognition",
     doi="10.1109/5.726791",
@@ -36,7 +39,18 @@ LENET_PAPER = Paper(
         min_size=16,
         head_kind="fc",
         published=(Published(62_006, 651_720, "arithmetic from section II.B with dense C3 and parameter-free pooling"),),
-        claims=(Claim("mnist", "none", 0.95, "section III.C", epochs=20),),
+        claims=(
+            Claim(
+                "mnist",
+                "none",
+                0.95,
+                "section III.C",
+                network=NETWORK,
+                epochs=20,
+                preprocessing=RANGE,
+                source="sections II.B (network, pixels) and III.B (length)",
+            ),
+        ),
         deviations=(
             "C3 sees all maps of S2, pooling has no parameters, and the output layer is linear in place of radial basis functions.",
             "The paper's input has one channel, and its sigmoid is 1.7159 tanh(2x/3) in place of tanh.",

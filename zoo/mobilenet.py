@@ -7,7 +7,8 @@ import functools
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, conv_norm, scaled
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, register
+from zoo._claims import Claim
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, register
 
 MOBILENET_PAPER = Paper(
     title="MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications",
@@ -77,7 +78,7 @@ register(
         min_size=1,
         head_kind="gap+fc",
         published=(Published(4_231_976, 568_740_352, "pytorchcv; 569 M in the paper, table 4"),),
-        claims=(Claim("imagenet", "one crop", 29.4, "table 8"),),
+        claims=(Claim("imagenet", "", 29.4, "table 8"),),
         knobs={"pointwise": ("on", "off"), "width": WIDTH},
         deviations=(PLAIN,),
     )

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, conv_norm
-from zoo.registry import Claim, ModelSpec, Paper, Published, Weights, register
+from zoo._claims import MINUS_ONE_TO_ONE, Claim, imagenet_epochs
+from zoo.registry import ModelSpec, Paper, Published, Weights, register
 
 MOBILENET_V2_PAPER = Paper(
     title="MobileNetV2: Inverted Residuals and Linear Bottlenecks",
@@ -22,6 +23,7 @@ MOBILENET_V2_PAPER = Paper(
   archivePrefix = {arXiv}
 }""",
 )
+SLIM = "tensorflow/models research/slim: nets/mobilenet/README.md (about 700,000 steps), preprocessing/inception_preprocessing.py"
 TAKES = "1x1 convolutions before and behind each depthwise one; the narrow maps between blocks carry the residual path."
 # (expansion, maps, blocks, stride) of each stage, table 2
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -105,7 +107,17 @@ def build_mobilenet_v2(num_classes: int, in_channels: int, image_size: int) -> n
         min_size=1,
         head_kind="gap+fc",
         published=(Published(3_504_872, 300_774_272, "torchvision"),),
-        claims=(Claim("imagenet", "one crop", 28.0, "table 4"),),
+        claims=(
+            Claim(
+                "imagenet",
+                "random resized crop, area 0.05 to 1, flip and colour",
+                28.0,
+                "table 4",
+                epochs=imagenet_epochs(700_000, 8 * 96),
+                preprocessing=MINUS_ONE_TO_ONE,
+                source=SLIM,
+            ),
+        ),
         weights=Weights(
             "torchvision:mobilenet_v2",
             "IMAGENET1K_V1",

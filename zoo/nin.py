@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from zoo._blocks import Classifier, MaxPieces, conv_norm, conv_relu, global_average, max_pool_ceil, named, pooled_ceil, scaled
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, TrainingHints, register
+from zoo._claims import Claim
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, TrainingHints, register
 
 NIN_PAPER = Paper(
     title="Network In Network",
@@ -35,6 +36,8 @@ NO_NORM_HINTS = TrainingHints(
     unless={"norm": "batch"},
     reason="without batch norm the ReLU over the class maps can die, and the loss then stays at ln(classes)",
 )
+CODE = "mavenlin/cuda-convnet"
+AS_MAXOUTS = f"{CODE} README.md (data as in the maxout paper)"
 PIECES = 2  # linear pieces of a maxout unit, as in the maxout network
 
 
@@ -132,11 +135,19 @@ register(
             Published(968_404, 222_486_528, "arithmetic: batch norm for the biases", knobs={"norm": "batch"}),
         ),
         claims=(
-            Claim("cifar10", "none", 10.41, "tables 1, 5", preprocessing="gcn_zca", epochs=260, source="author's configuration"),
-            Claim("cifar10", "translation and flip", 8.81, "table 1", preprocessing="gcn_zca"),
-            Claim("cifar100", "none", 35.68, "table 2", preprocessing="gcn_zca"),
-            Claim("cifar10", "none", 11.59, "table 5", {"head": "fc"}, preprocessing="gcn_zca"),
-            Claim("cifar10", "none", 10.88, "table 5", {"head": "fc_dropout"}, preprocessing="gcn_zca"),
+            Claim("cifar10", "none", 10.41, "tables 1, 5", epochs=260, preprocessing="gcn_zca", source=f"{CODE} README.md"),
+            Claim(
+                "cifar10",
+                "translation and flip",
+                8.81,
+                "table 1",
+                preprocessing="gcn_zca",
+                translate=4,
+                source=f"{AS_MAXOUTS}; Python/convnet.py (crop_border)",
+            ),
+            Claim("cifar100", "none", 35.68, "table 2", epochs=260, preprocessing="gcn_zca", source=f"{CODE} README.md"),
+            Claim("cifar10", "none", 11.59, "table 5", {"head": "fc"}, preprocessing="gcn_zca", source=AS_MAXOUTS),
+            Claim("cifar10", "none", 10.88, "table 5", {"head": "fc_dropout"}, preprocessing="gcn_zca", source=AS_MAXOUTS),
         ),
         knobs={
             "mlp_depth": (0, 1, 2, 3),

@@ -7,12 +7,11 @@ import functools
 from torch import nn
 
 from zoo._blocks import Classifier, conv_relu, global_average, max_pool_ceil, named
-from zoo.nin import NIN_PAPER, NO_NORM_HINTS, Local, build_nin
-from zoo.registry import Claim, ModelSpec, Published, TrainingHints, register
+from zoo._claims import LOCAL_CONTRAST, PIXEL_MEAN, SVHN_TRAINED_ON, Claim
+from zoo.nin import CODE, NIN_PAPER, NO_NORM_HINTS, Local, build_nin
+from zoo.registry import ModelSpec, Published, TrainingHints, register
 
 AUTHOR = "author's configuration"
-LOCAL_CONTRAST = "local contrast normalisation"
-SVHN_TRAINED_ON = 598_388  # 73,257 of the training split and 531,131 extra ones, less ten times 400 and 200 held out
 
 register(
     ModelSpec(
@@ -27,7 +26,17 @@ register(
         min_size=4,
         head_kind="gap",
         published=(Published(1_986_026, 274_235_392, AUTHOR),),
-        claims=(Claim("svhn", "none", 2.35, "table 3", preprocessing=LOCAL_CONTRAST, train_images=SVHN_TRAINED_ON),),
+        claims=(
+            Claim(
+                "svhn",
+                "none",
+                2.35,
+                "table 3",
+                preprocessing=LOCAL_CONTRAST,
+                train_images=SVHN_TRAINED_ON,
+                source="section 4.4",
+            ),
+        ),
         hints=NO_NORM_HINTS,
     )
 )(functools.partial(build_nin, widths=((128, 96, 64), (320, 256, 128), (384, 256)), last_kernel=5))
@@ -45,7 +54,7 @@ register(
         min_size=4,
         head_kind="gap",
         published=(Published(349_674, 50_699_712, AUTHOR),),
-        claims=(Claim("mnist", "none", 0.47, "table 4"),),
+        claims=(Claim("mnist", "none", 0.47, "table 4", preprocessing=PIXEL_MEAN, source=f"{CODE} Python/convdata.py"),),
         hints=NO_NORM_HINTS,
     )
 )(functools.partial(build_nin, widths=((96, 64, 48), (128, 96, 48), (128, 96)), last_kernel=5))
@@ -93,7 +102,7 @@ def build_nin_tiny(num_classes: int, in_channels: int, image_size: int) -> nn.Mo
         min_size=39,
         head_kind="gap",
         published=(Published(7_595_176, 1_100_188_800, "Caffe Model Zoo gist d802a5849de39225bcc6"),),
-        claims=(Claim("imagenet", "translation and flip", 40.64, "Caffe Model Zoo gist d802a5849de39225bcc6, not the paper"),),
+        claims=(Claim("imagenet", "random crop and flip", 40.64, "Caffe Model Zoo gist d802a5849de39225bcc6, not the paper"),),
         hints=NO_NORM_HINTS,
     )
 )

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from zoo._claims import Claim
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -92,28 +94,6 @@ class Weights:
     deviation: tuple[float, ...] = (0.229, 0.224, 0.225)
     resize: int = 256
     bicubic: bool = False
-
-
-@dataclass(frozen=True)
-class Claim:
-    """An error that a paper reports, in percent, where it stands, and what a training must share to be set beside it.
-
-    `augmentation` is `none` or what was done, as `translation and flip`; `knobs` make the form of the network that it is of, and `network`
-    says how that one departs from ours all the same. `epochs` is the length of the training, `preprocessing` a recipe's word for it
-    (`normalise`, `gcn_zca`) or another, `train_images` the training images, if not those of the data set's training split; `source` says
-    where these stand, if not in the paper. None and empty: no source tells.
-    """
-
-    dataset: str
-    augmentation: str
-    error_pct: float
-    where: str
-    knobs: Mapping[str, KnobValue] = field(default_factory=dict)
-    network: str = ""
-    epochs: int | None = None
-    preprocessing: str = ""
-    train_images: int | None = None
-    source: str = ""
 
 
 @dataclass(frozen=True)

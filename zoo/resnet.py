@@ -7,6 +7,7 @@ import functools
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, scaled
+from zoo._claims import PIXEL_MEAN, TEN_CROPS, Claim, imagenet_epochs
 from zoo._residual import (
     RENAME,
     BasicBlock,
@@ -17,7 +18,7 @@ from zoo._residual import (
     imagenet_stem,
     trunk,
 )
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, Weights, register
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, Weights, register
 
 RESNET_PAPER = Paper(
     title="Deep Residual Learning for Image Recognition",
@@ -33,6 +34,7 @@ RESNET_PAPER = Paper(
 )
 EXPANSION = 4
 CIFAR_EPOCHS = 164  # 64,000 iterations of 128 of 50,000 images (section 4.2)
+AS_RESNET = "arXiv:1603.05027, appendix; arXiv:1512.03385, section 4.2; KaimingHe/resnet-1k-layers (stride)"
 CIFAR_BOTTLENECK = "The paper's CIFAR networks use basic blocks; these are its bottlenecks in the same three stages."
 STRIDE = "The stride sits on the 3x3, as in later practice; stride=1x1 is the paper's placement."
 BOTTLENECK_TAKES = "1x1 convolutions squeeze the channels before each 3x3 and restore them after; the head averages the last maps."
@@ -66,7 +68,7 @@ def build_resnet_bottleneck(
     return Classifier(features, average_and_linear(stages[-1].w_out, num_classes))
 
 
-def basic_spec(name: str, layers: int, published: tuple[Published, ...], error_pct: float) -> ModelSpec:
+def basic_spec(name: str, layers: int, published: tuple[Published, ...], error_pct: float, where: str) -> ModelSpec:
     """The spec of one of the paper's CIFAR networks."""
     return ModelSpec(
         name=name,
@@ -81,7 +83,18 @@ def basic_spec(name: str, layers: int, published: tuple[Published, ...], error_p
         min_size=1,
         head_kind="gap+fc",
         published=published,
-        claims=(Claim("cifar10", "translation and flip", error_pct, "table 6", epochs=CIFAR_EPOCHS, preprocessing="per-pixel mean"),),
+        claims=(
+            Claim(
+                "cifar10",
+                "translation and flip",
+                error_pct,
+                where,
+                epochs=CIFAR_EPOCHS,
+                preprocessing=PIXEL_MEAN,
+                translate=4,
+                source="section 4.2",
+            ),
+        ),
         knobs={"shortcut": ("pad", "projection"), "width": WIDTH},
     )
 
@@ -92,14 +105,14 @@ def both_shortcuts(params: int, macs: int) -> tuple[Published, ...]:
     return padded, Published(params, macs, "pytorchcv", knobs={"shortcut": "projection"})
 
 
-def register_basic(name: str, depth: int, published: tuple[Published, ...], error_pct: float) -> None:
+def register_basic(name: str, depth: int, published: tuple[Published, ...], error_pct: float, where: str = "table 6") -> None:
     """Enter the network of `depth` blocks a stage: 6 depth + 2 layers."""
-    register(basic_spec(name, 6 * depth + 2, published, error_pct))(functools.partial(build_resnet_basic, depth=depth))
+    register(basic_spec(name, 6 * depth + 2, published, error_pct, where))(functools.partial(build_resnet_basic, depth=depth))
 
 
 register_basic("resnet_basic", 3, both_shortcuts(272_474, 40_813_184), 8.75)
 register_basic("resnet_basic_56", 9, both_shortcuts(855_770, 125_747_840), 6.97)
-register_basic("resnet_basic_110", 18, both_shortcuts(1_730_714, 253_149_824), 6.43)
+register_basic("resnet_basic_110", 18, both_shortcuts(1_730_714, 253_149_824), 6.43, "table 6, the best of five runs")
 
 
 def bottleneck_spec(name: str, layers: int, published: tuple[Published, ...], claims: tuple[Claim, ...] = ()) -> ModelSpec:
@@ -142,7 +155,19 @@ register(
             Published(1_704_154, 247_646_720, "pytorchcv"),
             Published(1_704_154, 244_500_992, "arithmetic, stride as in the paper", knobs={"stride": "1x1"}),
         ),
-        (Claim("cifar10", "translation and flip", 5.93, "arXiv:1603.05027, table 4", epochs=CIFAR_EPOCHS),),
+        (
+            Claim(
+                "cifar10",
+                "translation and flip",
+                5.93,
+                "arXiv:1603.05027, table 4",
+                {"stride": "1x1"},
+                epochs=CIFAR_EPOCHS,
+                preprocessing=PIXEL_MEAN,
+                translate=4,
+                source=AS_RESNET,
+            ),
+        ),
     )
 )(functools.partial(build_resnet_bottleneck, depth=18))
 
@@ -165,7 +190,19 @@ register(
             Published(25_557_032, 4_089_184_256, "torchvision"),
             Published(25_557_032, 3_857_973_248, "arithmetic, stride as in the paper", knobs={"stride": "1x1"}),
         ),
-        claims=(Claim("imagenet", "ten crops", 22.85, "table 3"),),
+        claims=(
+            Claim(
+                "imagenet",
+                "random crop at a scale of 256 to 480 pixels, flip and colour",
+                22.85,
+                "table 3",
+                {"stride": "1x1"},
+                epochs=imagenet_epochs(600_000, 256),
+                preprocessing=PIXEL_MEAN,
+                tested=TEN_CROPS,
+                source="section 3.4",
+            ),
+        ),
         knobs={"stride": ("3x3", "1x1"), "pointwise": ("on", "off"), "width": WIDTH},
         excludes={"pointwise": ("stride",)},
         deviations=(STRIDE, PLAIN),

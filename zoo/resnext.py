@@ -7,8 +7,9 @@ import functools
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear
+from zoo._claims import TORCH_RESNET, Claim
 from zoo._residual import RENAME, Bottleneck, Stage, cifar_stem, imagenet_stages, imagenet_stem, trunk
-from zoo.registry import Claim, ModelSpec, Paper, Published, Weights, register
+from zoo.registry import ModelSpec, Paper, Published, Weights, register
 
 RESNEXT_PAPER = Paper(
     title="Aggregated Residual Transformations for Deep Neural Networks",
@@ -22,6 +23,7 @@ RESNEXT_PAPER = Paper(
   archivePrefix = {arXiv}
 }""",
 )
+CODE = "facebookresearch/ResNeXt"
 TAKES = "1x1 convolutions carry all mixing between groups of channels, around a 3x3 that looks at each group alone."
 CIFAR_STAGES = (Stage(256, 3, 1), Stage(512, 3, 2), Stage(1024, 3, 2))
 
@@ -59,9 +61,18 @@ def spec(name: str, form: str, published: Published, claims: tuple[Claim, ...] =
 
 def cifar_claims(cifar10_pct: float, cifar100_pct: float) -> tuple[Claim, ...]:
     """Errors of table 7."""
-    return (
-        Claim("cifar10", "translation and flip", cifar10_pct, "table 7", epochs=300),
-        Claim("cifar100", "translation and flip", cifar100_pct, "table 7", epochs=300),
+    return tuple(
+        Claim(
+            dataset,
+            "translation and flip",
+            error_pct,
+            "table 7",
+            epochs=300,
+            preprocessing="normalise",
+            translate=4,
+            source=f"appendix A; {CODE} datasets/{dataset}.lua (preprocessing)",
+        )
+        for dataset, error_pct in (("cifar10", cifar10_pct), ("cifar100", cifar100_pct))
     )
 
 
@@ -96,7 +107,17 @@ register(spec("resnext_16x64d", "16x64d", Published(68_155_210, 10_688_866_304, 
         min_size=1,
         head_kind="gap+fc",
         published=(Published(25_028_904, 4_230_479_872, "torchvision"),),
-        claims=(Claim("imagenet", "one crop", 22.2, "table 3"),),
+        claims=(
+            Claim(
+                "imagenet",
+                TORCH_RESNET,
+                22.2,
+                "table 3",
+                epochs=100,
+                preprocessing="normalise",
+                source=f"{CODE} opts.lua (length) and datasets/imagenet.lua",
+            ),
+        ),
         weights=Weights("torchvision:resnext50_32x4d", "IMAGENET1K_V1", RENAME),
     )
 )

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier, conv_relu, global_average, max_pool_ceil, scaled
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, TrainingHints, Weights, register
+from zoo._claims import CHANNEL_MEAN, Claim, imagenet_epochs
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, TrainingHints, Weights, register
 
 SQUEEZENET_PAPER = Paper(
     title="SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size",
@@ -18,6 +19,17 @@ SQUEEZENET_PAPER = Paper(
   journal = {arXiv preprint arXiv:1602.07360},
   year = {2016}
 }""",
+)
+CLAIM = Claim(
+    "imagenet",
+    "random crop",
+    42.5,
+    "table 2",
+    {"form": "caffe"},
+    network="the paper's sees 227 pixels",
+    epochs=imagenet_epochs(85_000, 32 * 32),
+    preprocessing=CHANNEL_MEAN,
+    source="forresti/SqueezeNet SqueezeNet_v1.0/solver.prototxt and train_val.prototxt",
 )
 TAKES = "Both of NIN's ideas: 1x1 layers squeeze and expand in every Fire, and 1x1 class maps are read by their average."
 HINTS = TrainingHints(
@@ -120,7 +132,7 @@ def imagenet_spec(name: str, version: str, *published: Published) -> ModelSpec:
         min_size=21 if version == "1.0" else 17,
         head_kind="gap",
         published=published,
-        claims=(Claim("imagenet", "one crop", 42.5, "table 2"),) if version == "1.0" else (),
+        claims=(CLAIM,) if version == "1.0" else (),
         knobs={"form": ("torchvision", "caffe")} if version == "1.0" else {},
         deviations=("The class maps are not padded, as in torchvision; form=caffe pads them by one.",) if version == "1.0" else (),
         hints=HINTS,

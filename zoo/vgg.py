@@ -7,7 +7,8 @@ import functools
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, conv_norm, conv_relu, scaled
-from zoo.registry import WIDTH, Claim, ModelSpec, Paper, Published, TrainingHints, Weights, register
+from zoo._claims import CHANNEL_MEAN, Claim
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, TrainingHints, Weights, register
 
 VGG_PAPER = Paper(
     title="Very Deep Convolutional Networks for Large-Scale Image Recognition",
@@ -92,8 +93,8 @@ def small_spec(name: str, layers: int, published: Published) -> ModelSpec:
     )
 
 
-def imagenet_spec(layers: int, published: Published, error_pct: float) -> ModelSpec:
-    """The spec of one of the paper's networks."""
+def imagenet_spec(layers: int, published: Published, error_pct: float, scales: str) -> ModelSpec:
+    """The spec of one of the paper's networks; `scales` are the lengths of an image's shorter side in training, in pixels."""
     return ModelSpec(
         name=f"vgg_{layers}_imagenet",
         title=f"VGG-{layers}",
@@ -108,7 +109,18 @@ def imagenet_spec(layers: int, published: Published, error_pct: float) -> ModelS
         min_size=32,
         head_kind="fc",
         published=(published,),
-        claims=(Claim("imagenet", "one scale", error_pct, "table 3"),),
+        claims=(
+            Claim(
+                "imagenet",
+                f"random crop at a scale of {scales} pixels, flip and colour",
+                error_pct,
+                "table 3",
+                epochs=74,
+                preprocessing=CHANNEL_MEAN,
+                tested="the whole image at one scale and its mirror image",
+                source="sections 2.1, 3.1 and 3.2",
+            ),
+        ),
         knobs={"head": ("fc", "gap"), "width": WIDTH},
         deviations=(POOLED,),
         hints=TrainingHints(lr=0.01, warmup_fraction=0.25, clip_norm=1.0, init="he", reason="no batch norm"),
@@ -124,9 +136,9 @@ register(small_spec("vgg", 11, Published(9_231_114, 152_769_536, "kuangliu/pytor
 register(small_spec("vgg_16", 16, Published(14_728_266, 313_201_664, "kuangliu/pytorch-cifar")))(
     functools.partial(build_vgg, groups=VGG_16)
 )
-register(imagenet_spec(11, Published(132_863_336, 7_609_090_048, "torchvision"), 29.6))(
+register(imagenet_spec(11, Published(132_863_336, 7_609_090_048, "torchvision"), 29.6, "256"))(
     functools.partial(build_vgg_imagenet, groups=VGG_11)
 )
-register(imagenet_spec(16, Published(138_357_544, 15_470_264_320, "torchvision"), 25.6))(
+register(imagenet_spec(16, Published(138_357_544, 15_470_264_320, "torchvision"), 25.6, "256 to 512"))(
     functools.partial(build_vgg_imagenet, groups=VGG_16)
 )

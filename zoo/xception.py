@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear, conv_norm, scaled
-from zoo.registry import HALF, WIDTH, Claim, ModelSpec, Paper, Published, Weights, register
+from zoo._claims import Claim
+from zoo.registry import HALF, WIDTH, ModelSpec, Paper, Published, Weights, register
 
 XCEPTION_PAPER = Paper(
     title="Xception: Deep Learning with Depthwise Separable Convolutions",
@@ -20,6 +21,7 @@ XCEPTION_PAPER = Paper(
   archivePrefix = {arXiv}
 }""",
 )
+DROPOUT = "the paper's has dropout of 0.5 before the last layer"
 TAKES = "1x1 convolutions do all mixing of channels, with a 3x3 for each map alone before them: Inception's branches at their limit."
 
 
@@ -136,7 +138,7 @@ RENAME = (
         min_size=7,
         head_kind="gap+fc",
         published=(Published(22_855_952, 8_357_403_496, "paper, table 3 (22,855,952 parameters); pytorchcv; timm"),),
-        claims=(Claim("imagenet", "one crop", 21.0, "table 1"),),
+        claims=(Claim("imagenet", "", 21.0, "table 1", network=DROPOUT, source="section 4.4"),),
         deviations=(
             "As in timm, batch norm adds 1e-5 where Keras' original adds 1e-3, and there is no dropout before the last layer (paper: 0.5).",
         ),

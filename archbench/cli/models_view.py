@@ -78,7 +78,7 @@ def print_model(described: dict[str, Any]) -> None:
     for each in described["published"]:
         _fact("published", f"{each['params']:,} and {each['macs']:,}{each['form']} ({each['source']})")
     for each in described["claims"]:
-        _fact("claim", f"{each['error_pct']:g} % on {each['dataset']}, {each['with']} ({each['where']})")
+        _fact("claim", f"{each['error_pct']:g} % on {each['dataset']}, {each['with']} ({each['where']}); {each['trained']}")
     for deviation in described["deviations"]:
         _fact("departs", deviation)
     print_table(columns_table(_layer_columns(described["layers"])))

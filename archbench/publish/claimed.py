@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import zoo
 from archbench.publish.formats import epochs_text
 from archbench.records.schema import Record, Scalar
 
@@ -15,24 +16,14 @@ OLD_FORM = re.compile(r"(none) \((.+)\)")  # of the augmentation, before claims 
 PLAIN = "normalise"  # what a Record of before recipes had a preprocessing was trained with
 
 
-@dataclass(frozen=True)
-class Claimed:
-    """A claim and the network that it is of; the fields as in the zoo's Claim. `pixels` is the side of the network's own images."""
+@dataclass(frozen=True, kw_only=True)
+class Claimed(zoo.Claim):
+    """A claim and the network that it is of. `pixels` is the side of the network's own images."""
 
     model: str
     title: str
     year: float
     pixels: int | None
-    dataset: str
-    augmentation: str
-    error_pct: float
-    where: str
-    knobs: Mapping[str, Scalar] = field(default_factory=dict)
-    network: str = ""
-    epochs: int | None = None
-    preprocessing: str = ""
-    train_images: int | None = None
-    source: str = ""
 
     @property
     def label(self) -> str:
@@ -56,25 +47,28 @@ class Claimed:
             "source": self.source,
         }
 
-    @property
-    def unknown(self) -> list[str]:
-        """What no source tells of the paper's training."""
-        return ["length"] * (self.epochs is None) + ["preprocessing"] * (not self.preprocessing)
-
     def differing(self, record: Record) -> list[str]:
         """In what a training is not the paper's: `data: cifar10-jpeg`, `length: 8 epochs, the paper's 260`."""
         training, data, size = record.config["training"] or {}, record.config["data"], record.model.image_size
         apart = [f"network: {self.network}"] * bool(self.network)
         apart += [f"data: {data['name']}"] * (data["name"] != self.dataset)
         apart += [f"input: {size} pixels, the network's own {self.pixels}"] * (self.pixels not in (None, size))
+        apart += [f"test: each image once, the paper's {self.tested}"] * bool(self.tested)
         if not training:
             return [*apart, "weights: published ones, not trained here"]
-        epochs, prepared, augmented = training["epochs"], training.get("preprocessing", PLAIN), _augmentation(training, data)
+        epochs, prepared = training["epochs"], training.get("preprocessing", PLAIN)
         apart += [f"length: {epochs_text(epochs)}, the paper's {self.epochs}"] * (self.epochs not in (None, epochs))
         apart += self._share(data)
         apart += [f"preprocessing: {prepared}, the paper's {self.preprocessing}"] * (self.preprocessing not in ("", prepared))
-        apart += [f"augmentation: {augmented}, the paper's {self.augmentation}"] * (self.augmentation != augmented)
-        return apart
+        return apart + self._moved(training, data)
+
+    def _moved(self, training: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+        """How its images were moved and mirrored, where that is not the paper's."""
+        done, pixels = _augmentation(training, data), training.get("translate")
+        if self.augmentation not in ("", done):
+            return [f"augmentation: {done}, the paper's {self.augmentation}"]
+        apart = self.translated and self.translate not in (None, pixels)
+        return [f"translation: {pixels} pixels, the paper's {self.translate}"] * apart
 
     def _share(self, data: Mapping[str, Any]) -> list[str]:
         """What part of the training images it had, where that is not the paper's."""
@@ -117,8 +111,8 @@ def is_named_after(data: str, dataset: str) -> bool:
 
 
 def in_words(augmentation: str) -> str:
-    """`no augmentation` for the papers' none; else as the paper says."""
-    return "no augmentation" if augmentation == "none" else augmentation
+    """`no augmentation` for the papers' none; else as the paper says, if it does."""
+    return {"none": "no augmentation", "": "augmentation not known"}.get(augmentation, augmentation)
 
 
 def _augmentation(training: Mapping[str, Any], data: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """The claims page: each error that a paper reports beside ours of the same network, and whether it came out again.
 
 A claim stands beside the trainings of its network on its data set, or on a set that is named after it (`cifar10-jpeg`). It is comparable
-where data, length, share of the training set, preprocessing and augmentation are the paper's; what no source tells is not held against
-a training that reaches the claim, and forbids to say of one that does not that it failed.
+where network, data, length, share of the training set, preprocessing, augmentation and test are the paper's; what no source tells is not
+held against a training that reaches the claim, and forbids to say of one that does not that it failed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ RULE = (
     f"reproduced: the interval's upper end is at most the claim plus {TOLERANCE_POINTS} points, from {LEAST_SEEDS} seeds on; "
     "not reproduced: its lower end lies above that; inconclusive: in between, or fewer seeds"
 )
-COMPARABLE = "not comparable: data, length, share of the training set, preprocessing or augmentation are not the paper's, as named"
-UNKNOWN = "length or preprocessing that no source tells stand against no training that reaches the claim, and fail none that does not"
+COMPARABLE = (
+    "not comparable: network, data, length, share of the training set, preprocessing, augmentation or test are not the paper's, as named"
+)
+UNKNOWN = "what no source tells of the paper's training stands against none that reaches the claim, and fails none that does not"
 INTERVAL = "several seeds: mean with Student's t interval over seeds (95 %); one seed has none"
 Specs = Sequence[Mapping[str, Any]]
 
