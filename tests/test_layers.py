@@ -45,6 +45,7 @@ ALLOWED = {
     "experiments": {"experiments", "toml_files", "models", "training", "records", "config", "errors"},
     "estimate": {"plan", "job", "measure", "models", "execution", "device", "memory", "records"},
     "two_way": {"stats"},
+    "remaking": {"toml_files", "config", "records", "errors"},
     "publish": {"publish", "experiments", "records", "stats", "two_way", "errors"},
     "data": {"data", "environment", "device", "memory", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},

@@ -102,7 +102,8 @@ def _entries(store: Store) -> list[Entry]:
 
 def _entry(path: Path, store: Store) -> Entry:
     try:
-        record = _checked(read_record(path))
+        record = read_record(path)
+        check_places(record)
         return Entry(path, record, "", record.id, record.id)
     except ArchbenchError as error:
         problem = f"{store.root}: {error}"
@@ -115,13 +116,12 @@ def _entry(path: Path, store: Store) -> Entry:
     return Entry(path, None, problem, identity if isinstance(identity, str) else None, content)
 
 
-def _checked(record: Record) -> Record:
-    """The Record. Raises ArchbenchError where it names files elsewhere than in the folder of a store that is for them."""
+def check_places(record: Record) -> None:
+    """Raise ArchbenchError where a Record names files elsewhere than in the folder of a store that is for them."""
     for file in record.files:
         parts = PurePosixPath(file.path).parts
         if parts[:1] != (FILES,) or ".." in parts or "\\" in file.path:
             raise ArchbenchError(f"Record {record.id} names a file outside the folder {FILES}: {file.path}")
-    return record
 
 
 def _check_conflicts(entries: Sequence[Entry]) -> None:
@@ -152,9 +152,9 @@ def _missing_files(entries: Sequence[Entry], into: Path, problems: list[str]) ->
     found = {}
     for path, (file, places) in wanted.items():
         present = [place for place in places if place.is_file()]
-        if not present or _is(file, into / path):
+        if not present or is_whole(file, into / path):
             continue
-        intact = [place for place in present if _is(file, place)]
+        intact = [place for place in present if is_whole(file, place)]
         if intact:
             found[into / path] = intact[0]
         else:
@@ -162,7 +162,7 @@ def _missing_files(entries: Sequence[Entry], into: Path, problems: list[str]) ->
     return found
 
 
-def _is(file: StoredFile, place: Path) -> bool:
+def is_whole(file: StoredFile, place: Path) -> bool:
     """Whether what lies at a place is this file, by its hash."""
     try:
         if place.stat().st_size != file.bytes:

@@ -142,8 +142,13 @@ def seal(**fields: Any) -> Record:
 
 
 def content_id(stored: dict[str, Any]) -> str:
-    """First 12 hex digits of SHA-256 over the canonical JSON of everything but `id`, of a Record as it was read from JSON."""
-    return hash_of_plain({name: value for name, value in stored.items() if name != "id"})[:ID_LENGTH]
+    """First 12 hex digits of `content_hash`."""
+    return content_hash(stored)[:ID_LENGTH]
+
+
+def content_hash(stored: dict[str, Any]) -> str:
+    """SHA-256 over the canonical JSON of everything but `id`, of a Record as it was read from JSON, in hex."""
+    return hash_of_plain({name: value for name, value in stored.items() if name != "id"})
 
 
 def hash_of_plain(value: Any) -> str:
