@@ -27,12 +27,15 @@ if TYPE_CHECKING:
         tune,
     )
     from archbench.errors import ArchbenchError
+    from archbench.evidence import bundle, cite, import_bundle, verify
 
 __version__ = "0.1.0"
 __all__ = [
     "ArchbenchError",
     "__version__",
     "answers",
+    "bundle",
+    "cite",
     "compare",
     "count",
     "describe",
@@ -41,13 +44,16 @@ __all__ = [
     "evaluate",
     "export",
     "import_benchmarks",
+    "import_bundle",
     "list_models",
     "load",
     "profile",
     "run",
     "train",
     "tune",
+    "verify",
 ]
+_EVIDENCE = ("bundle", "cite", "import_bundle", "verify")
 
 
 def __getattr__(name: str) -> Any:
@@ -55,6 +61,10 @@ def __getattr__(name: str) -> Any:
         from archbench.errors import ArchbenchError
 
         return ArchbenchError
+    if name in _EVIDENCE:
+        from archbench import evidence
+
+        return getattr(evidence, name)
     if name in __all__:
         from archbench import api
 

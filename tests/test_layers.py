@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import make_record
 
 import archbench
 from archbench.cli.app import COMMANDS
+from archbench.records.store import Store
 
 ROOT = Path(archbench.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -46,7 +48,23 @@ ALLOWED = {
     "estimate": {"plan", "job", "measure", "models", "execution", "device", "memory", "records"},
     "two_way": {"stats"},
     "remaking": {"toml_files", "config", "records", "errors"},
-    "publish": {"publish", "experiments", "records", "stats", "two_way", "errors"},
+    "publish": {"publish", "remaking", "experiments", "records", "stats", "two_way", "errors"},
+    "verifying": {
+        "verifying",
+        "remaking",
+        "running",
+        "plan",
+        "measure",
+        "models",
+        "publish",
+        "records",
+        "stats",
+        "config",
+        "events",
+        "errors",
+    },
+    "bundling": {"bundling", "publish", "remaking", "records", "errors"},
+    "evidence": {"verifying", "bundling", "publish", "records", "config", "events", "errors"},
     "data": {"data", "environment", "device", "memory", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
     "training": {
@@ -132,6 +150,9 @@ ALLOWED = {
     "cli": {
         "cli",
         "api",
+        "evidence",
+        "bundling",
+        "verifying",
         "estimate",
         "experiments",
         "running",
@@ -146,7 +167,7 @@ ALLOWED = {
         "events",
         "errors",
     },
-    "__init__": {"api", "errors"},
+    "__init__": {"api", "evidence", "errors"},
     "__main__": {"cli"},
 }
 IN_DEPTH = [path for path in MODULES if "cli" not in path.parts and path.name != "__main__.py"]
@@ -193,6 +214,17 @@ def loaded_after(statement: str) -> set[str]:
 )
 def test_these_work_without_torch(module: str) -> None:
     assert "torch" not in loaded_after(f"import archbench.{module}")
+
+
+def test_records_are_cited_and_bundled_without_torch(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.save(make_record())
+    cites = "[archbench.cite('results', results=store, form=form) for form in ('text', 'markdown', 'bibtex', 'ris')]"
+    bundles = (
+        f"archbench.bundle(store, out={str(tmp_path / 'b.zip')!r}); archbench.import_bundle({str(tmp_path / 'b.zip')!r}, results=store)"
+    )
+    assert "torch" not in loaded_after(f"import archbench; store = {str(store.root)!r}; {cites}; {bundles}")
+    assert (tmp_path / "b.zip").is_file()
 
 
 def test_the_registry_works_without_torch() -> None:

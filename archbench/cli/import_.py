@@ -1,4 +1,4 @@
-"""`archbench import`: benchmarks that pytest-benchmark timed become Records."""
+"""`archbench import`: the Records of a bundle, or benchmarks that pytest-benchmark timed, come into a results folder."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archbench.cli.options import JSON
-from archbench.config import Settings
+from archbench.config import Settings, expanded
 
 if TYPE_CHECKING:
     from archbench.importing import Imported
 
+FILE_HELP = "What archbench bundle wrote, or pytest --benchmark-json=FILE or --benchmark-save"
+ZIP = b"PK"  # how a zip archive begins
+
 
 def command(
-    file: Annotated[Path, typer.Argument(help="What pytest --benchmark-json=FILE or --benchmark-save wrote")],
+    file: Annotated[Path, typer.Argument(help=FILE_HELP)],
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     json: JSON = False,
 ) -> None:
-    """Take the benchmarks of a pytest-benchmark file into the results folder."""
-    from archbench.api import import_benchmarks
+    """Take a bundle, or the benchmarks of a pytest-benchmark file, into the results folder.
+
+    A bundle is joined as archbench merge joins folders. One that is damaged, altered, larger unpacked than 16 GiB, or with names that lead
+    out of it is refused, and nothing is written.
+    """
     from archbench.cli import view
+
+    if _is_bundle(expanded(file)):
+        _take(file, results, json)
+        return
+
+    from archbench.api import import_benchmarks
     from archbench.publish.results import tables
 
     taken = import_benchmarks(file, results=results)
@@ -31,6 +43,30 @@ def command(
         view.print_tables(tables([*taken.new, *taken.known]))
     view.say(f"imported into {results}: {len(taken.new)}{f' · already there and skipped: {len(taken.known)}' if taken.known else ''}")
     view.report_problems(taken.problems)
+
+
+def _is_bundle(file: Path) -> bool:
+    """Whether a file is meant as a zip archive, be it whole or not."""
+    if file.suffix.lower() == ".zip" or not file.is_file():
+        return file.suffix.lower() == ".zip"
+    with file.open("rb") as content:
+        return content.read(len(ZIP)) == ZIP
+
+
+def _take(file: Path, results: Path, json: bool) -> None:
+    """Take a bundle, and say what came of it as `archbench merge` does."""
+    import dataclasses
+
+    from archbench.cli import view
+    from archbench.cli.merge import said
+    from archbench.evidence import import_bundle
+
+    merged = import_bundle(file, results=results)
+    if json:
+        view.print_json(dataclasses.asdict(merged))
+    else:
+        view.say(said(results, merged))
+    view.report_problems(merged.problems)
 
 
 def _rows(taken: Imported) -> list[dict[str, Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archbench.cli.options import JSON
 from archbench.config import expanded
+
+if TYPE_CHECKING:
+    from archbench.records.merging import Merged
 
 
 def command(
@@ -34,11 +37,16 @@ def command(
     if json:
         view.print_json(dataclasses.asdict(merged))
     else:
-        records, files = (f"{count} {name}{'s' * (count != 1)}" for count, name in ((merged.added, "Record"), (merged.files, "file")))
-        view.say(f"{into}: {records} and {files} added, {merged.there} Record{'s' * (merged.there != 1)} there already")
+        view.say(said(into, merged))
         for line in merged.left:
             view.say(line)
     for problem in merged.problems:
         print(f"archbench: {' '.join(problem.split())}", file=sys.stderr)
     if merged.problems:
         raise typer.Exit(1)
+
+
+def said(into: Path, merged: Merged) -> str:
+    """`all: 2 Records and 2 files added, 1 Record there already`."""
+    records, files = (f"{count} {name}{'s' * (count != 1)}" for count, name in ((merged.added, "Record"), (merged.files, "file")))
+    return f"{into}: {records} and {files} added, {merged.there} Record{'s' * (merged.there != 1)} there already"

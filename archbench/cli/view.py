@@ -163,6 +163,11 @@ def _value(name: str, value: Any) -> Any:
     return int(value) if name in INTEGERS and value is not None else value
 
 
+def print_line(line: str) -> None:
+    """A line of the result on stdout; signs that would steer a terminal are shown as another."""
+    print("".join(sign if sign.isprintable() else "?" for sign in line), flush=True)
+
+
 def print_json(value: Any) -> None:
     """JSON on stdout."""
     print(json.dumps(value, indent=1, ensure_ascii=False))

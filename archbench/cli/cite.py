@@ -1,0 +1,48 @@
+"""`archbench cite`: how Records, or the table that they make, are cited."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archbench.config import Settings, expanded
+
+NAMED_HELP = (
+    "Records: ids or their beginnings, files, results folders; or tables: results, errors, classes, claims, operators, lineage, latency, "
+    "memory, roofline"
+)
+
+
+class Format(StrEnum):
+    """How a citation is written."""
+
+    text = "text"
+    markdown = "markdown"
+    bibtex = "bibtex"
+    ris = "ris"
+
+
+def command(
+    named: Annotated[list[str], typer.Argument(metavar="RECORD|TABLE...", help=NAMED_HELP)],
+    form: Annotated[Format, typer.Option("--format", help="How the citation is written")] = Format.text,
+    results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
+    models: Annotated[str, typer.Option("--models", help="Of a table only these: names or globs, with commas")] = "*",
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Of a table only trainings on this data set, and profiles")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write it to")] = None,
+) -> None:
+    """Cite Records or a table: entries for archbench and the papers, methods, the command that makes them again, and hashes."""
+    from archbench.evidence import cite
+
+    text = cite(*named, form=form.value, results=results, models=models, dataset=dataset)
+    if out is None:
+        print(text, end="")
+        return
+
+    from archbench.cli import view
+    from archbench.records.store import write_atomically
+
+    write_atomically(expanded(out), lambda file: file.write(text.encode()))
+    view.say(f"written: {out}")

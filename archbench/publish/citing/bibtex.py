@@ -1,0 +1,225 @@
+"""Entries of a bibliography in BibTeX: read from specs and from our own list, made from plain text, and written so that they can be read.
+
+What a Record holds may have been written by anybody: fields and kinds that bibliographies do not know are left out, and a value that is
+more than `latex.is_plain` is printed as the text that it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from archbench.publish.citing import latex
+
+KINDS = (
+    "article",
+    "book",
+    "inbook",
+    "incollection",
+    "inproceedings",
+    "manual",
+    "mastersthesis",
+    "misc",
+    "phdthesis",
+    "proceedings",
+    "techreport",
+    "unpublished",
+)
+FIELDS = (
+    "key",
+    "title",
+    "author",
+    "editor",
+    "booktitle",
+    "journal",
+    "series",
+    "volume",
+    "number",
+    "pages",
+    "publisher",
+    "organization",
+    "institution",
+    "school",
+    "address",
+    "edition",
+    "year",
+    "month",
+    "howpublished",
+    "version",
+    "note",
+    "annote",
+    "keywords",
+    "doi",
+    "eprint",
+    "archivePrefix",
+    "primaryClass",
+    "url",
+)
+WRITTEN = {field.lower(): field for field in FIELDS}
+MARKS = {  # values that are written as they are, or not at all
+    "doi": re.compile(r"10\.\d{4,9}/[\w.;()/:+-]{1,200}", re.ASCII),
+    "eprint": re.compile(r"\d{4}\.\d{4,5}(v\d+)?|[a-z-]{1,20}(\.[A-Z]{2})?/\d{7}(v\d+)?", re.ASCII),
+    "url": re.compile(r"https?://[\w.~:/?#@!()*+,;=&-]{1,500}", re.ASCII),
+    "archivePrefix": re.compile(r"[A-Za-z]{1,20}", re.ASCII),
+    "primaryClass": re.compile(r"[\w.-]{1,20}", re.ASCII),
+}
+NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_.:+-]+")
+HEAD = re.compile(r"\s*@\s*([A-Za-z]+)\s*\{\s*([^\s,{}\"#%'()=]+)\s*,")
+NAME = re.compile(r"\s*([A-Za-z][\w-]*)\s*=\s*")
+WORD = re.compile(r"\d+|[A-Za-z][\w-]*")
+LONGEST_KEY, LONGEST_ENTRY = 100, 20_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry; the values of `fields` are LaTeX with braces that match, in the order of FIELDS."""
+
+    kind: str
+    key: str
+    fields: Mapping[str, str]
+
+    @classmethod
+    def of_text(cls, kind: str, key: str, **texts: str) -> Entry:
+        """An entry of plain text; what is empty is left out, and so is a DOI, an arXiv number or a URL that is none."""
+        fields = {name: _value(name, text, latex.escaped(text)) for name, text in texts.items()}
+        return cls(kind, _key(key), _ordered(fields))
+
+    def text(self, name: str) -> str:
+        """What a field prints; empty where it is not there."""
+        return latex.text_of(self.fields[name]) if name in self.fields else ""
+
+    @property
+    def authors(self) -> list[str]:
+        """As they are written, `Lin, Min`; the braces around a name that is no person's are gone."""
+        return [latex.text_of(name) for name in _names(self.fields.get("author", ""))]
+
+    @property
+    def work(self) -> tuple[str, str]:
+        """What makes two entries one work: the title in small letters and digits alone, and the year."""
+        return "".join(sign for sign in self.text("title").casefold() if sign.isalnum()), self.text("year")
+
+    def bibtex(self) -> str:
+        """The entry as it stands in a .bib file."""
+        lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in self.fields.items())
+        return f"@{self.kind}{{{self.key},\n{lines}\n}}\n"
+
+    def renamed(self, key: str) -> Entry:
+        """The same under another key."""
+        return Entry(self.kind, key, self.fields)
+
+    def beside(self, more: Mapping[str, str]) -> Entry:
+        """The same with the fields of `more` that it does not have."""
+        return Entry(self.kind, self.key, _ordered({**more, **self.fields}))
+
+
+@functools.lru_cache(maxsize=256)
+def read(text: str) -> Entry:
+    """The one entry that a text holds. Raises ValueError for any other text."""
+    found = list(entries(text))
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} entries in place of one")
+    return found[0]
+
+
+def entries(text: str) -> Iterator[Entry]:
+    """The entries of a text that holds nothing else. Raises ValueError where it does."""
+    place = 0
+    while text[place:].strip():
+        head = HEAD.match(text, place)
+        if head is None:
+            raise ValueError("no entry begins here")
+        fields, place = _fields(text, head.end())
+        kind = head[1].lower()
+        yield Entry(kind if kind in KINDS else "misc", _key(head[2]), _ordered(fields))
+
+
+def numbered(found: Iterable[Entry]) -> list[Entry]:
+    """Each work once, the first entry of it, under keys that no two share, in small letters or not."""
+    works: dict[tuple[str, str], Entry] = {}
+    for entry in found:
+        works.setdefault(entry.work, entry)
+    taken: set[str] = set()
+    made = []
+    for entry in works.values():
+        key = next(key for key in _keys(entry.key) if key.casefold() not in taken)
+        taken.add(key.casefold())
+        made.append(entry.renamed(key))
+    return made
+
+
+def _keys(key: str) -> Iterator[str]:
+    """The key, then with a, b, ..., z, aa, ... behind it."""
+    yield key
+    for length in itertools.count(1):
+        for letters in itertools.product(string.ascii_lowercase, repeat=length):
+            yield key + "".join(letters)
+
+
+def _key(key: str) -> str:
+    return NOT_IN_KEYS.sub("-", key)[:LONGEST_KEY].strip("-") or "entry"
+
+
+def _fields(text: str, place: int) -> tuple[dict[str, str], int]:
+    """Names and values up to the brace that closes the entry, and the place behind it. Raises ValueError."""
+    fields: dict[str, str] = {}
+    while True:
+        if closing := re.compile(r"\s*\}").match(text, place):
+            return {name: value for name, value in fields.items() if value}, closing.end()
+        name = NAME.match(text, place)
+        if name is None:
+            raise ValueError("a field has no name")
+        value, place = _read_value(text, name.end())
+        written = WRITTEN.get(name[1].lower())
+        if written is not None:
+            value = " ".join(value.split())
+            fields[written] = _value(written, latex.text_of(value), value if latex.is_plain(value) else latex.escaped(value))
+        if separator := re.compile(r"\s*,").match(text, place):
+            place = separator.end()
+        elif not re.compile(r"\s*\}").match(text, place):
+            raise ValueError("a comma is missing between fields")
+
+
+def _read_value(text: str, place: int) -> tuple[str, int]:
+    """A value in braces or quotes, a number or a word, and the place behind it. Raises ValueError where it does not end."""
+    if place >= len(text):
+        raise ValueError("a field has no value")
+    if text[place] not in '{"':
+        word = WORD.match(text, place)
+        if word is None:
+            raise ValueError("a field has no value")
+        return word[0], word.end()
+    closing, depth = ("}" if text[place] == "{" else '"'), 0
+    for end in range(place + 1, min(len(text), place + LONGEST_ENTRY)):
+        if text[end] == closing and depth == 0:
+            return text[place + 1 : end], end + 1
+        depth += (text[end] == "{") - (text[end] == "}")
+        if depth < 0:
+            break
+    raise ValueError("the braces of a value do not match")
+
+
+def _value(name: str, text: str, written: str) -> str:
+    """What is written for a field: `written`, or for what is a number or an address the text itself where it is one."""
+    if name not in MARKS:
+        return written
+    return text if MARKS[name].fullmatch(text) else ""
+
+
+def _ordered(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: fields[name] for name in FIELDS if fields.get(name)}
+
+
+def _names(value: str) -> list[str]:
+    """The names between the words `and` that stand in no braces."""
+    names, depth, begin = [], 0, 0
+    for found in re.finditer(r"[{}]|\s+and\s+", value):
+        if found[0] in "{}":
+            depth += 1 if found[0] == "{" else -1
+        elif depth == 0:
+            names.append(value[begin : found.start()])
+            begin = found.end()
+    return [name for name in [*names, value[begin:]] if name]

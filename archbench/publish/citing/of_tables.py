@@ -1,0 +1,48 @@
+"""The Records that stand behind a table: who cites a page cites these."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+
+from archbench.errors import ArchbenchError, unknown
+from archbench.publish import errors
+from archbench.publish.pages import NAMES, page
+from archbench.publish.predictions import Kept
+from archbench.records.schema import Record
+
+COLUMNS = ("record", "records")  # of a page's rows: the ids that a row is made from
+
+
+def ids(name: str, records: Sequence[Record], kept: Kept) -> set[str]:
+    """The ids of those of the Records that the page of this name is made from. Raises ArchbenchError where it holds none.
+
+    The classes page counts over seeds, so that its rows name none: it is made from every training whose predictions are there.
+    """
+    assert name in NAMES
+    if name == "classes":
+        found = {record.id for record in errors.tested(records) if kept.of(record) is not None}
+    else:
+        frame = page(name, records, kept, mix=True).frame
+        found = {each for column in COLUMNS if column in frame for cell in frame[column].dropna() for each in str(cell).split()}
+    if not found:
+        raise ArchbenchError(f"the table {name} holds nothing: there are no such Records")
+    return found
+
+
+def asked(records: Sequence[Record], models: Sequence[str], dataset: str | None) -> list[Record]:
+    """Those of networks that go by one of these names or globs, trained on this data set or on none, as `archbench tables` takes them.
+
+    Raises ArchbenchError, with a near name, for a name or glob that none goes by.
+    """
+    names = {name for record in records for name in (record.model.label, record.model.name)}
+    for pattern in models:
+        if not fnmatch.filter(names, pattern):
+            raise unknown("model among the Records:", pattern, sorted(names))
+    found = {name for pattern in models for name in fnmatch.filter(names, pattern)}
+    return [record for record in records if found & {record.model.label, record.model.name} and _is_on(record, dataset)]
+
+
+def _is_on(record: Record, dataset: str | None) -> bool:
+    data = record.config.get("data")
+    return dataset is None or data is None or data["name"] == dataset

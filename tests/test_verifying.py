@@ -1,0 +1,345 @@
+"""What Records tell is recomputed: what is as it was is ok, what was changed differs, and what cannot be looked into says why."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import CommandLine, make_record
+
+import archbench
+from archbench import models, remaking, stats
+from archbench.errors import ArchbenchError
+from archbench.measure import complexity
+from archbench.records.schema import Measurement, Record, StoredFile, content_hash, readable, seal
+from archbench.records.store import Store
+from archbench.training import quality
+from archbench.verifying import CANNOT, DIFFERS, OK, checks
+from archbench.verifying import again as making
+from archbench.verifying.check import Figure, same
+
+IMAGES, CLASSES = 40, 10
+MODERN = remaking.RECIPES.values(remaking.RECIPES.text("modern"), "modern")
+
+
+def statuses(path: Path) -> dict[str, str]:
+    return {each.what: each.status for each in checks(path)}
+
+
+def why(path: Path, what: str) -> str:
+    return next(each.why for each in checks(path) if each.what == what)
+
+
+def rewritten(path: Path, resealed: bool = False, **changes: object) -> Path:
+    """The Record edited by hand; `resealed` gives it the id that it then has."""
+    stored = {**json.loads(path.read_bytes()), **changes}
+    if resealed:
+        stored["id"] = content_hash(stored)[:12]
+    path.write_text(readable(stored))
+    return path
+
+
+def row(name: str, value: float, **more: object) -> Measurement:
+    return Measurement.model_validate({"name": name, "value": value, "method": "top-1, Wilson interval", **more})
+
+
+def left_by_a_test(root: Path, spread: float = 3.0) -> Path:
+    """A Record of a test of 40 images and its predictions, as a training leaves them: float32 figures, float16 logits."""
+    draw = np.random.default_rng(0)
+    logits = torch.from_numpy((spread * draw.standard_normal((IMAGES, CLASSES))).astype(np.float32))
+    labels = torch.arange(IMAGES) % CLASSES
+    predicted = logits.argmax(1)
+    nll = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    arrays = {
+        "predicted": predicted.numpy().astype(np.uint16),
+        "label": labels.numpy().astype(np.uint16),
+        "nll": nll.numpy(),
+        "logits": logits.numpy().astype(np.float16),
+    }
+    file = Store(root).write_file(Path("files/nin/predictions.npz"), lambda out: np.savez_compressed(out, **arrays))
+    error, top5 = stats.wilson(int((predicted != labels).sum()), IMAGES), stats.wilson(quality.top_k_errors(logits, labels, 5), IMAGES)
+    rows = [
+        row("test_error_pct", error.value, low=error.low, high=error.high, n=IMAGES),
+        row("test_top5_error_pct", top5.value, low=top5.low, high=top5.high, n=IMAGES),
+        row(
+            "test_nll", stats.mean_t(nll.tolist()).value, low=stats.mean_t(nll.tolist()).low, high=stats.mean_t(nll.tolist()).high, n=IMAGES
+        ),
+        row("test_calibration_error_pct", quality.calibration_error_pct(logits, labels), n=IMAGES),
+        row("train_error_pct", 25.0, low=stats.wilson(10, 40).low, high=stats.wilson(10, 40).high, n=40),
+        row("train_images_per_s", 3.0, n=3),
+    ]
+    samples = {"curves": {"images_per_s": [2.0, 3.0, 4.0]}}  # median 3
+    return Store(root).save(make_record(measurements=tuple(rows), samples=samples, files=(file,)))
+
+
+# of one Record
+
+
+def test_a_record_as_a_run_left_it_is_ok(tmp_path: Path) -> None:
+    found = statuses(left_by_a_test(tmp_path))
+    assert found.pop("train_error_pct", CANNOT) == CANNOT  # its predictions are kept nowhere
+    assert set(found.values()) == {OK}
+    assert set(found) == {
+        *("id", "files/nin/predictions.npz", "test_error_pct", "test_top5_error_pct", "test_nll", "test_calibration_error_pct"),
+        *("interval of train_error_pct", "train_images_per_s"),
+    }
+
+
+def test_a_record_that_was_edited_is_found_by_its_id(tmp_path: Path) -> None:
+    path = left_by_a_test(tmp_path)
+    rewritten(path, duration_s=2.0)
+    assert statuses(path)["id"] == DIFFERS
+    assert "was changed after it was written" in why(path, "id")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "what"),
+    [
+        ("test_error_pct", {"value": 1.0}, "test_error_pct"),
+        ("test_error_pct", {"low": 1.0}, "test_error_pct"),
+        ("test_error_pct", {"n": 41}, "test_error_pct"),
+        ("test_top5_error_pct", {"value": 1.0}, "test_top5_error_pct"),
+        ("test_nll", {"value": 1.0}, "test_nll"),
+        ("test_calibration_error_pct", {"value": 1.0}, "test_calibration_error_pct"),
+        ("train_error_pct", {"value": 20.0}, "interval of train_error_pct"),
+        ("train_images_per_s", {"value": 4.0}, "train_images_per_s"),
+    ],
+)
+def test_a_figure_that_was_edited_differs_even_under_a_new_id(name: str, change: dict[str, float], what: str, tmp_path: Path) -> None:
+    path = left_by_a_test(tmp_path)
+    rows = [{**each, **(change if each["name"] == name else {})} for each in json.loads(path.read_bytes())["measurements"]]
+    found = statuses(rewritten(path, resealed=True, measurements=rows))
+    assert found["id"] == OK
+    assert [what for what, status in found.items() if status == DIFFERS] == [what]
+
+
+def test_files_are_held_against_their_size_and_hash(tmp_path: Path) -> None:
+    path = left_by_a_test(tmp_path)
+    place = tmp_path / "files/nin/predictions.npz"
+    whole = place.read_bytes()
+    place.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert statuses(path)["files/nin/predictions.npz"] == DIFFERS
+    assert statuses(path)["test_error_pct, test_top5_error_pct, test_nll, test_calibration_error_pct"] == CANNOT
+    place.write_bytes(whole + b"x")
+    assert f"it has {len(whole) + 1:,} bytes, the Record says {len(whole):,}" in why(path, "files/nin/predictions.npz")
+    place.unlink()
+    assert why(path, "files/nin/predictions.npz") == "it does not lie beside the Record"
+
+
+def test_without_predictions_errors_still_go_with_their_intervals(tmp_path: Path) -> None:
+    path = left_by_a_test(tmp_path)
+    shutil.rmtree(tmp_path / "files")
+    found = statuses(path)
+    assert (found["interval of test_error_pct"], found["interval of test_top5_error_pct"]) == (OK, OK)
+    assert found["test_error_pct, test_top5_error_pct, test_nll, test_calibration_error_pct"] == CANNOT
+
+
+@pytest.mark.parametrize("place", ["../secret", "/etc/hostname", "files/../../secret", "runs/x", "files\\x"])
+def test_no_file_elsewhere_is_looked_at(place: str, tmp_path: Path) -> None:
+    path = Store(tmp_path / "store").save(make_record(files=(StoredFile(path=place, bytes=1, sha256="0" * 64),)))
+    assert statuses(path)[place] == DIFFERS
+    assert "none elsewhere is looked at" in why(path, place)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'"x"', b"\xff", b"[" * 100_000, b'{"schema_version": 1, "id": 5}'])
+def test_what_is_no_record_differs(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(content)
+    (found,) = checks(tmp_path / "x.json")
+    assert (found.record, found.status) == ("x.json", DIFFERS)
+
+
+def test_a_record_of_a_newer_archbench_cannot_be_checked(tmp_path: Path) -> None:
+    path = rewritten(left_by_a_test(tmp_path), schema_version=99)
+    (found,) = checks(path)
+    assert (found.status, "upgrade archbench" in found.why) == (CANNOT, True)
+
+
+def test_predictions_that_do_not_go_together_cannot_be_checked(tmp_path: Path) -> None:
+    file = Store(tmp_path).write_file(
+        Path("files/x/predictions.npz"), lambda out: np.savez_compressed(out, predicted=np.zeros(3), label=np.zeros(4))
+    )
+    path = Store(tmp_path).save(make_record(files=(file,)))
+    assert why(path, "test_error_pct") == "predictions.npz: its predictions do not go together"
+
+
+def test_rounded_logits_are_given_what_their_rounding_can_do_and_no_more(tmp_path: Path) -> None:
+    """Sure networks, logits of about 30: a confidence next to 1 moves little, and the slack stays below two of 40 images, 5 points."""
+    path = left_by_a_test(tmp_path, spread=30.0)
+    assert statuses(path)["test_calibration_error_pct"] == OK
+    slack = float(why(path, "test_calibration_error_pct").partition("within ")[2].partition(",")[0])
+    assert 0 < slack < 5
+
+
+def test_figures_are_the_same_up_to_rounding_and_nothing_is_only_like_nothing() -> None:
+    assert same(1.0, 1.0 + 1e-12)
+    assert not same(1.0, 1.0 + 1e-6)
+    assert same(None, math.nan)
+    assert not same(None, 1.0)
+    assert Figure(row("x", 1.0, low=0.5), 1.0, 0.5).difference == ""
+    assert Figure(row("x", 1.0, at={"batch": 4}), 2.0).difference == "batch 4: value 1, recomputed 2"
+
+
+# profiles
+
+
+def profiled(root: Path, label: str = "lenet", latency_s: float = 2.0, **model: object) -> Path:
+    """Counts of lenet for 28 pixels; two launches of 1 and 4 s, whose geometric mean is 2."""
+    (asked,) = models.parse(["lenet"])
+    counted = complexity.count(asked, asked.native_input).rows()
+    interval = stats.geometric_t([1.0, 4.0])
+    at = {"batch": 2, "mode": "eager"}
+    rows = [
+        *counted,
+        Measurement(name="latency_s", value=latency_s, low=interval.low, high=interval.high, n=2, method="t", at=at),
+        Measurement(name="infer_images_per_s", value=1.0, low=2 / interval.high, high=2 / interval.low, n=2, method="t", at=at),
+        Measurement(name="time_s", value=3.0, n=3, method="m", at={"phase": "forward"}),
+        Measurement(name="infer_peak_bytes", value=9.0, method="m"),
+    ]
+    launches = [{"rounds": [0.5, 1.0, 9.0]}, {"rounds": [4.0]}]
+    samples = {
+        "latency": [{**at, "launches": launches}],
+        "time_s": {"launches": [{"whole": {"forward": [2.0, 3.0, 4.0]}, "by_class": {"forward": {}}}]},
+    }
+    snapshot = {**asked.snapshot(asked.native_input).model_dump(), **model}
+    record = make_record(label, "profile", measurements=tuple(rows), samples=samples)
+    return Store(root).save(seal(**{**record.model_dump(exclude={"id"}), "model": snapshot}))
+
+
+def test_times_come_from_the_samples_and_counts_from_the_zoo(tmp_path: Path) -> None:
+    """A median of three values has no interval."""
+    found = statuses(profiled(tmp_path))
+    assert found == {
+        "id": OK,
+        "latency_s": OK,
+        "infer_images_per_s": OK,
+        "time_s": OK,
+        "counts": OK,
+        "infer_peak_bytes": CANNOT,
+    }
+    assert statuses(profiled(tmp_path / "b", latency_s=2.1))["latency_s"] == DIFFERS
+
+
+def test_a_count_that_was_edited_differs(tmp_path: Path) -> None:
+    path = profiled(tmp_path)
+    rows = json.loads(path.read_bytes())["measurements"]
+    rows[0]["value"] += 1
+    assert statuses(rewritten(path, resealed=True, measurements=rows))["counts"] == DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"source_sha256": "0" * 64}, "the code of lenet is not the one that this Record is of (00000000)"),
+        ({"name": "lenett"}, "unknown model"),
+        ({"name": "x.py:f"}, "a file of somebody's own, which is not run"),
+        ({"name": "@/etc/passwd"}, "unknown model"),
+        ({"name": "le*"}, "unknown model"),
+        ({"knobs": {"depth": 3}}, "lenet has no knob 'depth'"),
+        ({"knobs": {"equal": "macs"}}, "lenet"),
+        ({"image_size": 1}, "lenet"),
+    ],
+)
+def test_counts_of_what_the_zoo_does_not_hold_cannot_be_checked(model: dict[str, object], reason: str, tmp_path: Path) -> None:
+    path = profiled(tmp_path, **model)
+    assert statuses(path)["counts"] == CANNOT
+    assert reason in why(path, "counts")
+
+
+# made again
+
+
+def made(root: Path, **settings: object) -> Record:
+    (record,) = archbench.train(models="lenet", limit_train=40, epochs=1, device="cpu", results=root, **settings)
+    return record
+
+
+def test_a_deterministic_training_is_made_again_to_the_image(tmp_path: Path) -> None:
+    record = made(tmp_path, deterministic=True)
+    found = archbench.verify(record.id, results=tmp_path, rerun=True)
+    assert found[-1].status == OK
+    assert found[-1].why.endswith("every prediction is the same")
+    assert {each.status for each in found} <= {OK, CANNOT}
+    assert not [path for path in (tmp_path / "runs").iterdir() if record.id not in path.name]
+
+
+def test_trainings_are_judged_by_the_interval_of_their_difference_or_to_the_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """36 and 54 of 360: Newcombe's interval of 5 points is 0.3 to 9.7, by Wilson's 7.3 to 13.5 and 11.7 to 19.1; 37 of 360 is next door."""
+    record = make_record(error_pct=10.0)
+    path = Store(tmp_path).save(record)
+    for error, status in ((15.0, DIFFERS), (100 * 37 / 360, OK)):
+        monkeypatch.setattr(making, "_made", lambda *given, error=error: make_record(error_pct=error))
+        assert archbench.verify(path, rerun=True)[-1].status == status
+    exact = {"config": {**record.config, "execution": {**record.config["execution"], "deterministic": True}}}
+    path = Store(tmp_path / "b").save(make_record(error_pct=10.0, **exact))
+    monkeypatch.setattr(making, "_made", lambda *given: make_record(error_pct=100 * 37 / 360, **exact))
+    assert archbench.verify(path, rerun=True)[-1].status == DIFFERS
+
+
+@pytest.mark.parametrize(("again_s", "status"), [(1.0, OK), (2.0, DIFFERS)])
+def test_profiles_are_judged_over_their_launches(again_s: float, status: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Five launches that scatter by 2 %: the same figure again is told from one twice as large."""
+
+    def profile(seconds: float) -> Record:
+        at = {"batch": 1, "mode": "eager"}
+        launches = [{"rounds": [seconds * factor]} for factor in (0.98, 0.99, 1.0, 1.01, 1.02)]
+        latency = Measurement(name="latency_s", value=seconds, method="t", at=at)
+        return make_record(kind="profile", measurements=(latency, row("params", 7)), samples={"latency": [{**at, "launches": launches}]})
+
+    path = Store(tmp_path).save(profile(1.0))
+    monkeypatch.setattr(making, "_made", lambda *given: profile(again_s))
+    found = {each.what: each.status for each in archbench.verify(path, rerun=True)}
+    assert found["made again, latency_s (batch 1, mode eager)"] == status
+    assert found["made again, params"] == OK
+
+
+def changed(record: Record, **config: object) -> Record:
+    return seal(**{**record.model_dump(exclude={"id"}), "config": {**record.config, **config}})
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (make_record(kind="imported"), "only trainings and profiles are made again, and this one is imported"),
+        (changed(make_record(), tuned={"trials": 3}), "come from a search"),
+        (changed(make_record(), data={**make_record().config["data"], "name": "pets"}), "--dataset pets=imagefolder:DIR does"),
+        (make_record("x.py:f"), "a file of somebody's own, which is not run"),
+        (changed(make_record("lenet"), recipe=MODERN), "the same settings cannot be had here: code of the network s then"),
+    ],
+)
+def test_what_cannot_be_made_again_says_why(record: Record, reason: str, tmp_path: Path) -> None:
+    path = Store(tmp_path).save(record)
+    found = [each for each in archbench.verify(path, rerun=True) if each.what == "made again"]
+    assert [each.status for each in found] == [CANNOT]
+    assert reason in found[0].why
+
+
+def test_a_record_that_was_changed_is_not_made_again(tmp_path: Path) -> None:
+    path = rewritten(left_by_a_test(tmp_path), duration_s=2.0)
+    assert not [each for each in archbench.verify(path, rerun=True) if each.what.startswith("made again")]
+
+
+# the command
+
+
+def test_the_command_prints_a_line_a_check_and_exits_1_where_one_differs(archbench: CommandLine, tmp_path: Path) -> None:
+    path = left_by_a_test(tmp_path / "archbench-runs")
+    identity = json.loads(path.read_bytes())["id"]
+    rewritten(path, duration_s=2.0)
+    answer = archbench("verify", identity[:8])
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines()[0].startswith(f"{identity} id: differs · ")
+    assert len(answer.stdout.splitlines()) == 9
+    assert answer.stderr.endswith("9 checks: 7 ok, 1 differs, 1 cannot be checked\n")
+
+
+@pytest.mark.parametrize("named", ["abcdef", "none.json", "empty"])
+def test_mistakes_are_errors(named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ArchbenchError):
+        archbench.verify(named)
