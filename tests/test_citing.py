@@ -367,6 +367,7 @@ def test_the_command_writes_a_file(archbench: CommandLine, tmp_path: Path) -> No
     ("named", "more", "message"),
     [
         ([], {}, "no Record is named"),
+        ([""], {}, "an empty name is no file"),
         (["abcdef"], {}, "no Record in store with an id that begins with abcdef"),
         (["resluts"], {}, "'resluts' is no file, results folder or Record id"),
         (["classes"], {}, "the table classes holds nothing"),

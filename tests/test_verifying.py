@@ -297,6 +297,15 @@ def test_profiles_are_judged_over_their_launches(again_s: float, status: str, mo
     assert found["made again, params"] == OK
 
 
+def test_times_of_other_threads_are_not_compared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    record = make_record(kind="profile", measurements=(row("params", 7),))
+    more = {**record.environment, "threads": 4}
+    monkeypatch.setattr(making, "_made", lambda *given: make_record(kind="profile", measurements=(row("params", 7),), environment=more))
+    found = [each for each in archbench.verify(Store(tmp_path).save(record), rerun=True) if each.what.startswith("made again")]
+    assert [(each.what, each.status) for each in found] == [("made again, latency_s", CANNOT), ("made again, params", OK)]
+    assert found[0].why == "timed on a processor by 2 threads then, on a processor by 4 threads now"
+
+
 def changed(record: Record, **config: object) -> Record:
     return seal(**{**record.model_dump(exclude={"id"}), "config": {**record.config, **config}})
 

@@ -52,6 +52,8 @@ def paths(named: str, results: Path) -> list[Path]:
 
     Raises ArchbenchError in one line where there are none, or several for an id.
     """
+    if not named:
+        raise ArchbenchError("an empty name is no file, results folder or Record id")
     try:
         path = Path(named).expanduser()
     except RuntimeError:

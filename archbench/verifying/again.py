@@ -24,7 +24,7 @@ from archbench import remaking, stats
 from archbench.config import Settings
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
-from archbench.publish.compare import compare
+from archbench.publish.compare import Difference, compare
 from archbench.publish.predictions import Kept
 from archbench.records.located import Located
 from archbench.records.schema import Record
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from archbench.plan import Plan
 
 KINDS = ("train", "profile")
-COMPARED = ("latency", "params", "macs", "activations")
+COMPARED = ("latency", "params", "macs", "activations")  # the first on the same machine alone
 WHAT = "made again"
 
 
@@ -168,20 +168,21 @@ def _machine(record: Record) -> tuple[Any, ...]:
 
 
 def _profiles(record: Record, again: Record) -> list[Check]:
-    """The rule for profiles, a check for each figure."""
+    """The rule for profiles, a check for each figure; times on another machine, or other threads, are not compared."""
     elsewhere = _machine(record) != _machine(again)
-    where = ", ".join(map(str, _machine(record)))
-    found = []
-    for each in compare([record], [again], only=COMPARED):
-        at = ", ".join(f"{name} {value}" for name, value in each.at.items() if name in ("batch", "mode", "operator_class"))
-        what = f"{WHAT}, {each.name}{f' ({at})' if at else ''}"
-        if each.name == "latency_s" and elsewhere:
-            found.append(Check(record.id, what, CANNOT, f"it was timed on {where} threads, which are not those here"))
-            continue
-        change = f"{each.before:.6g} then, {each.after:.6g} now"
-        if each.real is None:
-            found.append(Check(record.id, what, CANNOT, f"{change}; {each.method}"))
-        else:
-            interval = "" if each.name != "latency_s" else f" ({each.low:+.1f} to {each.high:+.1f} %, {each.method})"
-            found.append(Check(record.id, what, DIFFERS if each.real else OK, f"{change}{interval}"))
-    return found
+    found = [] if not elsewhere else [Check(record.id, f"{WHAT}, latency_s", CANNOT, f"timed {_on(record)} then, {_on(again)} now")]
+    return found + [_figure(record.id, each) for each in compare([record], [again], only=COMPARED[elsewhere:])]
+
+
+def _on(record: Record) -> str:
+    name, threads = _machine(record)
+    return f"on {name} by {threads} thread{'s' * (threads != 1)}"
+
+
+def _figure(name: str, found: Difference) -> Check:
+    at = ", ".join(f"{what} {value}" for what, value in found.at.items() if what in ("batch", "mode", "operator_class"))
+    what, change = f"{WHAT}, {found.name}{f' ({at})' if at else ''}", f"{found.before:.6g} then, {found.after:.6g} now"
+    if found.real is None:
+        return Check(name, what, CANNOT, f"{change}; {found.method}")
+    interval = f" ({found.low:+.1f} to {found.high:+.1f} %, {found.method})" if found.name == "latency_s" else ""
+    return Check(name, what, DIFFERS if found.real else OK, f"{change}{interval}")
