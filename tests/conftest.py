@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -29,6 +30,28 @@ def archbench(tmp_path: Path) -> CommandLine:
         environment = {**os.environ, "COLUMNS": str(width)}
         command = [sys.executable, "-m", "archbench", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+    return run
+
+
+class Answer(NamedTuple):
+    """What a command left: its exit status, and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Runs `archbench ...` in this process and in an empty folder, which spares the start of another."""
+    from archbench.cli import app
+
+    def run(*arguments: str) -> Answer:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["archbench", *arguments])
+        capsys.readouterr()
+        return Answer(app._status(), *capsys.readouterr())
 
     return run
 

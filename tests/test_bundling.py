@@ -6,7 +6,7 @@ import hashlib
 import json
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from conftest import CommandLine, make_record, make_tested
+from conftest import Answer, make_record, make_tested
 
 import archbench
 from archbench.bundling import taking
@@ -23,23 +23,37 @@ from archbench.records.schema import StoredFile
 from archbench.records.store import Store
 
 LABELS = np.arange(20) % 10
+LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 Graph = dict[str, dict[str, Any]]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
+def filled(root: Path) -> Store:
     """Two trainings with predictions, one without, beside a file that belongs to nobody."""
-    found = Store(tmp_path / "store")
-    for record in [*make_tested(found.root, "nin", np.zeros((2, 20), bool), LABELS), make_record("vgg")]:
+    found = Store(root)
+    for record in [*make_tested(root, "nin", np.zeros((2, 20), bool), LABELS), make_record("vgg")]:
         found.save(record)
     found.write_file(Path("files/other/weights.pt"), lambda file: file.write(b"x"))
     return found
 
 
 @pytest.fixture
-def packed(store: Store, tmp_path: Path) -> Path:
-    """The bundle of that store."""
-    archbench.bundle(store.root, out=tmp_path / "b.zip", licence="https://creativecommons.org/licenses/by/4.0/")
+def store(tmp_path: Path) -> Store:
+    """Such a store in the test's own folder."""
+    return filled(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bundle of such a store, packed once."""
+    folder = tmp_path_factory.mktemp("packed")
+    archbench.bundle(filled(folder / "store").root, out=folder / "b.zip", licence=LICENCE)
+    return (folder / "b.zip").read_bytes()
+
+
+@pytest.fixture
+def packed(content: bytes, tmp_path: Path) -> Path:
+    """That bundle in the test's own folder."""
+    (tmp_path / "b.zip").write_bytes(content)
     return tmp_path / "b.zip"
 
 
@@ -77,7 +91,7 @@ def test_the_same_records_give_the_same_bytes(store: Store, packed: Path, tmp_pa
     """Named one by one in another order, from a copy whose files have other times."""
     ids = sorted((record.id for record in store.load()[0]), reverse=True)
     archbench.import_bundle(packed, results=tmp_path / "copy")
-    archbench.bundle(*ids, out=tmp_path / "c.zip", results=tmp_path / "copy", licence="https://creativecommons.org/licenses/by/4.0/")
+    archbench.bundle(*ids, out=tmp_path / "c.zip", results=tmp_path / "copy", licence=LICENCE)
     assert (tmp_path / "c.zip").read_bytes() == packed.read_bytes()
     with zipfile.ZipFile(packed) as archive:
         assert {(entry.date_time, entry.compress_type, entry.create_system) for entry in archive.infolist()} == {
@@ -142,7 +156,7 @@ def test_the_metadata_are_what_the_specification_of_ro_crate_wants(store: Store,
     assert root["name"]
     assert root["description"]
     assert date.fromisoformat(root["datePublished"]) == date(2026, 1, 1)  # of the newest Record
-    assert graph[root["license"]["@id"]]["@id"] == "https://creativecommons.org/licenses/by/4.0/"
+    assert graph[root["license"]["@id"]]["@id"] == LICENCE
     files = {unquote(part["@id"]) for part in root["hasPart"]}
     assert files == set(names(packed)) - {"ro-crate-metadata.json"}
     with zipfile.ZipFile(packed) as archive:
@@ -302,14 +316,14 @@ def test_a_record_that_is_there_and_differs_is_refused_as_a_merge_does(store: St
 # the commands
 
 
-def test_the_commands_pack_and_take(store: Store, archbench: CommandLine, tmp_path: Path) -> None:
-    answer = archbench("bundle", "--where", "model=nin", "--results", "store", "--out", "b.zip")
+def test_the_commands_pack_and_take(store: Store, in_process: Callable[..., Answer], tmp_path: Path) -> None:
+    answer = in_process("bundle", "--where", "model=nin", "--results", "store", "--out", "b.zip")
     assert (answer.returncode, answer.stderr) == (0, "b.zip: 2 Records, 2 files of predictions, tables: results, errors, classes\n")
-    taken = archbench("import", "b.zip", "--results", "new", "--json")
+    taken = in_process("import", "b.zip", "--results", "new", "--json")
     assert json.loads(taken.stdout) == {"added": 2, "there": 0, "files": 2, "left": [], "problems": []}
     cut = (tmp_path / "b.zip").read_bytes()[:500]
     (tmp_path / "b.zip").write_bytes(cut)
-    broken = archbench("import", "b.zip", "--results", "other")
+    broken = in_process("import", "b.zip", "--results", "other")
     assert (broken.returncode, broken.stderr.count("\n"), (tmp_path / "other").exists()) == (2, 1, False)
 
 

@@ -6,12 +6,13 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CommandLine, make_record, make_tested
+from conftest import Answer, make_record, make_tested
 from markdown_it import MarkdownIt
 
 import archbench
@@ -356,9 +357,9 @@ def test_a_record_that_no_run_left_is_cited_all_the_same(tmp_path: Path) -> None
 # the command
 
 
-def test_the_command_writes_a_file(archbench: CommandLine, tmp_path: Path) -> None:
+def test_the_command_writes_a_file(in_process: Callable[..., Answer], tmp_path: Path) -> None:
     (found,) = saved(tmp_path / "archbench-runs", make_record())
-    answer = archbench("cite", found.record.id, "--format", "bibtex", "--out", "x.bib")
+    answer = in_process("cite", found.record.id, "--format", "bibtex", "--out", "x.bib")
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "written: x.bib\n")
     assert list(read_bibtex((tmp_path / "x.bib").read_text()))[1] == f"archbench-{found.record.id}"
 

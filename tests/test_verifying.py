@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import CommandLine, make_record
+from conftest import Answer, make_record
 
 import archbench
 from archbench import models, remaking, stats
@@ -335,11 +336,11 @@ def test_a_record_that_was_changed_is_not_made_again(tmp_path: Path) -> None:
 # the command
 
 
-def test_the_command_prints_a_line_a_check_and_exits_1_where_one_differs(archbench: CommandLine, tmp_path: Path) -> None:
+def test_the_command_prints_a_line_a_check_and_exits_1_where_one_differs(in_process: Callable[..., Answer], tmp_path: Path) -> None:
     path = left_by_a_test(tmp_path / "archbench-runs")
     identity = json.loads(path.read_bytes())["id"]
     rewritten(path, duration_s=2.0)
-    answer = archbench("verify", identity[:8])
+    answer = in_process("verify", identity[:8])
     assert answer.returncode == 1
     assert answer.stdout.splitlines()[0].startswith(f"{identity} id: differs · ")
     assert len(answer.stdout.splitlines()) == 9

@@ -82,7 +82,7 @@ def ris(citation: Citation) -> str:
     made = []
     for entry in citation.entries:
         kind = kinds.get(entry.key, RIS_KINDS.get(entry.kind, "GEN"))
-        made.append("".join(f"{tag}  - {one_line(value)}\r\n" for tag, value in [("TY", kind), *_ris_lines(entry), ("ER", "")]))
+        made.append("".join(f"{tag}  - {value}\r\n" for tag, value in [("TY", kind), *_ris_lines(entry), ("ER", "")]))
     return "\r\n".join(made)
 
 
