@@ -121,6 +121,8 @@ def _trained(record: Record) -> Made:
         "flip": training.get("flip"),
         "compile": "auto" if execution.get("compile_auto") else "yes" if execution["compiled"] else "no",
         "micro_batch": "auto" if execution.get("micro_batch_auto") else execution.get("micro_batch"),
+        "devices": execution.get("devices"),
+        "sync_norm": execution.get("norm_over_devices"),
         "images_from": "files" if data.get("crop") else "auto",
         "tuned": config.get("tuned") is not None,
     }

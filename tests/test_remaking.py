@@ -46,7 +46,7 @@ def planned(folder: Path, kind: str, **settings: Any) -> list[Job]:
 
 
 TRAININGS: list[dict[str, Any]] = [
-    {"recipe": "paper", "val_fraction": 0.1, "seeds": "7", "flip": False},
+    {"recipe": "paper", "val_fraction": 0.1, "seeds": "7", "flip": False, "devices": 2},
     {"recipe": "fast", "limit_train": 100, "batch_size": 20, "deterministic": True, "micro_batch": 5},
     {"train_fraction": 0.5, "image_size": 36, "flip": True, "precision": "fp32", "micro_batch": "auto"},
 ]
@@ -66,7 +66,7 @@ def test_what_a_record_says_of_its_run_plans_the_same_run(kind: str, settings: d
     (job,) = planned(tmp_path, kind, **{"models": "lenet", **settings})
     samples = {"time_s": {}} if settings.get("time") else {}
     made = remake(record(job, Outcome(samples=samples), 1.0))
-    assert made.command == kind
+    assert (made.command, made.settings.devices) == (kind, settings.get("devices", 1))
     (again,) = planned(tmp_path, kind, **{**vars(made.settings), "results": tmp_path})
     assert again.key == job.key
 

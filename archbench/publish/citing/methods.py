@@ -177,8 +177,10 @@ def _execution(record: Record) -> str:
         "compiled where that was faster" if execution.get("compile_auto") else "compiled" if execution["compiled"] else "not compiled"
     )
     micro = f"in parts of {execution['micro_batch']} images, " if execution.get("micro_batch") else ""
+    devices = f"on {execution['devices']} devices at once, " if execution.get("devices", 1) > 1 else ""
+    devices += "batch norm over all of them, " if execution.get("norm_over_devices") else ""
     deterministic = "deterministic operations" if execution["deterministic"] else "without deterministic operations"
-    return f"Computed in {execution['precision']}, {micro}{compiled}, {deterministic}, {_machine(record)}."
+    return f"Computed in {execution['precision']}, {devices}{micro}{compiled}, {deterministic}, {_machine(record)}."
 
 
 def _machine(record: Record) -> str:
