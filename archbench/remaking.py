@@ -202,7 +202,7 @@ def as_written_now(recipe: Mapping[str, Any]) -> dict[str, Any]:
     if "decay" not in recipe:
         return dict(recipe)
     kept = {name: value for name, value in recipe.items() if name not in ("decay", "momentum", "nesterov")}
-    options = {name: recipe[name] for name in ("momentum", "nesterov")}
+    options = {name: recipe[name] for name in ("momentum", "nesterov") if name in recipe}
     return {**kept, "optimizer": "sgd", "optimizer_options": options, "schedule": recipe["decay"]}
 
 
@@ -230,7 +230,7 @@ def toml(values: Mapping[str, Any]) -> str:
 
 
 def _toml_key(key: str) -> str:
-    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else json.dumps(key, ensure_ascii=False)
 
 
 def _toml_value(value: Any) -> str:
@@ -242,7 +242,7 @@ def _toml_value(value: Any) -> str:
         return "{ " + ", ".join(f"{_toml_key(key)} = {_toml_value(each)}" for key, each in value.items() if each is not None) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_value(each) for each in value if each is not None) + "]"
-    return str(value) if isinstance(value, int) else json.dumps(str(value))
+    return str(value) if isinstance(value, int) else json.dumps(str(value), ensure_ascii=False)
 
 
 def _of_source(record: Record) -> list[str]:

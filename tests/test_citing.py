@@ -348,7 +348,9 @@ def test_a_record_that_no_run_left_is_cited_all_the_same(tmp_path: Path) -> None
     failed = make_record("vgg", status="failed", failure={"reason": "x", "message": "no memory"}, measurements=())
     odd = make_record("odd")
     odd = sealed(odd, config={**odd.config, "recipe": [1], "training": {"name": "x", "epochs": "many"}})
-    text = formats.text(citation.cite(saved(tmp_path, benchmark, failed, odd)))
+    old = make_record("old")
+    old = sealed(old, config={**old.config, "recipe": {"decay": 3}, "seed": {}, "data": {**old.config["data"], "name": 5}})
+    text = formats.text(citation.cite(saved(tmp_path, benchmark, failed, odd, old)))
     assert "it was taken from a file of pytest-benchmark" in text
     assert "vgg (train) failed: no memory." in text
     assert f"Record {odd.id} does not hold what a run of archbench leaves" in text

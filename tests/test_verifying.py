@@ -160,9 +160,12 @@ def test_a_record_of_a_newer_archbench_cannot_be_checked(tmp_path: Path) -> None
     assert (found.status, "upgrade archbench" in found.why) == (CANNOT, True)
 
 
-def test_predictions_that_do_not_go_together_cannot_be_checked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("label", "more"), [(np.zeros(4), {}), (np.zeros(3), {"logits": np.zeros((3, 0))}), (np.zeros(3), {"nll": np.zeros(())})]
+)
+def test_predictions_that_do_not_go_together_cannot_be_checked(label: np.ndarray, more: dict[str, np.ndarray], tmp_path: Path) -> None:
     file = Store(tmp_path).write_file(
-        Path("files/x/predictions.npz"), lambda out: np.savez_compressed(out, predicted=np.zeros(3), label=np.zeros(4))
+        Path("files/x/predictions.npz"), lambda out: np.savez_compressed(out, predicted=np.zeros(3), label=label, **more)
     )
     path = Store(tmp_path).save(make_record(files=(file,)))
     assert why(path, "test_error_pct") == "predictions.npz: its predictions do not go together"
@@ -326,6 +329,22 @@ def test_what_cannot_be_made_again_says_why(record: Record, reason: str, tmp_pat
     found = [each for each in archbench.verify(path, rerun=True) if each.what == "made again"]
     assert [each.status for each in found] == [CANNOT]
     assert reason in found[0].why
+
+
+def test_a_recipe_whose_name_leads_elsewhere_is_written_nowhere_else(tmp_path: Path) -> None:
+    name = f"../..{tmp_path}/evil"
+    path = Store(tmp_path).save(changed(make_record("lenet"), recipe={**MODERN, "name": name}))
+    found = archbench.verify(path, rerun=True)[-1]
+    assert (found.what, found.status) == ("made again", CANNOT)
+    assert not list(tmp_path.rglob("evil*"))
+
+
+@pytest.mark.parametrize("samples", [{"latency": [{}]}, {"latency": [7]}, {"latency": 7}])
+def test_samples_in_no_known_form_are_said_to_be_so(samples: dict[str, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    record = make_record(kind="profile", measurements=(row("latency_s", 1.0),), samples=samples)
+    monkeypatch.setattr(making, "_made", lambda *given: record)
+    found = archbench.verify(Store(tmp_path).save(record), rerun=True)
+    assert {each.status for each in found if each.what != "id"} == {CANNOT}
 
 
 def test_a_record_that_was_changed_is_not_made_again(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def _settings(record: Record, given: Given, folder: Path) -> Settings:
     made = remaking.remake(record)
     settings = dataclasses.replace(made.settings, results=folder, data_dir=given.data_dir, rerun=False, time=False)
     if made.recipe is not None:
-        path = folder / settings.recipe
+        path = folder / "recipe.toml"  # not by the name that a Record gives it, which may lead elsewhere
         text = made.recipe
         write_atomically(path, lambda file: file.write(text.encode()))
         settings = dataclasses.replace(settings, recipe=str(path))
@@ -171,7 +171,11 @@ def _profiles(record: Record, again: Record) -> list[Check]:
     """The rule for profiles, a check for each figure; times on another machine, or other threads, are not compared."""
     elsewhere = _machine(record) != _machine(again)
     found = [] if not elsewhere else [Check(record.id, f"{WHAT}, latency_s", CANNOT, f"timed {_on(record)} then, {_on(again)} now")]
-    return found + [_figure(record.id, each) for each in compare([record], [again], only=COMPARED[elsewhere:])]
+    try:
+        compared = compare([record], [again], only=COMPARED[elsewhere:])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return [Check(record.id, WHAT, CANNOT, "its samples are not in the form of those that a run leaves")]
+    return found + [_figure(record.id, each) for each in compared]
 
 
 def _on(record: Record) -> str:

@@ -46,7 +46,11 @@ def read(content: bytes) -> Kept:
         raise ValueError("it holds no predictions") from error
     kept = Kept(predicted, labels, nll, logits)
     lengths = {len(each) for each in kept if each is not None and each.ndim >= 1}
-    shaped = predicted.ndim == labels.ndim == 1 and (nll is None or nll.ndim == 1) and (logits is None or logits.ndim == 2)
+    shaped = (
+        predicted.ndim == labels.ndim == 1
+        and (nll is None or nll.ndim == 1)
+        and (logits is None or (logits.ndim == 2 and logits.shape[1] > 0))
+    )
     if not shaped or len(lengths) != 1 or not len(labels):
         raise ValueError("its predictions do not go together")
     return kept
