@@ -21,6 +21,13 @@ from archbench.toml_files import Shelf
 
 RECIPES = Shelf("recipe", "archbench.training", "recipes")
 # pixels a side of the sets that are known by name, and a set of so many classes and channels
+DEFAULTS: dict[str, Any] = {  # of a recipe's keys, as JSON gives them back
+    **{"heeds_hints": True, "precision": "auto", "optimizer": "sgd", "optimizer_options": {}, "lr_batch": None, "bias_lr_scale": 1.0},
+    **{"last_layer_lr_scale": 1.0, "weight_decay": 0.0, "clip_norm": None, "schedule": "cosine", "schedule_options": {}},
+    **{"warmup_fraction": 0.0, "milestones": [], "gamma": 0.1, "label_smoothing": 0.0, "dropout_scale": 1.0, "init": "default"},
+    **{"init_std": None, "whiten_first_layer": False, "preprocessing": "normalise", "translate": 0, "flip": False},
+    **{"flip_alternates": False, "average": 0.0, "test_flip": False},
+}
 SIZES = {"digits": 32, "mnist": 28, "fashion_mnist": 28, "svhn": 32, "cifar10": 32, "cifar100": 32, "imagenet": 224}
 OF_SHAPES = {(10, 1): "digits", (10, 3): "cifar10", (100, 3): "cifar100", (1000, 3): "imagenet"}
 PADDED_SIZE, PADDED_TO, FOLDER_SIZE = 28, 32, 32
@@ -68,7 +75,10 @@ def remake(record: Record) -> Remake:
         raise ArchbenchError(f"no command is known that makes Record {record.id} again: {error}") from None
     except (KeyError, TypeError, AttributeError, ValueError):
         raise ArchbenchError(f"Record {record.id} does not hold what a run of archbench leaves, so no command makes it again") from None
-    known = threads if device == "cpu" and isinstance(threads, int) else None
+    shared = (
+        record.config["execution"].get("devices", 1) if record.environment.get("engine") == "torchrun" else 1
+    )  # its threads are one process's
+    known = threads * shared if device == "cpu" and isinstance(threads, int) else None
     beside = tuple(str(each).partition(" ")[0] for each in record.config.get("interleaved_with") or ())
     return Remake(command, settings, known, (*notes, *_of_source(record)), beside, recipe)
 
@@ -216,12 +226,12 @@ def _recipe(recipe: Mapping[str, Any]) -> tuple[str, str | None, list[str]]:
 
 
 def is_shipped(recipe: Mapping[str, Any]) -> bool:
-    """Whether the shipped recipe of this name says the same; of what it does not say, its default is not looked into."""
+    """Whether the shipped recipe of this name says the same, and nothing else is said but what holds by default."""
     name = str(recipe.get("name"))
     if name not in RECIPES.names:
         return False
     said = json.loads(json.dumps(RECIPES.values(RECIPES.text(name), name)))
-    return all(recipe.get(key) == value for key, value in said.items())
+    return all(recipe.get(key, DEFAULTS.get(key)) == value for key, value in {**DEFAULTS, **said}.items())
 
 
 def toml(values: Mapping[str, Any]) -> str:

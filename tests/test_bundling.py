@@ -113,6 +113,19 @@ def test_predictions_that_were_changed_are_left_out_and_named(store: Store, tmp_
     assert found.problems == (f"{place} is left out: it was changed after it was written, its hash is not its Record's",)
 
 
+def test_an_entry_that_unpacks_under_another_name_is_refused(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later Pythons take `filename` from a field beside the name that the archive lists."""
+    listed = zipfile.ZipFile.infolist
+
+    def renamed(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+        entries = listed(archive)
+        entries[-1].filename = "files/../../evil"
+        return entries
+
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", renamed)
+    refused(packed, tmp_path / "elsewhere", r"is no bundle: 'files/\.\./\.\./evil' has another name beside; nothing is taken$")
+
+
 def test_a_record_that_names_a_file_elsewhere_is_not_packed(store: Store, tmp_path: Path) -> None:
     file = StoredFile(path="../secret/predictions.npz", bytes=1, sha256="0" * 64)
     record = make_record("bad", files=(file,))
@@ -128,7 +141,7 @@ def test_a_record_that_names_a_file_elsewhere_is_not_packed(store: Store, tmp_pa
 def graph_of(path: Path) -> Graph:
     with zipfile.ZipFile(path) as archive:
         whole = json.loads(archive.read("ro-crate-metadata.json"))
-    assert whole["@context"] == "https://w3id.org/ro/crate/1.1/context"
+    assert whole["@context"] == ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://schema.org/sha256"}]
     assert set(whole) == {"@context", "@graph"}
     graph = {entity["@id"]: entity for entity in whole["@graph"]}
     assert len(graph) == len(whole["@graph"]), "an identifier names two entities"

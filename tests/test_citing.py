@@ -123,7 +123,7 @@ def test_a_citation_leads_from_the_text_to_the_evidence(tmp_path: Path) -> None:
     assert found.sha256.startswith(found.record.id)
     assert len(found.sha256) == 64
     for part in (
-        f"{found.record.id}  nin, trained on digits, seed 0\n  SHA-256 {found.sha256}",
+        f"{found.record.id}  nin, trained on digits, seed 0\n  SHA-256 of what it holds beside the id: {found.sha256}",
         "The archbench authors. archbench: how the ideas of Network In Network live on in later CNNs.",
         "Lin, Min; Chen, Qiang. Network In Network. 2014. arXiv:1312.4400.",
         "OMP_NUM_THREADS=2 archbench train --models nin --dataset digits ",
@@ -144,6 +144,7 @@ def test_the_methods_tell_every_setting_of_a_training(tmp_path: Path) -> None:
         record = make_record(seed=seed, measurements=(row,))
         data = {**record.config["data"], "train_fraction": 0.5, "val_fraction": 0.1, "fingerprint": "0123456789abcdef0123"}
         training = {**recipe, "epochs": 8, "translate": 4, "flip": False, "lr": 0.06, "hints": hints}
+        training |= {"start_alive": ["features.class_maps"], "start_alive_bias": 1.0, "start_alive_weight_scale": 0.1}
         made.append(sealed(record, config={**record.config, "recipe": recipe, "training": training, "data": data}))
     (paragraph,) = methods.paragraphs(made)
     for part in (
@@ -155,7 +156,8 @@ def test_the_methods_tell_every_setting_of_a_training(tmp_path: Path) -> None:
         "Computed in fp32, not compiled, without deterministic operations, on a processor (CPU), 2 threads",
         "Test error: top-1, Wilson interval (95 %), over 360 test images.",
         "Over several seeds: mean with Student's t interval (95 %).",
-        "nin departed from it by its own wish: learning rate 0.06 (no batch norm).",
+        "nin departed from the recipe by its own wish: learning rate 0.06, biases of features.class_maps started at 1 and its weights "
+        "times 0.1 (no batch norm).",
         "Made by archbench 0.1.0 with torch 2.9.",
     ):
         assert part in paragraph
@@ -168,8 +170,8 @@ def test_the_methods_of_a_profile_tell_how_it_was_timed() -> None:
     (paragraph,) = methods.paragraphs([sealed(record, config=config)])
     assert "forward passes at batches of 1, 32, eager, 3 launches of a process each" in paragraph
     assert "MACs count one multiply-add as 1" in paragraph
-    assert "Latency: geometric mean over launches; Student's t over launches (95 %)." in paragraph
-    assert "Rounds were interleaved with those of 1 more network." in paragraph
+    assert "Latency: geometric mean over launches; Student's t over launches; 95 % intervals." in paragraph
+    assert "2 networks were timed in turn." in paragraph
 
 
 def test_settings_that_differ_have_a_paragraph_each() -> None:

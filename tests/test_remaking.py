@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from archbench.job.outcome import Outcome, record
 from archbench.records.schema import Record
 from archbench.records.store import Store
 from archbench.remaking import joined, remake
+from archbench.training import recipe_file
+from archbench.training.recipe import Recipe
 
 OWN = """epochs = 3
 batch_size = 16
@@ -133,3 +136,14 @@ def test_text_of_the_users_own_is_quoted_for_the_shell() -> None:
     hostile = made.model_copy(update={"model": made.model.model_copy(update={"label": "x; rm -rf $HOME"})})
     assert "--models 'x; rm -rf $HOME' " in remake(hostile).line
     assert dataclasses.replace(remake(made), threads=None).line.startswith("archbench train --models nin ")
+
+
+def test_a_recipe_that_says_more_than_the_shipped_one_of_its_name_is_another() -> None:
+    shipped = json.loads(recipe_file.load("modern").model_dump_json())
+    assert remaking.is_shipped(shipped)
+    assert not remaking.is_shipped({**shipped, "average": 0.5})
+
+
+def test_the_defaults_of_a_recipe_are_those_of_its_fields() -> None:
+    fields = {name: field.get_default(call_default_factory=True) for name, field in Recipe.model_fields.items() if not field.is_required()}
+    assert json.loads(json.dumps(fields)) == remaking.DEFAULTS

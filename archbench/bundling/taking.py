@@ -69,6 +69,8 @@ def _wanted(path: Path, entries: Sequence[zipfile.ZipInfo], free_bytes: int) -> 
     seen: set[str] = set()
     for entry in entries:
         name = entry.filename
+        if entry.orig_filename != name:  # later Pythons take another from a field beside it, and unpack by that
+            raise ArchbenchError(f"{path} is no bundle: {name!r} has another name beside; nothing is taken")
         if (reason := _fault(entry)) is not None:
             raise ArchbenchError(f"{path} is no bundle: {name!r} {reason}; nothing is taken")
         if name.casefold() in seen:

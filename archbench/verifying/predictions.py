@@ -8,7 +8,9 @@ the edge of a bin may be in the next one.
 from __future__ import annotations
 
 import io
+import math
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,6 +27,13 @@ SINGLE = 1e-5  # float32 was computed with, and adds this to a confidence at mos
 
 Floats = NDArray[np.float64]
 
+MOST_BYTES = 4 * 2**30  # of what a file of predictions unpacks to
+# what numpy raises for a file that it cannot read
+NO_PREDICTIONS = (
+    *(ValueError, TypeError, AttributeError, KeyError, OSError, EOFError, MemoryError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
 
 class Kept(NamedTuple):
     """Per test image: the predicted class, its label, the negative log-likelihood `(N,)` each, and logits `(N, classes)`."""
@@ -38,11 +47,14 @@ class Kept(NamedTuple):
 def read(content: bytes) -> Kept:
     """The predictions of a file. Raises ValueError where it holds none that go together."""
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > MOST_BYTES:
+                raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
         with np.load(io.BytesIO(content)) as arrays:
             predicted, labels = arrays["predicted"].astype(np.int64), arrays["label"].astype(np.int64)
             nll = arrays["nll"].astype(np.float64) if "nll" in arrays else None
             logits = arrays["logits"].astype(np.float64) if "logits" in arrays else None
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, MemoryError, NotImplementedError) as error:
+    except NO_PREDICTIONS as error:
         raise ValueError("it holds no predictions") from error
     kept = Kept(predicted, labels, nll, logits)
     lengths = {len(each) for each in kept if each is not None and each.ndim >= 1}
@@ -72,7 +84,7 @@ def likelihood(row: Measurement, kept: Kept) -> Figure | None:
 
 def top5(row: Measurement, kept: Kept) -> Figure | None:
     """The top-5 error; where rounded logits leave the number of errors open, the nearest that they allow."""
-    if kept.logits is None or not _is_sound(kept):
+    if kept.logits is None or not _is_sound(kept) or not math.isfinite(row.value or 0.0):
         return None
     own = np.take_along_axis(kept.logits, kept.labels[:, None], axis=1)
     off = 2 * _rounding(kept.logits)[:, None]
@@ -127,7 +139,7 @@ def _is_sound(kept: Kept) -> bool:
     """Whether the logits are numbers that float16 did not cut off, and the labels are among their classes."""
     assert kept.logits is not None
     inside = bool((np.abs(kept.logits) < LARGEST).all())  # false for what is no number
-    return inside and bool((kept.labels < kept.logits.shape[1]).all())
+    return inside and bool(((kept.labels >= 0) & (kept.labels < kept.logits.shape[1])).all())
 
 
 def _ties(logits: Floats) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from archbench.errors import ArchbenchError
 from archbench.publish.citing import bibtex, methods, references, software
 from archbench.publish.citing.bibtex import Entry
+from archbench.publish.notes import is_benchmark
 from archbench.records.located import Located
 from archbench.records.schema import Record
 from archbench.remaking import Remake, joined, remake
@@ -68,8 +69,13 @@ def cite(found: Sequence[Located]) -> Citation:
     )
 
 
+HASH = "SHA-256 of what it holds beside the id"  # as `archbench verify` computes it; that of the file is another
+
+
 def described(record: Record) -> str:
     """`nin, trained on digits, seed 4`: a Record in a few words."""
+    if is_benchmark(record):
+        return f"{record.model.label}, timed by {(record.config.get('tool') or {}).get('name', 'pytest-benchmark')}"
     done = {"train": "trained", "profile": "profiled", "imported": "published weights", "evaluated": "kept weights tested"}
     data, seed = record.config.get("data"), record.config.get("seed")
     on = f" on {data.get('name')}" if isinstance(data, dict) else ""
@@ -82,7 +88,7 @@ def _entry(records: Sequence[Record], evidence: Sequence[Evidence], paragraphs: 
     """The Records as a work of their own, with all that leads back to them; styles of BibTeX print no `annote` unless they are asked to."""
     if len(evidence) == 1:
         name, title = evidence[0].id, f"archbench Record {evidence[0].id}: {evidence[0].what}"
-        note = f"SHA-256 {evidence[0].sha256}"
+        note = f"{HASH} {evidence[0].sha256}"
     else:
         whole = hashlib.sha256("\n".join(sorted(each.sha256 for each in evidence)).encode()).hexdigest()
         name, title = whole[:SHOWN], f"{len(evidence)} Records of archbench"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from archbench.publish.citing.bibtex import Entry
-from archbench.publish.citing.citation import Citation
+from archbench.publish.citing.citation import HASH, Citation
 from archbench.publish.citing.latex import one_line
 from archbench.remaking import Remake
 
@@ -49,7 +49,7 @@ def text(citation: Citation) -> str:
     parts = {
         "Software": [software],
         "Papers": papers,
-        "Records": [f"{each.id}  {one_line(each.what)}\n  SHA-256 {each.sha256}" for each in citation.evidence],
+        "Records": [f"{each.id}  {one_line(each.what)}\n  {HASH}: {each.sha256}" for each in citation.evidence],
         "Methods": list(map(one_line, citation.methods)),
         "Made again by": _commands(citation, lambda line: line, one_line, "  "),
     }
@@ -62,7 +62,7 @@ def markdown(citation: Citation) -> str:
     parts = {
         "Software": software,
         "Papers": "\n".join(f"- {each}" for each in papers),
-        "Records": "\n".join(f"- `{each.id}`: {in_markdown(each.what)}; SHA-256 `{each.sha256}`" for each in citation.evidence),
+        "Records": "\n".join(f"- `{each.id}`: {in_markdown(each.what)}; {HASH}: `{each.sha256}`" for each in citation.evidence),
         "Methods": "\n\n".join(map(in_markdown, citation.methods)),
         "Made again by": "\n".join(_commands(citation, _fenced, in_markdown, "- ")),
     }

@@ -28,7 +28,6 @@ WISHES = {
     "warmup_fraction": "warm-up",
     "clip_norm": "gradient norm",
     "dropout_scale": "factor on dropout",
-    "init": "initial weights",
 }
 INITIAL = {"default": "PyTorch's initial weights", "he": "initial weights of He et al.", "normal": "normal initial weights"}
 
@@ -105,7 +104,7 @@ def _by_recipe(record: Record) -> str:
     """All that the recipe says, and how long it lasted."""
     recipe, training = remaking.recipe_of(record), remaking.as_written_now(record.config["training"])
     options = ", ".join(f"{name} {_value(value)}" for name, value in (recipe.get("optimizer_options") or {}).items())
-    optimizer = f"{str(recipe.get('optimizer', 'sgd')).upper()}{f' ({options})' if options else ''}"
+    optimizer = f"{str(recipe.get('optimizer', 'sgd')).removeprefix('timm:').upper()}{f' ({options})' if options else ''}"
     schedule, warmup = recipe.get("schedule"), recipe.get("warmup_fraction")
     parts = [
         optimizer + (f" at a peak learning rate of {recipe['lr']:g}" if "lr" in recipe else ""),
@@ -118,7 +117,7 @@ def _by_recipe(record: Record) -> str:
         f"dropout scaled by {recipe['dropout_scale']:g}" if recipe.get("dropout_scale", 1) != 1 else "",
         INITIAL.get(str(recipe.get("init")), "") + (f" (deviation {recipe['init_std']:g})" if recipe.get("init_std") else ""),
         "first layer started with the directions of its patches" if recipe.get("whiten_first_layer") else "",
-        f"weights averaged over the last {100 * recipe['average']:.3g} % of the steps" if recipe.get("average") else "",
+        f"an exponential average of the weights over about {100 * recipe['average']:.3g} % of the steps" if recipe.get("average") else "",
         *_augmentation(training),
     ]
     length = f"{epochs_text(training['epochs'])} in batches of {record.config['batch']}"
@@ -147,7 +146,7 @@ def _augmentation(training: Mapping[str, Any]) -> list[str]:
     )
     moved = f"translation by up to {training['translate']} pixels" if training.get("translate") else "no translation"
     mirrored = "mirror images in every other epoch" if training.get("flip_alternates") else "random mirror images"
-    tested = ["tested on the mean of an image and its mirror image"] if training.get("test_flip") else []
+    tested = ["tested on the mean of the logits of an image and of its mirror image"] if training.get("test_flip") else []
     return [prepared, moved, mirrored if training.get("flip") else "no mirror images", *tested]
 
 
@@ -167,7 +166,9 @@ def _tuned(record: Record) -> str:
 def _interval(record: Record) -> str:
     """How the error and its interval were made."""
     row = record.measurement("test_error_pct")
-    how = f"Test error: {row.method} (95 %), over {row.n:,} test images." if row is not None and row.n else ""
+    if row is None:
+        return ""
+    how = f"Test error: {row.method} (95 %), over {row.n:,} test images." if row.n else ""
     return f"{TEST} {how}" if record.kind == "train" else how
 
 
@@ -206,8 +207,8 @@ def _timing(record: Record) -> str:
     """How latency was timed, in the words of the measurement."""
     row = record.measurement("latency_s")
     beside = len(record.config.get("interleaved_with") or ())
-    others = f" Rounds were interleaved with those of {beside} more network{'s' * (beside != 1)}." if beside else ""
-    return f"Latency: {row.method} (95 %).{others}" if row is not None else ""
+    others = f" {beside + 1} networks were timed in turn." if beside else ""
+    return f"Latency: {row.method}; 95 % intervals.{others}" if row is not None else ""
 
 
 def _tool(record: Record) -> str:
@@ -228,12 +229,20 @@ def _wishes(records: Sequence[Record]) -> list[str]:
     """What networks asked of the recipe, each once, with the reason."""
     said: dict[str, dict[str, None]] = {}
     for record in records:
-        hints = (record.config.get("training") or {}).get("hints") or {}
+        training = (record.config.get("training") or {}) if record.kind == "train" else {}
+        hints = training.get("hints") or {}
         changed = [f"{WISHES[name]} {_value(hints[name])}" for name in WISHES if hints.get(name) is not None]
+        if hints.get("init") is not None:
+            changed.append(INITIAL.get(str(hints["init"]), f"initial weights {hints['init']}"))
+        if training.get("start_alive"):
+            changed.append(
+                f"biases of {_value(training['start_alive'])} started at {training['start_alive_bias']:g} "
+                f"and its weights times {training['start_alive_weight_scale']:g}"
+            )
         if changed:
             why = f" ({hints['reason']})" if hints.get("reason") else ""
             said.setdefault(f"{', '.join(changed)}{why}", {})[record.model.label] = None
-    return [f"{', '.join(labels)} departed from it by its own wish: {wish}." for wish, labels in said.items()]
+    return [f"{', '.join(labels)} departed from the recipe by its own wish: {wish}." for wish, labels in said.items()]
 
 
 def _layouts(records: Sequence[Record]) -> list[str]:
@@ -246,7 +255,8 @@ def _layouts(records: Sequence[Record]) -> list[str]:
 
 def _seeds(records: Sequence[Record]) -> list[str]:
     """The interval over seeds, where there are several."""
-    several = any(len(members) > 1 for members in notes.by(records, lambda record: record.group).values())
+    runs = notes.by(records, lambda record: record.group).values()
+    several = any(len({each.config.get("seed") for each in members}) > 1 for members in runs)
     return ["Over several seeds: mean with Student's t interval (95 %)."] * (several and records[0].kind == "train")
 
 
