@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 
 import torch
@@ -120,7 +119,7 @@ class Chooser:
         images, plan = self._laid_out(network, job)
         if not plan.compile_auto:
             return plan
-        parts = math.ceil(job.batch / len(images))
+        parts = job.executed(plan).parts
         try:
             return choose_compilation(network, images, self.device, plan, parts * job.steps)
         except Exception as error:  # the compiler's own failure, of any kind; the model runs without it

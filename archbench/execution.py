@@ -60,7 +60,8 @@ class ExecutionPlan(Strict):
     def asked(self, batch: int) -> dict[str, Any]:
         """What was asked for rather than found by measuring: the part that tells one run from another.
 
-        Not how many devices: two that take 64 images each do what one does that takes twice 64, so they can go on with each other's work.
+        Not how many devices: two that take 64 images each compute the gradients of one that takes twice 64, so they can go on with each
+        other's work, apart from what dropout draws and from whose running statistics batch norm keeps.
         """
         compiled = "auto" if self.compile_auto else self.compiled
         seen = self.seen_at_once(batch)

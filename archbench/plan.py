@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -217,10 +216,7 @@ class Planner:
             return EVALUATION_S * (job.data.test_images if job.data else 0)
         assert job.data is not None
         evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
-        parts = math.ceil(job.batch / (job.plan.micro_batch or job.batch))
-        if job.device.kind == "cuda":  # processes that share a CPU's cores take as long as one that has them all
-            parts = math.ceil(parts / job.plan.devices)
-        return RUN_S + parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
+        return RUN_S + job.parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
 
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
         dataset = self._dataset(shape.image_size)

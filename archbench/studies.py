@@ -28,7 +28,7 @@ OUTCOME, PLACE, SETTINGS, ASKED = "outcome", "place", "settings", "trials"  # wh
 FAILED = ("failed", "out_of_memory")
 NOT_OF_A_SEARCH = (  # settings
     *("download", "pretrained", "seeds", "batch_sizes", "modes", "launches", "time", "tuned", "shard", "rerun", "track", "tag"),
-    *("experiment", "yes", "engine"),
+    *("experiment", "yes", "engine", "devices", "sync_norm"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,13 @@ from archbench import environment, running
 from archbench.data import Split
 from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
+from archbench.engines.together import listening
 from archbench.engines.torchrun import check_devices
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Epoch, Event, Notice, Step, ignore
 from archbench.execution import ExecutionPlan
+from archbench.job import Job
+from archbench.models import Input, Model
 from archbench.records.schema import Record
 from archbench.training.batches import Batches
 from archbench.training.ranks import Ranks
@@ -27,6 +31,7 @@ from archbench.training.recipe import TrainingConfig
 QUICK: dict[str, Any] = {"models": "lenet", "limit_train": 96, "batch_size": 32, "epochs": 12, "precision": "fp32", "deterministic": True}
 TWO, PARTS = {"devices": 2}, {"micro_batch": 16}
 CORES = environment.cores_to_use()
+needs_cores = pytest.mark.skipif(environment.cores_to_use() < 2, reason="two processes take two cores")
 FLOAT = 1e-4  # sums of some thousand products in another order, after 36 steps
 
 
@@ -60,23 +65,27 @@ class Killer:
 
 
 def ranks() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children(recursive=True) if "LOCAL_RANK" in each.environ()]
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [each] * ("LOCAL_RANK" in each.environ())
+    return found
 
 
-def same(record: Record, undisturbed: Record) -> bool:
+def check_same_run(record: Record, undisturbed: Record) -> None:
     assert record.key == undisturbed.key
     assert 0 < record.config["resumed_from_step"] < 36  # 96 images are three batches of 32, twelve times
     assert record.samples["curves"]["loss"] == pytest.approx(undisturbed.samples["curves"]["loss"], rel=FLOAT)
-    return True
 
 
+@needs_cores
 def test_two_devices_learn_what_one_does_in_two_parts(in_parts: Record, tmp_path: Path) -> None:
     """From its checkpoint, with one of the two processes killed on the way."""
     killer = Killer()
     with pytest.raises(Terminated):
         train(tmp_path, end_after_the_first_epoch, **PARTS)
     record = train(tmp_path, killer.listen, **TWO)
-    assert same(record, in_parts)
+    check_same_run(record, in_parts)
     assert [each.message for each in killer.heard if isinstance(each, Notice)][-1] == (
         "a process of lenet · seed 0 was ended by signal 9; it goes on from its checkpoint"
     )
@@ -87,11 +96,12 @@ def test_two_devices_learn_what_one_does_in_two_parts(in_parts: Record, tmp_path
     assert record.environment["engine"] == "torchrun"
 
 
+@needs_cores
 def test_one_device_goes_on_from_what_two_have_left(in_parts: Record, tmp_path: Path) -> None:
     with pytest.raises(Terminated):
         train(tmp_path, end_after_the_first_epoch, **TWO)
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1
-    assert same(train(tmp_path, **PARTS), in_parts)
+    check_same_run(train(tmp_path, **PARTS), in_parts)
 
 
 def test_devices_share_a_batch_and_draw_as_one_does() -> None:
@@ -144,3 +154,16 @@ def test_a_key_says_what_batch_norm_sees_and_not_on_how_many_devices() -> None:
     ]
     assert asked[0] == asked[1] == asked[4] == {**asked[3], "micro_batch": 16}
     assert asked[2] == asked[3]
+
+
+def test_a_step_on_gpus_goes_through_the_network_side_by_side() -> None:
+    """A batch of 32 in parts of 8 is four passes; two GPUs make them two at a time, two processes of a CPU share its cores."""
+    plan = ExecutionPlan(micro_batch=8, devices=2)
+    shape = Input(10, 1, 32)
+    assert Job("train", Model("lenet"), shape, Device("cuda"), plan, 32).parts == 2
+    assert Job("train", Model("lenet"), shape, Device("cpu"), plan, 32).parts == 4
+
+
+def test_a_temporary_folder_with_a_long_path_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ArchbenchError, match=r"^--devices: no socket in the temporary folder \(AF_UNIX path too long\); TMPDIR names"):
+        listening(str(tmp_path / ("x" * 120)), 2)

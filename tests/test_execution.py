@@ -57,7 +57,7 @@ def test_compiling_is_tried_where_the_run_is_long_and_kept_where_it_pays(
     chosen = choose_compilation(nn.Identity(), torch.zeros(1), Clock("cpu"), plan, steps)
     assert (chosen.compile_s is not None, chosen.compiled) == (tried, compiled)
     assert chosen.step_seconds == pytest.approx(0.07 if compiled else 0.1)
-    assert chosen.asked == plan.asked == {"precision": "fp32", "compiled": "auto", "deterministic": False}
+    assert chosen.asked(32) == plan.asked(32) == {"precision": "fp32", "compiled": "auto", "deterministic": False}
     if tried:
         assert chosen.step_s["contiguous compiled"] == pytest.approx(0.07)
 

@@ -35,29 +35,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What each of the processes that train one network together is given: the Job, where its images are, the results folder."""
-
-    job: Job
-    origin: Origin
-    root: Path
-
-
-@dataclass(frozen=True)
-class Failed:
-    """What went wrong in a process that trains together with others; `reason` is the type of the error."""
-
-    reason: str
-    message: str
-    out_of_memory: bool
-
-
-@dataclass(frozen=True)
-class Finished:
-    """That such a process has done its part, or has left its checkpoint."""
-
-
-@dataclass(frozen=True)
 class Broken:
     """The results folder cannot be written, in a line: no other order can do better."""
 

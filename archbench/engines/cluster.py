@@ -170,8 +170,8 @@ class Run:
         errand = Errand(job, uuid.uuid4().hex, errand.tries + 1, time.perf_counter())
         if self.devices > 1 and job.kind == "train":
             luggage = task.Luggage.of(job, self.store)
-            shared = spread.Shared(job, [self.images[fingerprint]], luggage, errand.attempt, need, self.mailbox)
-            self.running[self.carry_out_together.options(name=job.label).remote(shared, self.devices)] = errand
+            portion = spread.Portion(job, [self.images[fingerprint]], luggage, errand.attempt, need, self.mailbox)
+            self.running[self.carry_out_together.options(name=job.label).remote(portion, self.devices)] = errand
             return
         options = {"num_cpus": need.cores, "num_gpus": need.gpus, "memory": need.memory_bytes, "name": job.label}
         arguments = (job, self.images[fingerprint], task.Luggage.of(job, self.store), errand.attempt, need.cores, self.mailbox)

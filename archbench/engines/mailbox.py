@@ -56,8 +56,8 @@ class Mailbox:
         self.must_end = True
 
     async def deliver(self, attempt: str, delivery: Any) -> None:
-        """Leave what the first of several processes came to, for the task that started them."""
-        self.deliveries[attempt] = delivery
+        """Leave what several processes came to, for the task that started them; the first of them to say so is right."""
+        self.deliveries.setdefault(attempt, delivery)
 
     async def collected(self, attempt: str) -> Any:
         """What was left for it; None where nothing was."""

@@ -63,12 +63,13 @@ class Needs:
         able = [node for node in nodes if node.gpus >= self.gpus]
         if not able:
             raise ArchbenchError("--engine ray: no node of the cluster has a GPU; --device cpu trains without")
-        there = int(sum(node.gpus if self.gpus else node.cores for node in able))
+        there = sum(Need(1, self.gpus, 0).fits(node) for node in able)
         if devices > there:
             raise ArchbenchError(f"--devices {devices}: the cluster has {there} {'GPU' if self.gpus else 'core'}{'s' * (there != 1)}")
         at_once = max(1, -(-devices * len(plan.jobs) // len(able)))  # processes on each node, if all ran at once
         self.cores = min(max(1, int(node.cores // (min(at_once, node.gpus) if self.gpus else at_once))) for node in able)
-        self.most_bytes = int(max(node.memory_bytes for node in able))
+        sizes = [node.memory_bytes for node in able]
+        self.most_bytes = int(max(sizes) if devices == 1 else min(sizes) // devices)  # all may come to lie on one node
 
     def of(self, job: Job) -> Need:
         """Of one Job; of memory at most what the largest node has, for whether that is too little only trying tells."""

@@ -18,7 +18,8 @@ import torch
 from torch import distributed
 
 from archbench.device import Device, is_out_of_memory
-from archbench.engines.bench import Answer, Bench, Broken, Failed, Finished, Shared
+from archbench.engines.bench import Answer, Bench, Broken, check_same
+from archbench.engines.messages import Done, Failed, Shared
 from archbench.errors import StorageError, Terminated, brief
 from archbench.events import Event
 from archbench.job import follow, train
@@ -40,7 +41,7 @@ def main() -> None:
         threading.Event().wait()  # to be ended with all others, of which some may wait for this one
 
 
-def told(pipe: Connection, shared: Shared, ranks: Ranks) -> Answer | Broken | Failed | Finished:
+def told(pipe: Connection, shared: Shared, ranks: Ranks) -> Answer | Broken | Failed | Done:
     """What this process has to say in the end; that it has finished where it followed, or was asked to end."""
     try:
         job = prepared(shared.job, ranks)
@@ -50,16 +51,17 @@ def told(pipe: Connection, shared: Shared, ranks: Ranks) -> Answer | Broken | Fa
             return Answer(train(job, dataset, bench.store, bench.emit, ranks))
         follow(job, dataset, bench.store, ranks)
     except Terminated:
-        return Finished()
+        return Done()
     except StorageError as error:
         return Broken(str(error))
-    except Exception as error:  # becomes the Record of the Job, whichever process it happens to
+    except (Exception, SystemExit) as error:  # becomes the Record of the Job, whichever process it happens to
         return Failed(type(error).__name__, brief(error), is_out_of_memory(error))
-    return Finished()
+    return Done()
 
 
 def prepared(job: Job, ranks: Ranks) -> Job:
-    """The Job on this process's device, when all processes have found each other."""
+    """The Job on this process's device, when all processes have found each other. Raises ArchbenchError where the code is another."""
+    check_same(job)
     device = Device(job.device.kind, ranks.rank if job.device.kind == "cuda" else 0)
     if device.kind == "cuda":
         torch.cuda.set_device(device.index)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +13,10 @@ from archbench.device import Device
 from archbench.engines import task
 from archbench.engines.nodes import Need
 from archbench.errors import ArchbenchError, brief
-from archbench.job import Job
+from archbench.job import Job, failure
 from archbench.training.ranks import Ranks
 
+OF_ANOTHER = re.compile("gloo|nccl|connection (closed|reset)|broken pipe", re.IGNORECASE)  # errors of who waits for a dead process
 PATIENCE_S = 86_400  # with the first process, which tests while the others wait
 
 
@@ -26,7 +29,7 @@ class EndedEarlyError(Exception):
 
 
 @dataclass(frozen=True)
-class Shared:
+class Portion:
     """What each process is given. `images` holds a reference, so that nothing is read before it is there."""
 
     job: Job
@@ -37,55 +40,60 @@ class Shared:
     mailbox: Any
 
 
-def carry_out(shared: Shared, devices: int) -> task.Delivery:
+def carry_out(portion: Portion, devices: int) -> task.Delivery:
     """Train on so many devices; what the first process came to. Raises CompanionLostError where it came to nothing."""
     import ray
     from ray.train import RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    need, lost = shared.need, "it came to nothing"
+    need, lost = portion.need, "it came to nothing"
     asked = {"CPU": need.cores, "GPU": need.gpus, "memory": need.memory_bytes}
     with tempfile.TemporaryDirectory(prefix="archbench-") as folder:
         trainer = TorchTrainer(
             _train,
-            train_loop_config={"shared": shared},
+            train_loop_config={"portion": portion},
             torch_config=TorchConfig(timeout_s=PATIENCE_S),
             scaling_config=ScalingConfig(num_workers=devices, use_gpu=need.gpus > 0, resources_per_worker=asked),
-            run_config=RunConfig(name=shared.attempt, storage_path=folder),
+            run_config=RunConfig(name=portion.attempt, storage_path=folder),
         )
         try:
             trainer.fit()
-        except TrainingFailedError as error:
-            failures = getattr(error, "worker_failures", {})
-            died = [each for each in failures.values() if isinstance(each, ray.exceptions.RayError)]
-            lost = brief(died[0] if died else error)
-            if died:
-                raise CompanionLostError(f"one of its processes has died ({lost})") from None
-    delivery: task.Delivery | None = ray.get(shared.mailbox.collected.remote(shared.attempt))
+        except TrainingFailedError as error:  # also where the others may have waited in vain for the first, which has told more
+            lost = brief(error)
+    delivery: task.Delivery | None = ray.get(portion.mailbox.collected.remote(portion.attempt))
     if delivery is None:
         raise CompanionLostError(lost)
+    failed = delivery.record.failure if delivery.record is not None else None
+    if failed is not None and OF_ANOTHER.search(failed.message):
+        raise CompanionLostError("one of its processes, or its node, has died")
     return delivery
 
 
-def _train(told: dict[str, Shared]) -> None:
+def _train(told: dict[str, Portion]) -> None:
     """One of the processes."""
     import ray
     from ray.train import get_context
     from ray.train.torch import get_device
 
-    shared, context = told["shared"], get_context()
+    portion, context = told["portion"], get_context()
     ranks = Ranks(context.get_world_rank(), context.get_world_size())
-    index = get_device().index if shared.job.device.kind == "cuda" else 0
-    job = dataclasses.replace(shared.job, device=Device(shared.job.device.kind, index or 0), engine="ray")
-    images = ray.get(shared.images[0])
+    index = get_device().index if portion.job.device.kind == "cuda" else 0
+    job = dataclasses.replace(portion.job, device=Device(portion.job.device.kind, index or 0), engine="ray")
+    images = ray.get(portion.images[0])
     if not ranks.leads:
-        task.follow(job, images, shared.luggage, shared.need.cores, ranks)
+        begun = time.perf_counter()
+        try:
+            task.follow(job, images, portion.luggage, portion.need.cores, ranks)
+        except (Exception, SystemExit) as error:  # becomes the Record of the Job, whichever process it happens to
+            failed = task.Delivery(failure(job, error, time.perf_counter() - begun), {})
+            ray.get(portion.mailbox.deliver.remote(portion.attempt, failed))
+            raise
         return
 
     def leave(letter: Any) -> bool:
-        return bool(ray.get(shared.mailbox.post.remote(letter)))
+        return bool(ray.get(portion.mailbox.post.remote(letter)))
 
-    delivery = task.carry_out(job, images, shared.luggage, shared.attempt, shared.need.cores, leave, ranks)
-    ray.get(shared.mailbox.deliver.remote(shared.attempt, delivery))
+    delivery = task.carry_out(job, images, portion.luggage, portion.attempt, portion.need.cores, leave, ranks)
+    ray.get(portion.mailbox.deliver.remote(portion.attempt, delivery))
     if delivery.record is None or delivery.record.status != "ok":
         raise EndedEarlyError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,12 @@ class Job:
         """Steps of a training."""
         assert self.training is not None and self.data is not None
         return self.data.train_images // self.batch * self.training.epochs
+
+    @property
+    def parts(self) -> int:
+        """How often a training step goes through the network, one after the other, as do processes that share a CPU's cores."""
+        parts = math.ceil(self.batch / (self.plan.micro_batch or self.batch))
+        return math.ceil(parts / self.plan.devices) if self.device.kind == "cuda" else parts
 
     @functools.cached_property
     def snapshot(self) -> ModelSnapshot:

@@ -107,7 +107,12 @@ def _training_speed(task: Task, result: Fit) -> Measurement:
         value=statistics.median(rates),
         n=len(rates),
         method="median over epochs, augmentation included",
-        at={"batch": task.config.batch_size, "precision": task.plan.precision, "memory_format": task.plan.memory_format},
+        at={
+            "batch": task.config.batch_size,
+            "precision": task.plan.precision,
+            "memory_format": task.plan.memory_format,
+            **({"devices": task.plan.devices} if task.plan.devices > 1 else {}),
+        },
     )
 
 

@@ -162,7 +162,7 @@ def train_epoch(
             continue
         mean, reported = total.item() / step, now
         seconds = time.perf_counter() - begun
-        rate, read = step * task.config.batch_size / seconds, _input(batches.rate, seconds - before_s)
+        rate, read = step * task.config.batch_size / seconds, _input(batches.rate, seconds - before_s, task.ranks)
         if not math.isfinite(mean):
             break
         here = functools.partial(Position.at, step, total, begun, batches.draws, task.device)
@@ -176,14 +176,15 @@ def train_epoch(
             begun += pace.keep(lambda here=here: keep(here()), KEEP_EVERY_S)  # type: ignore[misc]
     task.device.synchronise()
     seconds = time.perf_counter() - begun
-    return total.item() / step, seconds, step, _input(batches.rate, seconds - before_s)
+    return total.item() / step, seconds, step, _input(batches.rate, seconds - before_s, task.ranks)
 
 
-def _input(rate: Rate | None, seconds: float) -> Input | None:
+def _input(rate: Rate | None, seconds: float, ranks: Ranks) -> Input | None:
     """How fast images are read, and how fast the model is where it does not wait for them; None where none is read."""
     if rate is None or not rate.images:
         return None
-    return Input(rate.images_per_s, rate.images / max(seconds - rate.waited_s, SHORTEST_S))
+    model_images_per_s = rate.images / max(seconds - rate.waited_s, SHORTEST_S)
+    return Input(rate.images_per_s * ranks.world, model_images_per_s * ranks.world)  # each process reads and trains its part
 
 
 class Pace:

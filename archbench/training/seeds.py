@@ -11,8 +11,7 @@ PURPOSES = ("weights", "order", "dropout", "flip", "python weights", "python dro
 
 
 def derive(seed: int, purpose: str, *numbers: int) -> int:
-    """A seed of 63 bits for one purpose, epoch, and what else tells one stream from another (numpy's SeedSequence, to which zeros at the
-    end are nothing).
+    """A seed of 63 bits for one purpose, epoch, and what else tells one stream from another (numpy's SeedSequence).
 
     On a CPU torch's generator takes its low 32 bits, so that of n streams two are the same with a chance of about n^2 / 2^33, which is 1 in
     8,600 for the 1,000 of a run of 333 epochs. A GPU's takes all of them.
