@@ -119,6 +119,9 @@ def chosen(named: Sequence[str], results: Path, models: Sequence[str] = ("*",), 
     if not named:
         raise ArchbenchError("no Record is named: an id, a file, a results folder, or a table as results or lineage")
     pages = [name for name in named if name in NAMES]
+    for name in pages:
+        if results == Settings.results and (Path(name) / "runs").is_dir():  # nothing says which of them is meant
+            raise ArchbenchError(f"{name} is a table and a folder here: {name}/ is the folder, --results {name} the table made from it")
     if not pages and (tuple(models) != ("*",) or dataset is not None):
         raise ArchbenchError(f"--models and --dataset restrict a table ({', '.join(NAMES)}), and none is named")
     found = [each for name in named if name not in NAMES for each in located(name, results)]

@@ -20,7 +20,6 @@ from archbench.records.schema import Record
 from archbench.toml_files import Shelf
 
 RECIPES = Shelf("recipe", "archbench.training", "recipes")
-# pixels a side of the sets that are known by name, and a set of so many classes and channels
 DEFAULTS: dict[str, Any] = {  # of a recipe's keys, as JSON gives them back
     **{"heeds_hints": True, "precision": "auto", "optimizer": "sgd", "optimizer_options": {}, "lr_batch": None, "bias_lr_scale": 1.0},
     **{"last_layer_lr_scale": 1.0, "weight_decay": 0.0, "clip_norm": None, "schedule": "cosine", "schedule_options": {}},
@@ -28,6 +27,7 @@ DEFAULTS: dict[str, Any] = {  # of a recipe's keys, as JSON gives them back
     **{"init_std": None, "whiten_first_layer": False, "preprocessing": "normalise", "translate": 0, "flip": False},
     **{"flip_alternates": False, "average": 0.0, "test_flip": False},
 }
+# pixels a side of the sets that are known by name, and a set of so many classes and channels
 SIZES = {"digits": 32, "mnist": 28, "fashion_mnist": 28, "svhn": 32, "cifar10": 32, "cifar100": 32, "imagenet": 224}
 OF_SHAPES = {(10, 1): "digits", (10, 3): "cifar10", (100, 3): "cifar100", (1000, 3): "imagenet"}
 PADDED_SIZE, PADDED_TO, FOLDER_SIZE = 28, 32, 32
@@ -75,12 +75,14 @@ def remake(record: Record) -> Remake:
         raise ArchbenchError(f"no command is known that makes Record {record.id} again: {error}") from None
     except (KeyError, TypeError, AttributeError, ValueError):
         raise ArchbenchError(f"Record {record.id} does not hold what a run of archbench leaves, so no command makes it again") from None
-    shared = (
-        record.config["execution"].get("devices", 1) if record.environment.get("engine") == "torchrun" else 1
-    )  # its threads are one process's
-    known = threads * shared if device == "cpu" and isinstance(threads, int) else None
+    known = threads * _processes(record) if device == "cpu" and isinstance(threads, int) else None
     beside = tuple(str(each).partition(" ")[0] for each in record.config.get("interleaved_with") or ())
     return Remake(command, settings, known, (*notes, *_of_source(record)), beside, recipe)
+
+
+def _processes(record: Record) -> int:
+    """How many processes shared the threads of a CPU out, of which the Record tells one's."""
+    return int(record.config["execution"].get("devices", 1)) if record.environment.get("engine") == "torchrun" else 1
 
 
 def joined(found: Iterable[Remake]) -> list[Remake]:
@@ -102,17 +104,10 @@ def joined(found: Iterable[Remake]) -> list[Remake]:
 
 def _one(members: list[Remake], seeds: tuple[int, ...]) -> Remake:
     models = tuple(dict.fromkeys(name for each in members for name in each.settings.models))
-    notes, beside = (tuple(dict.fromkeys(each for member in members for each in of(member))) for of in (_notes, _beside))
+    notes = tuple(dict.fromkeys(each for member in members for each in member.notes))
+    beside = tuple(dict.fromkeys(each for member in members for each in member.beside))
     settings = dataclasses.replace(members[0].settings, models=models, seeds=seeds)
     return dataclasses.replace(members[0], settings=settings, notes=notes, beside=beside)
-
-
-def _notes(made: Remake) -> tuple[str, ...]:
-    return made.notes
-
-
-def _beside(made: Remake) -> tuple[str, ...]:
-    return made.beside
 
 
 def _trained(record: Record) -> Made:

@@ -16,7 +16,9 @@ from conftest import Answer, make_record, make_tested
 from markdown_it import MarkdownIt
 
 import archbench
+from archbench.cli.tables import PAGES_HELP
 from archbench.errors import ArchbenchError
+from archbench.publish import pages
 from archbench.publish.citing import bibtex, citation, formats, latex, methods, references, software
 from archbench.publish.citing.bibtex import Entry
 from archbench.records.located import Located
@@ -405,3 +407,16 @@ def test_the_classes_page_is_made_from_trainings_with_predictions(tmp_path: Path
     saved(tmp_path, tested, make_record("vgg"))
     text = archbench.cite("classes", results=tmp_path)
     assert [tested.id in text, "vgg" in text] == [True, False]
+
+
+def test_a_table_that_is_also_a_folder_here_is_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cite results` where a folder `results` lies: the folder, the table made from it, or the table made from another."""
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / "results", make_record(seed=0))
+    with pytest.raises(ArchbenchError, match=r"^results is a table and a folder here: results/ is the folder, --results results the table"):
+        archbench.cite("results")
+    assert archbench.cite("results", results="results") == archbench.cite("results/")
+
+
+def test_the_commands_name_the_tables_that_there_are() -> None:
+    assert tuple(PAGES_HELP.split(", ")) == pages.NAMES

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from archbench.measure import complexity
 from archbench.records.schema import Measurement, Record, StoredFile, content_hash, readable, seal
 from archbench.records.store import Store
 from archbench.training import quality
-from archbench.verifying import CANNOT, DIFFERS, OK, checks
+from archbench.verifying import CANNOT, DIFFERS, OK, checks, predictions
 from archbench.verifying import again as making
 from archbench.verifying.check import Figure, same
 
@@ -169,6 +171,54 @@ def test_predictions_that_do_not_go_together_cannot_be_checked(label: np.ndarray
     )
     path = Store(tmp_path).save(make_record(files=(file,)))
     assert why(path, "test_error_pct") == "predictions.npz: its predictions do not go together"
+
+
+def kept_as(content: bytes, root: Path, **changes: object) -> Path:
+    """A Record whose predictions are these bytes."""
+    file = Store(root).write_file(Path("files/x/predictions.npz"), lambda out: out.write(content))
+    return Store(root).save(make_record(files=(file,), **changes))
+
+
+def packed(**members: bytes) -> bytes:
+    """An archive of numpy's with these bytes as its members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return buffer.getvalue()
+
+
+def as_npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        as_npy(np.zeros(3)),
+        packed(predicted=b"no array", label=b"no array"),
+        packed(predicted=as_npy(np.zeros(3, dtype=[("a", float), ("b", float)])), label=as_npy(np.zeros(3))),
+    ],
+    ids=["empty", "one array", "no arrays", "arrays of records"],
+)
+def test_predictions_of_a_strangers_that_cannot_be_read_are_said_to_hold_none(content: bytes, tmp_path: Path) -> None:
+    assert why(kept_as(content, tmp_path), "test_error_pct") == "predictions.npz: it holds no predictions"
+
+
+def test_predictions_that_unpack_to_more_than_any_test_has_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions, "MOST_BYTES", 100)
+    path = kept_as(packed(predicted=as_npy(np.zeros(3)), label=as_npy(np.zeros(3))), tmp_path)
+    assert why(path, "test_error_pct") == "predictions.npz: it holds no predictions"
+
+
+def test_a_label_below_the_first_class_is_no_index(tmp_path: Path) -> None:
+    arrays = {"predicted": np.zeros(3), "label": np.full(3, -100), "logits": np.zeros((3, 10))}
+    content = packed(**{name: as_npy(array) for name, array in arrays.items()})
+    path = kept_as(content, tmp_path, measurements=(row("test_top5_error_pct", 50.0, n=3),))
+    assert why(path, "test_top5_error_pct") == "the logits are not kept, or beyond what float16 holds"
 
 
 def test_rounded_logits_are_given_what_their_rounding_can_do_and_no_more(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from zoo._blocks import Classifier, average_and_linear
-from zoo._claims import PIXEL_MEAN, Claim
+from zoo._claims import Claim
 from zoo._residual import Stage, cifar_stages, trunk
 from zoo.registry import ModelSpec, Paper, Published, register
-from zoo.resnet import AS_RESNET, CIFAR_EPOCHS
+from zoo.resnet import AS_RESNET, cifar_claim
 
 PRERESNET_PAPER = Paper(
     title="Identity Mappings in Deep Residual Networks",
@@ -29,17 +29,7 @@ PRERESNET_PAPER = Paper(
 
 def claim(dataset: str, error_pct: float) -> Claim:
     """An error of table 4, trained as ResNet was."""
-    return Claim(
-        dataset,
-        "translation and flip",
-        error_pct,
-        "table 4",
-        {"stride": "1x1"},
-        epochs=CIFAR_EPOCHS,
-        preprocessing=PIXEL_MEAN,
-        translate=4,
-        source=AS_RESNET,
-    )
+    return cifar_claim(error_pct, "table 4", dataset, AS_RESNET, stride="1x1")
 
 
 def norm_relu_conv(w_in: int, w_out: int, kernel: int, stride: int) -> nn.Sequential:

@@ -68,6 +68,21 @@ def build_resnet_bottleneck(
     return Classifier(features, average_and_linear(stages[-1].w_out, num_classes))
 
 
+def cifar_claim(error_pct: float, where: str, dataset: str = "cifar10", source: str = "section 4.2", **knobs: str) -> Claim:
+    """An error on small images after the paper's 64,000 iterations."""
+    return Claim(
+        dataset,
+        "translation and flip",
+        error_pct,
+        where,
+        knobs,
+        epochs=CIFAR_EPOCHS,
+        preprocessing=PIXEL_MEAN,
+        translate=4,
+        source=source,
+    )
+
+
 def basic_spec(name: str, layers: int, published: tuple[Published, ...], error_pct: float, where: str) -> ModelSpec:
     """The spec of one of the paper's CIFAR networks."""
     return ModelSpec(
@@ -83,18 +98,7 @@ def basic_spec(name: str, layers: int, published: tuple[Published, ...], error_p
         min_size=1,
         head_kind="gap+fc",
         published=published,
-        claims=(
-            Claim(
-                "cifar10",
-                "translation and flip",
-                error_pct,
-                where,
-                epochs=CIFAR_EPOCHS,
-                preprocessing=PIXEL_MEAN,
-                translate=4,
-                source="section 4.2",
-            ),
-        ),
+        claims=(cifar_claim(error_pct, where),),
         knobs={"shortcut": ("pad", "projection"), "width": WIDTH},
     )
 
@@ -155,19 +159,7 @@ register(
             Published(1_704_154, 247_646_720, "pytorchcv"),
             Published(1_704_154, 244_500_992, "arithmetic, stride as in the paper", knobs={"stride": "1x1"}),
         ),
-        (
-            Claim(
-                "cifar10",
-                "translation and flip",
-                5.93,
-                "arXiv:1603.05027, table 4",
-                {"stride": "1x1"},
-                epochs=CIFAR_EPOCHS,
-                preprocessing=PIXEL_MEAN,
-                translate=4,
-                source=AS_RESNET,
-            ),
-        ),
+        (cifar_claim(5.93, "arXiv:1603.05027, table 4", source=AS_RESNET, stride="1x1"),),
     )
 )(functools.partial(build_resnet_bottleneck, depth=18))
 

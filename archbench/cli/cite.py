@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
+from archbench.cli.tables import PAGES_HELP
 from archbench.config import Settings, expanded
 
-NAMED_HELP = (
-    "Records: ids or their beginnings, files, results folders; or tables: results, errors, classes, claims, operators, lineage, latency, "
-    "memory, roofline"
-)
+NAMED_HELP = f"Records: ids or their beginnings, files, results folders; or tables: {PAGES_HELP}"
 
 
 class Format(StrEnum):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from archbench.records.schema import Record
 
 
-NAMES_HELP = "results (the default), errors, classes, claims, operators, lineage, latency, memory, roofline; all; experiment"
+PAGES_HELP = "results, errors, classes, claims, operators, lineage, latency, memory, roofline"
+NAMES_HELP = f"{PAGES_HELP}; all; experiment  [default: results]"
 GLOB = set("*?[")
 
 
@@ -50,6 +51,7 @@ def command(
 ) -> None:
     """Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline."""
     from archbench.cli import view
+    from archbench.publish.asked import is_asked
     from archbench.publish.pages import EXPERIMENT, experiment_page, page
     from archbench.publish.predictions import Kept
     from archbench.records.store import Store
@@ -67,7 +69,7 @@ def command(
     specs = _claiming(problems) if "claims" in asked else []
     wanted = split_names(models)
     _check_there(stored, wanted, results, specs)
-    records = [record for record in stored if _wanted(record, wanted, dataset)]
+    records = [record for record in stored if is_asked(record, wanted, dataset)]
     if "errors" in asked and not mix:
         _check_one_ranking(records, wanted)
     kept, specs, grid = Kept(results), [_with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
@@ -186,11 +188,12 @@ def _with_asked_claims(spec: dict[str, Any], models: Sequence[str], dataset: str
 
 def _check_there(stored: Sequence[Record], models: Sequence[str], results: Path, specs: Sequence[dict[str, Any]]) -> None:
     """Raise ArchbenchError, with a near name, for a name or glob that no Record of a filled store goes by, nor a claim that is shown."""
-    claiming = {name for spec in specs for name in _names(spec)}
-    names = sorted({*claiming, *(name for record in stored for name in (record.model.label, record.model.name))})
+    from archbench.publish.asked import names
+
+    known = sorted({*names(stored), *(name for spec in specs for name in _names(spec))})
     for pattern in models if stored else ():
-        if not fnmatch.filter(names, pattern):
-            raise unknown(f"model in {results}:", pattern, names)
+        if not fnmatch.filter(known, pattern):
+            raise unknown(f"model in {results}:", pattern, known)
 
 
 def _names(spec: dict[str, Any]) -> list[str]:
@@ -202,10 +205,3 @@ def _label(spec: dict[str, Any], claim: dict[str, Any]) -> str:
     from archbench.publish.claimed import label_of
 
     return label_of(spec["name"], claim["knobs"])
-
-
-def _wanted(record: Record, models: tuple[str, ...], dataset: str | None) -> bool:
-    """Whether a Record is asked for by the model's label or name, and by its data set where it has one."""
-    data = record.config.get("data")
-    named = any(fnmatch.fnmatchcase(name, pattern) for pattern in models for name in (record.model.label, record.model.name))
-    return named and (dataset is None or data is None or data["name"] == dataset)

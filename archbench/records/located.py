@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from archbench.errors import ArchbenchError
-from archbench.records.schema import Record, content_hash
+from archbench.records.schema import Record
 from archbench.records.sources import ID
-from archbench.records.store import Store, read_record
+from archbench.records.store import Store, read_hashed, read_record
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Located:
     @classmethod
     def read(cls, path: Path) -> Located:
         """The Record of a file. Raises ArchbenchError, as `read_record` does, where it is none or was changed."""
-        record = read_record(path)
-        return cls(record, path, content_hash(json.loads(path.read_bytes())))
+        record, whole = read_hashed(path)
+        return cls(record, path, whole)
 
     @property
     def root(self) -> Path:

@@ -15,13 +15,13 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from archbench.errors import ArchbenchError
 from archbench.records import tags
 from archbench.records.schema import Record, StoredFile, hash_of
-from archbench.records.store import FILES, Store, read_record, write_atomically
+from archbench.records.store import FILES, Store, is_place, read_record, write_atomically
 
 LEFT = {"checkpoints": "checkpoints", "tuning": "studies of searches", "tracking": "curves of trackers"}
 
@@ -119,8 +119,7 @@ def _entry(path: Path, store: Store) -> Entry:
 def check_places(record: Record) -> None:
     """Raise ArchbenchError where a Record names files elsewhere than in the folder of a store that is for them."""
     for file in record.files:
-        parts = PurePosixPath(file.path).parts
-        if parts[:1] != (FILES,) or ".." in parts or "\\" in file.path:
+        if not is_place(file.path):
             raise ArchbenchError(f"Record {record.id} names a file outside the folder {FILES}: {file.path}")
 
 

@@ -11,14 +11,14 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from pydantic import ValidationError
 
 from archbench.errors import ArchbenchError, StorageError
 from archbench.records.lease import Lease
-from archbench.records.schema import SCHEMA_VERSION, Record, StoredFile, content_id, readable
+from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Record, StoredFile, content_hash, readable
 
 SETTLED = ("ok", "diverged")
 FILES = "files"  # the folder of predictions and weights
@@ -155,8 +155,19 @@ def with_result(records: Iterable[Record]) -> Counter[str]:
     return Counter(record.key for record in records if record.status in SETTLED)
 
 
+def is_place(path: str) -> bool:
+    """Whether a Record may name a file by this path: one in the folder of a store that is for them."""
+    parts = PurePosixPath(path).parts
+    return parts[:1] == (FILES,) and ".." not in parts and "\\" not in path and "\0" not in path
+
+
 def read_record(path: Path) -> Record:
     """Read one Record; its id is checked on what is stored. Raises ArchbenchError that names the file."""
+    return read_hashed(path)[0]
+
+
+def read_hashed(path: Path) -> tuple[Record, str]:
+    """The same, and the whole hash of what it holds, of which its id is the beginning."""
     if not path.is_file():
         raise ArchbenchError(f"{path.name} is not a file")
     try:
@@ -172,13 +183,13 @@ def read_record(path: Path) -> Record:
             f"{path.name} has schema {stored['schema_version']}, this archbench reads up to {SCHEMA_VERSION}: upgrade archbench"
         )
     try:
-        identity = content_id(stored)
+        whole = content_hash(stored)
     except (UnicodeEncodeError, RecursionError):
         raise ArchbenchError(f"{path.name} holds what no Record holds: damaged or not a Record") from None
-    if stored.get("id") != identity:
-        raise ArchbenchError(f"{path.name} was changed after it was written: its id is {stored.get('id')!r}, not {identity!r}")
+    if stored.get("id") != whole[:ID_LENGTH]:
+        raise ArchbenchError(f"{path.name} was changed after it was written: its id is {stored.get('id')!r}, not {whole[:ID_LENGTH]!r}")
     try:
-        return Record.model_validate(stored)
+        return Record.model_validate(stored), whole
     except ValidationError as error:
         raise ArchbenchError(f"{path.name} is not a Record: {_first(error)}") from None
 

@@ -2,8 +2,8 @@
 
 The rules:
 
-- a training and its like, both with `--deterministic`, on the same device, threads and version of torch: their test errors are the same,
-  and their predictions image by image where both are there;
+- a training and its like, both with `--deterministic`, on the same device, instructions, threads and version of torch: their test errors
+  are the same, and their predictions image by image where both are there;
 - any other training: Newcombe's 95 % interval for the difference of the two test errors, each over its test images, holds 0;
 - a profile: its counts are the same; each latency, on the same device and threads, is not called different by `archbench compare`, which is
   Welch's t over the launches of both and Holm's rule over all latencies.
@@ -157,10 +157,13 @@ def _trainings(record: Record, again: Record, kept: Kept, kept_again: Kept) -> C
 
 def _is_exact(record: Record, again: Record) -> bool:
     """Whether the two must agree to the bit."""
-    told = [
-        (each.config["execution"]["deterministic"], *_machine(each), each.environment["libraries"]["torch"]) for each in (record, again)
-    ]
+    told = [(each.config["execution"]["deterministic"], *_machine(each), *_arithmetic(each)) for each in (record, again)]
     return told[0] == told[1] and bool(told[0][0])
+
+
+def _arithmetic(record: Record) -> tuple[Any, ...]:
+    """By what two processors of one name may come to other sums."""
+    return record.environment["libraries"]["torch"], record.environment.get("cpu_capability")
 
 
 def _machine(record: Record) -> tuple[Any, ...]:

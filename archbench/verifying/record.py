@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from archbench.errors import ArchbenchError
+from archbench.publish.predictions import FILE as PREDICTIONS
 from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Measurement, Record, StoredFile, content_hash
-from archbench.records.store import FILES, read_record
+from archbench.records.store import FILES, is_place, read_record
 from archbench.verifying import counts, predictions, samples
 from archbench.verifying.check import CANNOT, DIFFERS, OK, Check, Figure, of_figures
 
-PREDICTIONS = "predictions.npz"
 SHOWN = 16  # digits of a hash
 
 
@@ -67,8 +67,7 @@ def _validated(stored: Any) -> Record | None:
 
 def _file(name: str, root: Path, file: StoredFile, kept: list[bytes]) -> Check:
     """Size and hash of a file; the content of predictions that are what the Record says goes to `kept`."""
-    parts = PurePosixPath(file.path).parts
-    if parts[:1] != (FILES,) or ".." in parts or "\\" in file.path or "\0" in file.path:
+    if not is_place(file.path):
         return Check(name, file.path, DIFFERS, f"a Record names files in the folder {FILES} alone, and none elsewhere is looked at")
     place = root / file.path
     if not place.is_file():
@@ -80,7 +79,7 @@ def _file(name: str, root: Path, file: StoredFile, kept: list[bytes]) -> Check:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != file.sha256:
         return Check(name, file.path, DIFFERS, f"its SHA-256 is {found[:SHOWN]}, the Record says {file.sha256[:SHOWN]}")
-    if parts[-1] == PREDICTIONS:
+    if place.name == PREDICTIONS:
         kept.append(place.read_bytes())
     return Check(name, file.path, OK, f"{size:,} bytes, SHA-256 {found[:SHOWN]}")
 

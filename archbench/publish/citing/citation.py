@@ -93,7 +93,6 @@ def _entry(records: Sequence[Record], evidence: Sequence[Evidence], paragraphs: 
         whole = hashlib.sha256("\n".join(sorted(each.sha256 for each in evidence)).encode()).hexdigest()
         name, title = whole[:SHOWN], f"{len(evidence)} Records of archbench"
         note = f"SHA-256 over the sorted SHA-256 of each {whole}"
-    listed = "; ".join(f"{each.id} (SHA-256 {each.sha256}): {each.what}" for each in evidence) if len(evidence) > 1 else ""
     entry = Entry.of_text(
         "misc",
         f"archbench-{name}",
@@ -101,7 +100,7 @@ def _entry(records: Sequence[Record], evidence: Sequence[Evidence], paragraphs: 
         howpublished="Records of measurements",
         year=newest if (newest := max(record.created for record in records)[:4]).isdecimal() else "",
         note=note,
-        annote=" ".join([*paragraphs, *map(_again, commands), *([f"Records: {listed}."] if listed else [])]),
+        annote=" ".join([*paragraphs, *map(_again, commands)]) if len(evidence) == 1 else "",  # of many it would be a page
     )
     return entry.beside({"key": "archbench Records"})  # by which BibTeX sorts what has no author
 

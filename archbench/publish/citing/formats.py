@@ -33,6 +33,7 @@ RIS_FIELDS = {
     "institution": "PB",
     "school": "PB",
     "organization": "PB",
+    "howpublished": "PB",
     "address": "CY",
     "edition": "ET",
     "version": "ET",

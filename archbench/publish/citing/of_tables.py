@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from archbench.errors import ArchbenchError, unknown
 from archbench.publish import errors
+from archbench.publish.asked import is_asked, names
 from archbench.publish.pages import NAMES, page
 from archbench.publish.predictions import Kept
 from archbench.records.schema import Record
@@ -35,14 +36,8 @@ def asked(records: Sequence[Record], models: Sequence[str], dataset: str | None)
 
     Raises ArchbenchError, with a near name, for a name or glob that none goes by.
     """
-    names = {name for record in records for name in (record.model.label, record.model.name)}
+    known = names(records)
     for pattern in models:
-        if not fnmatch.filter(names, pattern):
-            raise unknown("model among the Records:", pattern, sorted(names))
-    found = {name for pattern in models for name in fnmatch.filter(names, pattern)}
-    return [record for record in records if found & {record.model.label, record.model.name} and _is_on(record, dataset)]
-
-
-def _is_on(record: Record, dataset: str | None) -> bool:
-    data = record.config.get("data")
-    return dataset is None or data is None or data["name"] == dataset
+        if not fnmatch.filter(known, pattern):
+            raise unknown("model among the Records:", pattern, sorted(known))
+    return [record for record in records if is_asked(record, models, dataset)]

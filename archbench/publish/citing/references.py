@@ -22,7 +22,7 @@ OF_DATA = {
     "cifar100": "krizhevsky2009learning",
     "imagenet": "russakovsky2015imagenet",
 }
-OF_OPTIMIZERS = {"adam": "kingma2015adam", "nadam": "kingma2015adam", "adamw": "loshchilov2019decoupled"}
+OF_OPTIMIZERS = {"adam": "kingma2015adam", "adamax": "kingma2015adam", "adamw": "loshchilov2019decoupled"}
 OF_LIBRARIES = {"timm": "wightman2019timm", "torchvision": "torchvision2016"}
 TORCH = "paszke2019pytorch"
 

@@ -45,11 +45,6 @@ def entry() -> Entry:
     ).beside({"author": " and ".join(map(_author, said["authors"]))})
 
 
-def version() -> str:
-    """The one that CITATION.cff is of."""
-    return str(yaml.safe_load(text())["version"])
-
-
 def _author(said: dict[str, str]) -> str:
     """`{The archbench authors}` for an entity, `Lin, Min` for a person."""
     if "name" in said:

@@ -1,0 +1,21 @@
+"""Which Records a table is asked for."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Iterable, Mapping
+
+from archbench.records.schema import Record
+
+
+def names(records: Iterable[Record]) -> set[str]:
+    """All names that `models` may match: labels, with knobs, and names."""
+    return {name for record in records for name in (record.model.label, record.model.name)}
+
+
+def is_asked(record: Record, models: Collection[str], dataset: str | None) -> bool:
+    """Whether a Record goes by one of these names or globs, and is of this data set, or of none."""
+    if not any(fnmatch.fnmatchcase(name, pattern) for pattern in models for name in names([record])):
+        return False
+    data = record.config.get("data")
+    return dataset is None or data is None or (isinstance(data, Mapping) and data.get("name") == dataset)
