@@ -57,12 +57,7 @@ def command(
     from archbench.records.store import Store
 
     asked, results = _asked(names or ["results"]), expanded(results)
-    if ("experiment" in asked) != (experiment is not None):
-        raise ArchbenchError("the table experiment and --experiment NAME belong together: archbench tables experiment --experiment head")
-    if mix and "errors" not in asked:
-        raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
-    if form is Format.csv and len(asked) > 1 and out is None and not json:
-        raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
+    _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None and not json)
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
@@ -97,6 +92,16 @@ def _asked(names: Sequence[str]) -> list[str]:
             raise unknown("table", name, known)
     every = [*NAMES, *[EXPERIMENT] * (EXPERIMENT in names)]
     return every if "all" in names else list(dict.fromkeys(names))
+
+
+def _check_together(asked: Sequence[str], experiment: str | None, mix: bool, is_csv: bool) -> None:
+    """Raise ArchbenchError for options that the tables which are asked for have no use for."""
+    if ("experiment" in asked) != (experiment is not None):
+        raise ArchbenchError("the table experiment and --experiment NAME belong together: archbench tables experiment --experiment head")
+    if mix and "errors" not in asked:
+        raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
+    if is_csv and len(asked) > 1:
+        raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
 
 
 def _grid(experiment: str | None) -> Grid | None:
