@@ -31,6 +31,7 @@ from archbench.models import Input as ModelInput
 from archbench.models import Model
 from archbench.records.schema import Record
 from archbench.training import checkpoint, initial, loop, recipe, recipe_file
+from archbench.training.ranks import Ranks
 
 ON_DISK = ("mapped", "files")
 WAYS = ("memory", *ON_DISK)
@@ -345,8 +346,10 @@ def test_a_box_is_drawn_as_the_defaults_of_torchvision_say() -> None:
 
 def test_rates_say_who_waits() -> None:
     assert Rate(images=10, busy_s=2.0, workers=4, waited_s=0.0).images_per_s == 20  # 0.2 s of one thread each, four threads
-    assert loop._input(Rate(100, 50.0, 1, waited_s=8.0), seconds=10.0) == Input(images_per_s=2, model_images_per_s=50)
-    assert loop._input(None, 10.0) is None
+    rate = Rate(100, 50.0, 1, waited_s=8.0)
+    assert loop._input(rate, 10.0, Ranks()) == Input(images_per_s=2, model_images_per_s=50)
+    assert loop._input(rate, 10.0, Ranks(1, 3)) == Input(images_per_s=6, model_images_per_s=150)  # three such processes side by side
+    assert loop._input(None, 10.0, Ranks()) is None
     overhead = 64 * 2**20
     assert [ahead_within(room, 100) for room in (None, overhead + 10_000, overhead + 900, overhead + 899, 1)] == [2, 2, 2, 1, 1]
 
