@@ -13,7 +13,7 @@ from archbench.errors import ArchbenchError
 from archbench.measure import complexity
 from archbench.models import Input, Model, parse
 from archbench.publish.claimed import in_words
-from archbench.publish.formats import markdown_table
+from archbench.publish.writing.markdown import table_lines
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def one(name: str) -> Model:
 def markdown() -> str:
     """zoo/README.md: the lineage as a table, then what each network takes from NIN and where it departs from its paper."""
     listed = rows(["all"])
-    lines = [HEADING, *markdown_table(COLUMNS, map(_in_brief, listed)), ""]
+    lines = [HEADING, *table_lines(COLUMNS, map(_in_brief, listed)), ""]
     for row in listed:
         lines += _section(zoo.get(row["name"]))
     return "\n".join(lines) + "\n"

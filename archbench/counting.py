@@ -16,7 +16,7 @@ from archbench.measure.complexity import Complexity
 from archbench.measure.operators import CLASSES
 from archbench.models import parse
 from archbench.models.isolation import preserved_settings
-from archbench.publish.formats import markdown_table
+from archbench.publish.writing.markdown import table_lines
 
 Tensors = torch.Tensor | tuple[torch.Tensor, ...]
 
@@ -52,14 +52,14 @@ def markdown(counted: Iterable[Mapping[str, Any]]) -> str:
     lines = [
         "# MACs by operator class",
         "",
-        *markdown_table(["model", "input", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted]),
+        *table_lines(["model", "input", "params", "MACs", *kinds], [_by_class(row, kinds) for row in counted]),
     ]
     guessed = [f"- {row['model']}: head guessed ({', '.join(row['head']['modules'])})" for row in counted if row["head"]["guessed"]]
     lines += ["", *guessed] if guessed else []
     if any(row.get("counters") for row in counted):
         differing = [(row, each) for row in counted for each in row["counters"]]
         lines += ["", "# Other counters, and what tells their numbers from ours", ""]
-        lines += markdown_table(["model", "counter", "MACs", "causes"], [_compared(row, each) for row, each in differing])
+        lines += table_lines(["model", "counter", "MACs", "causes"], [_compared(row, each) for row, each in differing])
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ from conftest import make_record
 
 from archbench.publish import formats
 from archbench.publish.results import frame, tables
+from archbench.publish.writing import csv, markdown
 from archbench.records.schema import Doubt, Measurement, Record
 
 
@@ -113,10 +114,10 @@ def test_counts_have_three_digits_and_a_unit(value: float, text: str) -> None:
 
 
 def test_markdown_escapes_what_would_break_a_table() -> None:
-    assert "a\\|b" in formats.markdown(tables([make_record("a|b")]))
+    assert "a\\|b" in markdown.tables(tables([make_record("a|b")]))
 
 
 def test_csv_holds_raw_numbers() -> None:
-    lines = formats.csv(frame([make_record(), profile_of()])).splitlines()
+    lines = csv.rows(frame([make_record(), profile_of()])).splitlines()
     assert "966986" in lines[1]
     assert len(lines) == 2

@@ -11,6 +11,7 @@ from conftest import make_member
 from archbench.publish import reading
 from archbench.publish.lineage import member_rows
 from archbench.publish.reading import apart, follows_macs, largest, rates, roof, shares_over_years
+from archbench.publish.writing import markdown
 
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -109,7 +110,7 @@ def test_too_few_members_are_one_sentence() -> None:
 
 
 def test_the_reading_as_markdown_has_each_question_and_sentence() -> None:
-    text = reading.markdown(reading.readings([make_member(name, counts={"macs": {"pointwise": 1}}) for name in NAMES]))
+    text = markdown.readings(reading.readings([make_member(name, counts={"macs": {"pointwise": 1}}) for name in NAMES]))
     assert text.startswith("### reading · profile · ")
     assert "\nHow do the shares move with the years?\n\n- Channels only, share of the params: measured for no member.\n" in text
-    assert reading.markdown([]) == ""
+    assert markdown.readings([]) == ""

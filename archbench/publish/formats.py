@@ -1,10 +1,10 @@
-"""Tables as people read them: cells with units and intervals, in Markdown; and raw numbers as CSV."""
+"""Figures and cells as people read them."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -67,31 +67,3 @@ def once(tables: Iterable[Table]) -> list[Table]:
         made.append(dataclasses.replace(table, notes=tuple(notes)))
         first |= {note: table.caption for note in notes if note not in first}
     return made
-
-
-def markdown(tables: Sequence[Table]) -> str:
-    """All tables as GitHub's Markdown, each under its caption as a heading."""
-    return "\n".join(_markdown(table) for table in tables)
-
-
-def _markdown(table: Table) -> str:
-    text = cells(table)
-    lines = markdown_table(list(text.columns), text.values.tolist())
-    notes = "".join(f"- {note}\n" for note in table.notes)
-    return f"### {table.caption}\n\n" + "\n".join(lines) + f"\n\n{notes}"
-
-
-def markdown_table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table in GitHub's Markdown."""
-    return ["| " + " | ".join(map(_escaped, row)) + " |" for row in (head, ["---"] * len(head), *body)]
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
-
-
-def csv(frame: pd.DataFrame) -> str:
-    """Raw numbers, a line a row, the condition in a column."""
-    exact = frame.astype({"year": "Int64"}) if "year" in frame else frame
-    text: str = exact.to_csv(index=False, lineterminator="\n")
-    return text

@@ -27,6 +27,7 @@ from archbench.publish import (
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
+from archbench.publish.writing import csv, markdown
 from archbench.records.schema import Record
 
 PAGES = {
@@ -66,12 +67,12 @@ class Page:
 
     def markdown(self) -> str:
         """The tables, then the reading."""
-        read = [reading.markdown(self.readings)] if self.readings else []
-        return "\n".join([formats.markdown(formats.once(self.tables)), *read])
+        read = [markdown.readings(self.readings)] if self.readings else []
+        return "\n".join([markdown.tables(formats.once(self.tables)), *read])
 
     def csv(self) -> str:
         """The rows."""
-        return formats.csv(self.frame)
+        return csv.rows(self.frame)
 
 
 def said_once(made: Sequence[Page]) -> list[Page]:

@@ -46,16 +46,6 @@ def answers(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {question: tuple(line for sentences in about for line in sentences(rows)) for question, about in QUESTIONS.items()}
 
 
-def markdown(found: Iterable[Reading]) -> str:
-    """The readings as Markdown, each under a heading."""
-    lines = []
-    for reading in found:
-        lines += [f"### reading · {reading.caption}", ""]
-        for question, sentences in reading.answers.items():
-            lines += [*([question, ""] if question else []), *(f"- {sentence}" for sentence in sentences), ""]
-    return "\n".join(lines)
-
-
 def shares_over_years(rows: pd.DataFrame) -> Iterator[str]:
     """Each share from the first year to the last, and its rank correlation with the year."""
     for coordinate, subject in SUBJECTS.items():

@@ -1,0 +1,1 @@
+"""How pages are written down: a file for each format."""
