@@ -230,10 +230,10 @@ def describe(model: str, num_classes: int | None = None, in_channels: int | None
 
 
 def write_zoo_page(out: Path) -> None:
-    """Write what the zoo holds as Markdown."""
-    from archbench import catalogue
+    """Write what the zoo holds as Markdown, or into a .json file what its papers claim."""
+    from archbench import catalogue, claiming
 
-    text = catalogue.markdown()
+    text = claiming.text() if out.suffix == ".json" else catalogue.markdown()
     write_atomically(expanded(out), lambda file: file.write(text.encode()))
 
 

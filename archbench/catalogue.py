@@ -185,14 +185,6 @@ def _trained(claim: zoo.Claim) -> str:
     return "; ".join(parts)
 
 
-def claiming() -> list[dict[str, Any]]:
-    """The specs of the zoo that hold claims, as Records keep them, by year. Raises ArchbenchError where a family cannot be read."""
-    try:
-        return [dataclasses.asdict(spec) for spec in map(zoo.get, zoo.names()) if spec.claims]
-    except zoo.ZooError as error:
-        raise ArchbenchError(str(error)) from None
-
-
 def _of_values(values: Sequence[Any] | zoo.Range) -> str:
     return str(values) if isinstance(values, zoo.Range) else ", ".join(map(str, values))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import CommandLine, make_record
 
-from archbench import catalogue
+from archbench import claiming
 from archbench.cli.tables import _with_asked_claims
 from archbench.publish import claims, formats
 from archbench.publish.pages import page
@@ -200,8 +200,8 @@ def test_published_weights_reproduce_nothing() -> None:
 
 
 def test_an_empty_store_shows_every_claim() -> None:
-    rows = claims.frame([], catalogue.claiming())
-    assert len(rows) == sum(len(each["claims"]) for each in catalogue.claiming())
+    rows = claims.frame([], claiming.claiming())
+    assert len(rows) == sum(len(each["claims"]) for each in claiming.claiming())
     assert set(rows.verdict) == {"no Record"}
 
 
@@ -227,5 +227,5 @@ def test_a_table_in_eighty_columns_ends_with_the_sentences(archbench: CommandLin
     ],
 )
 def test_claims_are_asked_for_by_name_and_by_data_set(models: list[str], dataset: str | None, found_pct: list[float]) -> None:
-    (nin,) = [each for each in catalogue.claiming() if each["name"] == "nin"]
+    (nin,) = [each for each in claiming.claiming() if each["name"] == "nin"]
     assert [claim["error_pct"] for claim in _with_asked_claims(nin, models, dataset)["claims"]] == found_pct

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import zoo
-from archbench import catalogue
+from archbench import claiming
 from archbench.data.crop import RANDOM_RESIZED_CROP
 
 BOTH_CIFARS = (("cifar10", True), ("cifar100", True))
@@ -141,7 +141,7 @@ def test_the_zoo_has_nins_five_results_its_three_heads_and_maxouts() -> None:
 
 
 def test_every_claim_is_of_a_form_that_the_zoo_can_build() -> None:
-    for each in catalogue.claiming():
+    for each in claiming.claiming():
         for claim in each["claims"]:
             zoo.registry.check_knobs(zoo.get(each["name"]), claim["knobs"])
             assert claim["augmentation"] == claim["augmentation"].strip("()")

@@ -173,7 +173,7 @@ def _missing(empty: Sequence[Page], named: bool) -> str:
 
 def _claiming(problems: list[str]) -> list[dict[str, Any]]:
     """The specs of the zoo that hold claims, for those that no Record keeps; where it cannot be read that is a problem, and no more."""
-    from archbench.catalogue import claiming
+    from archbench.claiming import claiming
 
     try:
         return claiming()
