@@ -251,6 +251,24 @@ def difference_of_networks(before: Wrong, after: Wrong, confidence: float = 0.95
     return Comparison(change, float(interval.low), float(interval.high), mcnemar(before, after))
 
 
+def welch_from(values: Sequence[Sequence[float]], first: int) -> NDArray[np.float64]:
+    """p of Welch's t between sample `first` and each, `(N,)`, as it counts among all pairs of the N samples (Holm).
+
+    As `difference_t` and `holm_adjusted` have it, without a loop over pairs: NaN where nothing can be told, and of the sample with itself.
+    """
+    means, counts = np.array([statistics.fmean(each) for each in values]), np.array([len(each) for each in values])
+    squares = np.array([statistics.variance(each) / len(each) if len(each) > 1 else math.nan for each in values])
+    left, right = np.triu_indices(len(values), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        both = squares[left] + squares[right]
+        freedom = both**2 / (squares[left] ** 2 / (counts[left] - 1) + squares[right] ** 2 / (counts[right] - 1))
+        p = 2 * stats.t.sf(np.abs(means[left] - means[right]) / np.sqrt(both), freedom)
+    adjusted = np.full((len(values), len(values)), math.nan)
+    adjusted[left, right] = adjusted[right, left] = holm_adjusted(np.where(both > 0, p, math.nan).tolist())
+    found: NDArray[np.float64] = adjusted[first]
+    return found
+
+
 def holm_adjusted(p_values: Sequence[float], family: int | None = None) -> list[float]:
     """Each p as it counts among all of them (Holm 1979); one that is NaN stays so and does not count.
 

@@ -99,7 +99,7 @@ def test_quiet_says_nothing_but_the_table(archbench: CommandLine) -> None:
 def test_tables_in_every_form(archbench: CommandLine, tmp_path: Path) -> None:
     Store(tmp_path / "r").save(make_record())
     assert "NIN" not in archbench("tables", "--results", "r").stdout
-    assert "| nin | 2013 | 10.00 [7.3–13.5] |" in archbench("tables", "--results", "r", "--format", "md").stdout
+    assert "| nin | 2013 | 10.0 [7.3–13.5] |" in archbench("tables", "--results", "r", "--format", "md").stdout
     assert archbench("tables", "--results", "r", "--format", "csv").stdout.startswith("model,title,year,")
     assert json.loads(archbench("tables", "--results", "r", "--json").stdout)[0]["name"] == "nin"
     archbench("tables", "--results", "r", "--out", "t")

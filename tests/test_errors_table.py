@@ -51,7 +51,7 @@ def test_a_row_has_the_mean_over_seeds_with_students_interval() -> None:
     """11, 12, 13: s = 1, t(0.975, 2) = 4.302653."""
     row = formats.cells(tables(seeds("nin", [11.0, 12.0, 13.0]))[0]).iloc[0]
     half = 4.302653 / math.sqrt(3)
-    assert (row["seeds"], row["test error, %"], row["interval"]) == ("3", "12.00", f"{12 - half:.1f} to {12 + half:.1f}")
+    assert (row["seeds"], row["test error, %"], row["interval"]) == ("3", "12.0", f"{12 - half:.1f} to {12 + half:.1f}")
 
 
 def test_one_seed_has_wilsons_interval_and_says_so() -> None:

@@ -76,7 +76,8 @@ def test_of_several_profiles_the_newest_counts_and_one_with_time_before_one_with
 
 
 def test_what_cannot_be_compared_stands_in_other_tables() -> None:
-    small, large = make_member("a"), make_member("b", model={"image_size": 224})
+    counts = {"macs": {"pointwise": 1}}
+    small, large = make_member("a", counts=counts), make_member("b", counts=counts, model={"image_size": 224})
     assert [[record.model.label for record in group] for group in operators.comparable([small, large])] == [["a"], ["b"]]
     assert len(operators.tables([small, large])) == 4
 
@@ -93,3 +94,7 @@ def test_no_profile_is_no_table() -> None:
 
 def test_nothing_to_share_is_no_share() -> None:
     assert class_shares({}) == coordinate_shares({}) == {}
+
+
+def test_profiles_that_counted_nothing_by_class_make_no_table() -> None:
+    assert operators.tables([make_record(kind="profile", measurements=())]) == []

@@ -29,6 +29,7 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
 
     from archbench.cli import progress as shown
     from archbench.publish.results import tables
+    from archbench.publish.writing import rows
     from archbench.records.store import Store
 
     settings = asked.settings
@@ -47,7 +48,7 @@ def execute(request: Request, kinds: tuple[str, ...]) -> None:
     if asked.grid is not None:
         _show_answers(asked.grid, executed.records, settings, request.json)
     elif request.json:
-        view.print_json(view.rows(executed.records))
+        view.print_json(rows.of_results(executed.records))
     else:
         view.print_tables(tables(executed.records))
     view.say_failures(executed.failed)
@@ -66,10 +67,11 @@ def _show_answers(grid: Grid, records: Sequence[Record], settings: Settings, jso
     from archbench.publish.pages import experiment_page, said_once
     from archbench.publish.predictions import Kept
     from archbench.publish.results import tables
+    from archbench.publish.writing import rows
 
     page = experiment_page(grid, records, Kept(expanded(settings.results)))
     if json:
-        view.print_json(view.frame_rows(page.frame))
+        view.print_json(rows.of_frame(page.frame))
     elif not page.tables:
         view.print_tables(tables(records))
         view.say(f"no question of {grid.experiment.name} has runs on both sides yet")

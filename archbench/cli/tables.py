@@ -137,9 +137,10 @@ def _write(pages: Sequence[Page], out: Path) -> None:
 def _print_rows(pages: Sequence[Page], records: Sequence[Record]) -> None:
     """The rows as JSON, by the page's name where there are several; those of the results as `archbench run` gives them."""
     from archbench.cli import view
+    from archbench.publish.writing import rows
 
-    rows = {each.name: view.rows(records) if each.name == "results" else view.frame_rows(each.frame) for each in pages}
-    view.print_json(rows if len(rows) > 1 else rows[pages[0].name])
+    found = {each.name: rows.of_results(records) if each.name == "results" else rows.of_frame(each.frame) for each in pages}
+    view.print_json(found if len(found) > 1 else found[pages[0].name])
 
 
 def _show(pages: Sequence[Page], form: Format, where: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
-import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
@@ -19,17 +18,17 @@ from rich.measure import Measurement as RichMeasurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from archbench.publish import formats, results
+from archbench.publish import formats
+from archbench.publish.citing.latex import one_line
 from archbench.publish.results import Table
+from archbench.publish.writing.rows import as_json
 from archbench.records.schema import Record
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from archbench.publish.reading import Reading
 
-INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
 NUMBER = re.compile(r"[<+-]?[\d.,]+( [a-zA-Z]+)?\*?|–")
+TIMES, INTERVAL = {"latency, ms", "images/s"}, re.compile(r" \[.*\]")  # columns that lose their intervals where they do not fit
 WRAPPED = {"measurement", "title", "from", "test error, %"}
 WIDE, WIDEST_WHOLE = 100, 18  # columns: from here on a table has wider gaps; longest cell or word that is never broken
 
@@ -62,16 +61,24 @@ def say(line: str) -> None:
 def print_tables(made: Sequence[Table]) -> None:
     """Each table with its caption above and its notes below; a wide one that a narrow terminal would cut is only mentioned."""
     for table in made:
-        drawn = columns_table(formats.cells(table).to_dict("list"), grouped=next(iter(table.columns)) == "share of")  # type: ignore[arg-type]
+        text = {str(header): [one_line(str(cell)) for cell in cells] for header, cells in formats.cells(table).to_dict("list").items()}
+        drawn, narrow = _drawn(table, text), False
+        if RichMeasurement.get(out, out.options, drawn).minimum > out.width and TIMES & text.keys():
+            short = {header: [INTERVAL.sub("", cell) for cell in cells] if header in TIMES else cells for header, cells in text.items()}
+            drawn, narrow = _drawn(table, short), short != text
         needed = _widest(drawn)
         if table.wide and needed > out.width:
             say_dim(f"{table.caption}: {needed} columns wide; a wider terminal or --format md shows it")
             continue
-        out.print(Text(f"\n{table.caption}", style="bold"))
+        out.print(Text(f"\n{one_line(table.caption)}", style="bold"))
         print_table(drawn)
         out.print()
-        for note in table.notes:
+        for note in [*table.notes, *["a wider terminal or --format md shows the intervals of times too"] * narrow]:
             say_dim(note)
+
+
+def _drawn(table: Table, text: dict[str, list[str]]) -> RichTable:
+    return columns_table(text, grouped=next(iter(table.columns)) == "share of", bold=table.best)
 
 
 def print_readings(found: Sequence[Reading]) -> None:
@@ -82,12 +89,12 @@ def print_readings(found: Sequence[Reading]) -> None:
             if question:
                 out.print(Text(f"\n{question}"))
             for sentence in sentences:
-                out.print(Text(f"· {sentence}"))
+                out.print(Text(f"· {one_line(sentence)}"))
 
 
 def say_dim(note: str) -> None:
     """A note below a table."""
-    out.print(Text(f"· {note}", style="dim"))
+    out.print(Text(f"· {one_line(note)}", style="dim"))
 
 
 def print_table(drawn: RichTable) -> None:
@@ -105,11 +112,17 @@ def _widest(drawn: RichTable) -> int:
     return RichMeasurement.get(out, out.options.update(max_width=1000), drawn).maximum
 
 
-def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool = False, yielding: Sequence[str] = ()) -> RichTable:
+def columns_table(
+    columns: dict[str, list[str]],
+    whole: str = "",
+    grouped: bool = False,
+    yielding: Sequence[str] = (),
+    bold: Mapping[str, Container[int]] = MappingProxyType({}),
+) -> RichTable:
     """A table whose figures stay whole, and the column `whole`; what gives way on a narrow terminal is text with spaces, very long names
     and the columns `yielding`.
 
-    In a `grouped` one a line stands between rows whose first cells differ.
+    In a `grouped` one a line stands between rows whose first cells differ. `bold` holds the places of bold cells in a column.
     """
     gap = 1 if out.width >= WIDE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
@@ -124,43 +137,10 @@ def columns_table(columns: dict[str, list[str]], whole: str = "", grouped: bool 
         least = max(map(len, words), default=0) if wraps else max(longest, *map(len, heading.split("\n")))
         drawn.add_column(Text(heading), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least)
     rows = list(zip(*columns.values(), strict=True))
-    for row, following in itertools.zip_longest(rows, rows[1:]):
-        drawn.add_row(*(Text(cell) for cell in row), end_section=grouped and following is not None and row[0] != following[0])
+    for place, (row, following) in enumerate(itertools.zip_longest(rows, rows[1:])):
+        styles = ("bold" if place in bold.get(header, ()) else "" for header in columns)
+        drawn.add_row(*map(Text, row, styles), end_section=grouped and following is not None and row[0] != following[0])
     return drawn
-
-
-def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
-    """What `--json` gives: an object a row of the results table, and one for each run that failed."""
-    records = list(records)
-    failed = [
-        {
-            "name": record.model.label,
-            "params": results.value(record, "params"),
-            "macs": results.value(record, "macs"),
-            "kind": record.kind,
-            "status": record.status,
-            "failure": record.failure.message,
-        }
-        for record in records
-        if record.failure is not None and record.status != "diverged"
-    ]
-    return [*frame_rows(results.frame(records)), *map(_plain, failed)]
-
-
-def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """An object a row, the model by its `name`, what is not known as null."""
-    found: list[dict[Any, Any]] = frame.rename(columns={"model": "name"}).to_dict("records")
-    return [_plain(row) for row in found]
-
-
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(key): _value(str(key), value) for key, value in row.items()}
-
-
-def _value(name: str, value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return int(value) if name in INTEGERS and value is not None else value
 
 
 def print_line(line: str) -> None:
@@ -170,7 +150,7 @@ def print_line(line: str) -> None:
 
 def print_json(value: Any) -> None:
     """JSON on stdout."""
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    print(as_json(value))
 
 
 def say_failures(failed: Iterable[Record]) -> None:

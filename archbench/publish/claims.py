@@ -18,7 +18,7 @@ from archbench.publish import notes
 from archbench.publish.claimed import Claimed, claims, in_words, is_named_after
 from archbench.publish.columns import Columns
 from archbench.publish.errors import tested
-from archbench.publish.formats import MISSING, Row, epochs_text
+from archbench.publish.formats import MISSING, Row, epochs_text, figure
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table, error_figures
 from archbench.records.schema import Record
@@ -65,7 +65,7 @@ def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
         *notes.twice(shown),
         *notes.older(shown, records),
     ]
-    return [Table(CAPTION, rows, tuple(lines), COLUMNS)]
+    return [Table(CAPTION, rows, tuple(lines), COLUMNS, shown=tuple(shown))]
 
 
 def readings(rows: pd.DataFrame) -> list[Reading]:
@@ -167,12 +167,12 @@ def _kinds(why: str) -> list[str]:
 
 
 def _ours(row: Row) -> str:
-    """`29.90 % [29.1–30.7] n=5 on cifar10, modern, 8 epochs`."""
+    """`29.9 [29.1–30.7] % n=5 on cifar10, modern, 8 epochs`."""
     if not row["data"]:
         return MISSING
-    known = "diverged" if math.isnan(row["test_error_pct"]) else f"{row['test_error_pct']:.2f} %"
-    if row["n"] > 1:
-        known += f" [{row['test_error_low_pct']:.1f}–{row['test_error_high_pct']:.1f}] n={row['n']}"
+    bounds = row["test_error_low_pct"], row["test_error_high_pct"]
+    known = "diverged" if math.isnan(row["test_error_pct"]) else f"{figure(row['test_error_pct'], *bounds, usual=2)} %"
+    known += f" n={row['n']}" * (row["n"] > 1)
     epochs = "" if math.isnan(row["epochs"]) else f", {epochs_text(int(row['epochs']))}"
     return f"{known} on {row['data']}, {row['recipe']}{epochs}"
 

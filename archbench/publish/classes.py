@@ -42,9 +42,9 @@ def tables(records: Iterable[Record], kept: Kept) -> list[Table]:
     made = []
     for runs, networks in _conditions(records, kept):
         names, caption = _class_names(runs[0]), notes.caption(runs[0])
-        made.append(_by_class(names, networks, caption))
+        made.append(_by_class(names, networks, caption, runs))
         confused = _matrix if len(names) <= WIDEST else _most_often
-        made += [confused(names, network, caption) for network in networks]
+        made += [confused(names, network, caption, runs) for network in networks]
     return made
 
 
@@ -87,7 +87,7 @@ def _class_names(record: Record) -> list[str]:
     return [str(name) for name in record.config.get("classes") or range(record.model.num_classes)]
 
 
-def _by_class(names: Sequence[str], networks: Sequence[Network], caption: str) -> Table:
+def _by_class(names: Sequence[str], networks: Sequence[Network], caption: str, runs: Sequence[Record]) -> Table:
     images = networks[0].confusion.sum(axis=1) // networks[0].seeds
     errors = {network.name: 100 - np.diag(network.shares_pct) for network in networks}
     rows = [
@@ -97,21 +97,22 @@ def _by_class(names: Sequence[str], networks: Sequence[Network], caption: str) -
     ]
     seeds = ", ".join(f"{network.name} {network.seeds}" for network in networks)
     columns: Columns = {"class": lambda row: row["class"], "images": lambda row: f"{row['images']:,}", **_percents(errors)}
-    return Table(f"error by class, % · {caption}", pd.DataFrame(rows), (f"means over seeds ({seeds})",), columns)
+    return Table(f"error by class, % · {caption}", pd.DataFrame(rows), (f"means over seeds ({seeds})",), columns, shown=tuple(runs))
 
 
-def _matrix(names: Sequence[str], network: Network, caption: str) -> Table:
+def _matrix(names: Sequence[str], network: Network, caption: str, runs: Sequence[Record]) -> Table:
     rows = [{"class": name, **dict(zip(names, shares, strict=True))} for name, shares in zip(names, network.shares_pct, strict=True)]
     columns: Columns = {"class": lambda row: row["class"], **_percents(names)}
     note = f"percent of a class (down) that {network.name} takes for another (across), over {_in_seeds(network)}"
-    return Table(f"confusion of {network.name} · {caption}", pd.DataFrame(rows), (note,), columns, wide=True)
+    return Table(f"confusion of {network.name} · {caption}", pd.DataFrame(rows), (note,), columns, wide=True, shown=tuple(runs))
 
 
-def _most_often(names: Sequence[str], network: Network, caption: str) -> Table:
+def _most_often(names: Sequence[str], network: Network, caption: str, runs: Sequence[Record]) -> Table:
     wrong = [row for row in _taken_for(names, network) if row["class"] != row["predicted"]]
     shown = sorted(wrong, key=lambda row: -row["images"])[:MOST_OFTEN]
     note = f"the {len(shown)} confusions seen most often, of {len(wrong)}, over {_in_seeds(network)}; --format csv holds all"
-    return Table(f"confusion of {network.name} · {caption}", pd.DataFrame(shown, columns=TAKEN_FOR), (note,), MOST_OFTEN_COLUMNS)
+    rows = pd.DataFrame(shown, columns=TAKEN_FOR)
+    return Table(f"confusion of {network.name} · {caption}", rows, (note,), MOST_OFTEN_COLUMNS, shown=tuple(runs))
 
 
 def _taken_for(names: Sequence[str], network: Network) -> list[dict[str, Any]]:

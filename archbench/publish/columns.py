@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from archbench.publish.formats import MISSING, Row, plain, scaled, three_digits, whole
+from archbench.publish.formats import MISSING, Row, figure, plain, scaled, three_digits, whole
 from archbench.publish.notes import mark
 from archbench.publish.shares import COORDINATES, OPERATOR_CLASSES, QUANTITIES
 
@@ -13,12 +13,10 @@ Columns = Mapping[str, Callable[[Row], str]]
 
 
 def percent(row: Row) -> str:
-    """`3.61 [2.1–6.1] n=5`."""
+    """`3.6 [2.1–6.1] n=5`."""
     if math.isnan(row["test_error_pct"]):
         return "diverged" if row["diverged"] else MISSING
-    text = f"{row['test_error_pct']:.2f}"
-    if not math.isnan(row["test_error_low_pct"]):
-        text += f" [{row['test_error_low_pct']:.1f}–{row['test_error_high_pct']:.1f}]"
+    text = figure(row["test_error_pct"], row["test_error_low_pct"], row["test_error_high_pct"], usual=2)
     return f"{text} n={row['n']}" if row["n"] > 1 else text
 
 
@@ -39,6 +37,14 @@ def total(row: Row) -> str:
     return plain(1e3 * row["whole"], lambda ms: f"{three_digits(ms)} ms")
 
 
+def _latency(row: Row) -> str:
+    return figure(1e3 * row["latency_s"], 1e3 * row["latency_low_s"], 1e3 * row["latency_high_s"])
+
+
+def _images(row: Row) -> str:
+    return figure(row["infer_images_per_s"], row["infer_images_low_per_s"], row["infer_images_high_per_s"], usual=0)
+
+
 MODEL: Columns = {
     "model": lambda row: row["model"],
     "year": lambda row: plain(row["year"], lambda value: f"{value:.0f}"),
@@ -53,8 +59,8 @@ PROFILED: Columns = {
     "MACs": lambda row: scaled(row["macs"]),
     "in 1×1, %": lambda row: whole(row["pointwise_macs_pct"]),
     "time in 1×1, %": lambda row: whole(row["pointwise_time_pct"]),
-    "latency, ms": lambda row: plain(1e3 * row["latency_s"]) + mark(row["latency_doubtful"]),
-    "images/s": lambda row: plain(row["infer_images_per_s"], lambda value: f"{value:,.0f}") + mark(row["images_doubtful"]),
+    "latency, ms": lambda row: _latency(row) + mark(row["latency_doubtful"]),
+    "images/s": lambda row: _images(row) + mark(row["images_doubtful"]),
 }
 BENCHMARKED: Columns = {
     **{header: PROFILED[header] for header in ("params", "MACs")},

@@ -15,6 +15,7 @@ import numpy as np
 
 from archbench import stats
 from archbench.errors import ArchbenchError, unknown
+from archbench.publish.launches import launches
 from archbench.publish.pairwise import LEAST_SEEDS
 from archbench.publish.predictions import Kept
 from archbench.publish.sides import pairs
@@ -165,7 +166,7 @@ def _told(row: Measurement, old: list[Record], new: list[Record], kept: Sequence
         return _errors(row, old, new, kept)
     if _is_exact(row, old[-1]) and _is_exact(row, new[-1]):
         return _alone(row, old, new, COUNTED)
-    before, after = _launches(old[-1], row), _launches(new[-1], row)
+    before, after = launches(old[-1], row), launches(new[-1], row)
     if min(len(before), len(after)) < 2:
         return _alone(row, old, new, NOT_TOLD)
     paired = _together(old[-1], new[-1]) and len(before) == len(after)
@@ -224,27 +225,6 @@ def _values(records: Sequence[Record], row: Measurement) -> list[float]:
 def _same(record: Record, row: Measurement) -> Measurement | None:
     """The row of just these circumstances: that of a whole has fewer than those of its parts."""
     return next((each for each in record.measurements if (each.name, each.at) == (row.name, row.at)), None)
-
-
-def _launches(record: Record, row: Measurement) -> list[float]:
-    """Seconds of each launch: the median of its rounds, or of its repeats; empty where one holds nothing, or nothing above zero."""
-    taken = {"latency_s": _rounds, "time_s": _repeats}.get(row.name)
-    launches = list(taken(record, row)) if taken else []
-    medians = [statistics.median(launch) for launch in launches if launch]
-    return medians if len(medians) == len(launches) and all(each > 0 for each in medians) else []
-
-
-def _rounds(record: Record, row: Measurement) -> Iterator[list[float]]:
-    for series in record.samples.get("latency", []):
-        if (series["batch"], series["mode"]) == (row.at.get("batch"), row.at.get("mode")):
-            yield from (launch["rounds"] for launch in series["launches"])
-
-
-def _repeats(record: Record, row: Measurement) -> Iterator[list[float]]:
-    """Seconds of a phase, of one operator class or as a whole; Records of before there were launches have none."""
-    phase, kind = row.at.get("phase"), row.at.get("operator_class")
-    for launch in record.samples.get("time_s", {}).get("launches", []):
-        yield launch["whole"].get(phase, []) if kind is None else launch["by_class"].get(phase, {}).get(kind, [])
 
 
 def _together(one: Record, other: Record) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import guard, notes, pairwise
+from archbench.publish import best, guard, notes, pairwise
 from archbench.publish.columns import TRAINED, Columns
-from archbench.publish.formats import MISSING, Row, plain
+from archbench.publish.formats import MISSING, Row, interval, plain, rounded
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.results import Table, error_figures, identity, mean_of, newest
@@ -68,8 +68,10 @@ def tables(found: Iterable[Ranking], records: Sequence[Record], kept: Kept) -> l
     found = list(found)
     for ranking, caption in zip(found, _captions(found), strict=True):
         rows = _rows(ranking)
-        below = tuple(_row_notes(ranking, rows, records))
-        made.append(Table(f"test errors · {caption}", pd.DataFrame(rows), below, COLUMNS))
+        first = best.least([each.figures for each in ranking.entries])
+        below = (*_row_notes(ranking, rows, records), *[best.SEEDS] * bool(first))
+        places = {"test error, %": first}
+        made.append(Table(f"test errors · {caption}", pd.DataFrame(rows), below, COLUMNS, shown=tuple(ranking.runs), best=places))
         if ranking.pairs:
             made.append(_paired(ranking, caption, kept))
     return made
@@ -152,7 +154,7 @@ def _paired(ranking: Ranking, caption: str, kept: Kept) -> Table:
     neighbours = set(itertools.pairwise(names))
     shown = [row for row in ranking.pairs if few or (row["model"], row["against"]) in neighbours]
     lines = [] if few else [f"pairs of neighbours by error are shown; --format csv holds all {len(ranking.pairs):,}"]
-    return Table(f"differences · {caption}", pd.DataFrame(shown), (*lines, *_pair_notes(ranking, kept)), PAIRS)
+    return Table(f"differences · {caption}", pd.DataFrame(shown), (*lines, *_pair_notes(ranking, kept)), PAIRS, shown=tuple(ranking.runs))
 
 
 def _pair_notes(ranking: Ranking, kept: Kept) -> list[str]:
@@ -181,22 +183,30 @@ def _by_counts(row: Row) -> bool:
 
 
 def _error(row: Row) -> str:
-    return plain(row["test_error_pct"], lambda value: f"{value:.2f}") if row["n"] else "diverged"
+    return rounded(*_told(row, ERROR_NAMES), usual=2) if row["n"] else "diverged"
 
 
-def _span(low: str, high: str) -> Callable[[Row], str]:
-    return lambda row: MISSING if math.isnan(row[low]) else f"{row[low]:.1f} to {row[high]:.1f}"
+def _told(row: Row, names: Sequence[str]) -> tuple[float, float, float]:
+    value, low, high = (row[name] for name in names)
+    return value, low, high
+
+
+def _interval(names: Sequence[str]) -> Callable[[Row], str]:
+    return lambda row: interval(*_told(row, names))
 
 
 def _p(name: str) -> Callable[[Row], str]:
     return lambda row: plain(row[name], lambda p: "<0.001" if p < 0.001 else f"{p:.3f}")
 
 
+ERROR_NAMES = ("test_error_pct", "test_error_low_pct", "test_error_high_pct")
+POINTS = ("difference_points", "low_points", "high_points")
+IMAGES_POINTS = ("difference_points", "low_images_points", "high_images_points")
 COLUMNS: Columns = {
     "model": lambda row: row["model"],
     "seeds": lambda row: str(row["n"]),
     "test error, %": _error,
-    "interval": _span("test_error_low_pct", "test_error_high_pct"),
+    "interval": _interval(ERROR_NAMES),
     **{header: TRAINED[header] for header in ("left chance", "tuned, trials")},
     "top-5, %": lambda row: plain(row["test_top5_error_pct"], lambda value: f"{value:.2f}"),
     "NLL": lambda row: plain(row["test_nll"], lambda value: f"{value:.3f}"),
@@ -205,10 +215,10 @@ COLUMNS: Columns = {
 }
 PAIRS: Columns = {
     "pair": lambda row: f"{row['model']}, {row['against']}",
-    "points": lambda row: f"{row['difference_points']:.2f}",
-    "interval": _span("low_points", "high_points"),
+    "points": lambda row: rounded(*_told(row, POINTS), usual=2),
+    "interval": _interval(POINTS),
     "p": _p("p_holm"),
-    "new images": _span("low_images_points", "high_images_points"),
+    "new images": _interval(IMAGES_POINTS),
     "p, new": _p("p_images_holm"),
     "p, permuted": _p("p_permuted_holm"),
     "p, McNemar": _p("p_two_networks_holm"),

@@ -20,7 +20,7 @@ from archbench.publish.formats import Row, plain
 from archbench.publish.pairwise import ERROR, GAP, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
-from archbench.publish.results import Table, newest, profile_of, training_row
+from archbench.publish.results import Table, marked, newest, profile_of, training_row
 from archbench.publish.spread import SPREAD, Spread
 from archbench.publish.verdicts import VERDICT
 from archbench.records.schema import Record
@@ -76,14 +76,16 @@ def tables(found: Iterable[Answers], records: Sequence[Record], kept: Kept) -> l
     """For each condition the networks, then a table for each question."""
     made: list[Table] = []
     for each in found:
-        frame = pd.DataFrame(_rows(each))
-        made.append(Table(each.caption, frame, tuple(_notes(each, frame, records)), COLUMNS))
+        frame, shown = pd.DataFrame(_rows(each)), tuple(each.records)
+        best, why = marked(frame, shown)
+        below = (*_notes(each, frame, records), *why)
+        made.append(Table(each.caption, frame, below, COLUMNS, shown=shown, best=best))
         for question in each.grid.experiment.questions:
             if question.spread:
                 spread = each.spreads[question]
-                made += [Table(question.ask, pd.DataFrame(spread.rows), spread.notes, SPREAD)] if spread.rows else []
+                made += [Table(question.ask, pd.DataFrame(spread.rows), spread.notes, SPREAD, shown=shown)] if spread.rows else []
             elif rows := [row for row in each.compared if row["question"] == question.ask and row["n"] and row["n_against"]]:
-                made.append(Table(question.ask, pd.DataFrame(rows), tuple(_pair_notes(rows, each, kept)), COMPARED))
+                made.append(Table(question.ask, pd.DataFrame(rows), tuple(_pair_notes(rows, each, kept)), COMPARED, shown=shown))
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 MISSING = "–"
+FIGURE = re.compile(  # what the functions below write, so that a format may lay out its parts
+    r"(?P<value>[+-]?[\d,]+(?:\.\d+)?)(?: (?P<prefix>[kMG]))?"
+    r"(?: \[(?P<low>-?[\d,]+(?:\.\d+)?)(?:–| to )(?P<high>-?[\d,]+(?:\.\d+)?)\])?(?P<n> n=\d+)?(?P<doubt>\*)?"
+)
 SHORT, MUCH = 60, 200  # characters: of a note that is always said, and of notes that are said once for several tables
 
 
@@ -35,6 +40,54 @@ def epochs_text(count: int) -> str:
 def three_digits(value: float) -> str:
     """`5.00`, `11.3`, `412`."""
     return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
+
+
+def decimals(value: float, low: float, high: float, usual: int) -> int:
+    """How many decimals an interval leaves a figure; `usual` where there is none. Below zero: so many places before the point are 0.
+
+    The half width of the interval keeps two digits where they begin with 1.00 to 3.54, else one (Particle Data Group, Review of Particle
+    Physics, "Rounding"), and of the figure itself one at least is shown.
+    """
+    half = (high - low) / 2
+    if not half > 0:
+        return usual
+    exponent = math.floor(math.log10(half))
+    first = half / 10**exponent
+    deserved = (1 if first < 3.545 else 0) - exponent
+    return max(deserved, -math.floor(math.log10(abs(value)))) if value else deserved
+
+
+def fixed(value: float, places: int) -> str:
+    """`1,230`, `1.20`: to so many decimals, which may be below zero."""
+    return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"
+
+
+def rounded(value: float, low: float, high: float, usual: int | None = None) -> str:
+    """`29.9`: a figure with no more digits than its interval deserves; without one three, or `usual` decimals."""
+    if math.isnan(value):
+        return MISSING
+    if usual is None and not high > low:
+        return three_digits(value)
+    return fixed(value, decimals(value, low, high, usual or 0))
+
+
+def interval(value: float, low: float, high: float, usual: int = 2) -> str:
+    """`29.0 to 30.8`: the interval of a figure, with as many digits as that."""
+    return _span(value, low, high, usual, " to ")
+
+
+def figure(value: float, low: float, high: float, usual: int | None = None) -> str:
+    """`29.9 [29.0–30.8]`: a figure and its interval, where it has one; `0.5 [-0.2 to 1.3]` where an end is below zero."""
+    if math.isnan(value) or math.isnan(low):
+        return rounded(value, low, high, usual)
+    return f"{rounded(value, low, high, usual)} [{_span(value, low, high, 2 if usual is None else usual, '–' if low >= 0 else ' to ')}]"
+
+
+def _span(value: float, low: float, high: float, usual: int, to: str) -> str:
+    if math.isnan(low):
+        return MISSING
+    places = decimals(value, low, high, usual)
+    return f"{fixed(low, places)}{to}{fixed(high, places)}"
 
 
 def plain(value: float, digits: Callable[[float], str] = three_digits) -> str:

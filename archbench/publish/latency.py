@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from archbench.publish import notes
+from archbench.publish.best import LAUNCHES, least
 from archbench.publish.columns import MODEL, Columns
-from archbench.publish.formats import MISSING, Row, plain, three_digits
+from archbench.publish.formats import MISSING, Row, interval, plain, rounded
+from archbench.publish.launches import logarithms
 from archbench.publish.operators import comparable
 from archbench.publish.results import Table, identity, stacked
 from archbench.records.schema import Measurement, Record
@@ -28,7 +30,9 @@ def tables(records: Iterable[Record]) -> list[Table]:
             below = [f"95 % interval: {_method(profiles)}; a star marks what is doubtful", f"timed{notes.on_threads(profiles[0])}"]
             below += [BY_EAGER] * bool((found["mode"] != "eager").any())
             caption = f"latency · {notes.caption(profiles[0], batch=False)}"
-            made.append(Table(caption, found, (*below, *notes.doubts(profiles)), COLUMNS))
+            best = {"ms a pass": _best(found, profiles)}
+            below += [LAUNCHES] * bool(best["ms a pass"])
+            made.append(Table(caption, found, (*below, *notes.doubts(profiles)), COLUMNS, shown=tuple(profiles), best=best))
     return made
 
 
@@ -57,6 +61,15 @@ def _rows(profile: Record) -> list[dict[str, Any]]:
     ]
 
 
+def _best(rows: pd.DataFrame, profiles: Iterable[Record]) -> frozenset[int]:
+    """The fastest networks at each batch size and mode, by their launches."""
+    timed = [logarithms(each, row) for each in profiles for row in _latencies(each) if row.value]
+    found: set[int] = set()
+    for places in rows.groupby(["batch", "mode"], sort=False).indices.values():
+        found |= {int(places[place]) for place in least([timed[place] for place in places])}
+    return frozenset(found)
+
+
 def _latencies(profile: Record) -> list[Measurement]:
     return [row for row in profile.measurements if row.name == "latency_s"]
 
@@ -65,18 +78,16 @@ def _method(profiles: list[Record]) -> str:
     return next((row.method for profile in profiles for row in _latencies(profile)), "")
 
 
-def _interval(row: Row) -> str:
-    if math.isnan(row["low_s"]):
-        return MISSING
-    return f"{three_digits(1e3 * row['low_s'])}–{three_digits(1e3 * row['high_s'])}"
+def _ms(row: Row) -> tuple[float, float, float]:
+    return 1e3 * row["latency_s"], 1e3 * row["low_s"], 1e3 * row["high_s"]
 
 
 COLUMNS: Columns = {
     **MODEL,
     "batch": lambda row: str(row["batch"]),
     "mode": lambda row: row["mode"].replace("_", " "),
-    "ms a pass": lambda row: three_digits(1e3 * row["latency_s"]) + notes.mark(row["doubtful"]),
-    "interval, ms": _interval,
+    "ms a pass": lambda row: rounded(*_ms(row)) + notes.mark(row["doubtful"]),
+    "interval, ms": lambda row: interval(*_ms(row)),
     "images/s": lambda row: f"{row['images_per_s']:,.0f}" + notes.mark(row["doubtful"]),
     "beside eager, ×": lambda row: MISSING if row["mode"] == "eager" else plain(row["speed_up"], lambda value: f"{value:.2f}"),
 }

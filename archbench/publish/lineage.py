@@ -23,8 +23,8 @@ def tables(records: Iterable[Record]) -> list[Table]:
     made = []
     for found in members(records):
         rows, caption = member_rows(found), notes.caption(found[0])
-        made.append(Table(f"lineage · {caption}", rows, _notes(found), columns.LINEAGE))
-        made.append(Table(f"what each took from NIN · {caption}", rows, _change_notes(rows), columns.TAKEN))
+        made.append(Table(f"lineage · {caption}", rows, _notes(found), columns.LINEAGE, shown=tuple(found)))
+        made.append(Table(f"what each took from NIN · {caption}", rows, _change_notes(rows), columns.TAKEN, shown=tuple(found)))
     return made
 
 

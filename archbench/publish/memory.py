@@ -28,8 +28,12 @@ def tables(records: Iterable[Record]) -> list[Table]:
         found = pd.DataFrame([row for profile in profiles if (row := _row(profile))])
         if not found.empty:
             caption = notes.caption(profiles[0])
-            made.append(Table(f"peaks of memory, MiB · {caption}", found, tuple(_notes(profiles, PEAKS.values())), PEAK_COLUMNS))
-            made.append(Table(f"a training step's memory, MiB · {caption}", found, tuple(_notes(profiles, ["train_bytes"])), PART_COLUMNS))
+            for what, names, columns in (
+                ("peaks of memory", PEAKS.values(), PEAK_COLUMNS),
+                ("a training step's memory", ["train_bytes"], PART_COLUMNS),
+            ):
+                below = tuple(_notes(profiles, names))
+                made.append(Table(f"{what}, MiB · {caption}", found, below, columns, shown=tuple(profiles)))
     return made
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from archbench.publish.footnotes import OfRows
 from archbench.publish.formats import epochs_text
 from archbench.records.schema import Doubt, Measurement, Record
 
@@ -92,22 +93,19 @@ def mark(doubtful: object) -> str:
 
 def doubts(shown: Sequence[Record]) -> list[str]:
     """Each warning, and what was not counted, with the rows it concerns."""
-    said = [
-        (doubt.message, record.model.label)
-        for record in shown
-        for doubt in record.warnings
-        if doubt.code not in OF_ONE_TIME or not doubt.at
-    ]
+    said = [(doubt.message, record) for record in shown for doubt in record.warnings if doubt.code not in OF_ONE_TIME or not doubt.at]
     return [*_of_times(shown), *_together(said), *uncounted(shown)]
 
 
 def _of_times(shown: Sequence[Record]) -> list[str]:
     """A line for each kind of doubt that concerns single times: `nin (batch 1, 8 compiled), vgg (batch 1): the time did not settle`."""
-    lines = []
+    lines: list[str] = []
     for code, said in OF_ONE_TIME.items():
-        found = {record.model.label: [_where(doubt) for doubt in record.warnings if doubt.code == code and doubt.at] for record in shown}
-        named = [f"{label} (batch {', '.join(where)})" for label, where in found.items() if where]
-        lines += [f"{', '.join(named)}: {said}"] * bool(named)
+        at = [(record, ", ".join(_where(doubt) for doubt in record.warnings if doubt.code == code and doubt.at)) for record in shown]
+        found = [(record, where) for record, where in at if where]
+        named = dict.fromkeys(f"{record.model.label} (batch {where})" for record, where in found)
+        parts = {f"{said} (batch {where})": [each.id for each, there in found if there == where] for _, where in found}
+        lines += [OfRows(f"{', '.join(named)}: {said}", parts)] * bool(named)
     return lines
 
 
@@ -146,16 +144,20 @@ def _span(values: Sequence[float]) -> str:
 
 def uncounted(shown: Sequence[Record]) -> list[str]:
     """The operators that the counter does not know, with the rows they occur in."""
-    named = [(", ".join(row.operator for row in record.uncounted), record.model.label) for record in shown if record.uncounted]
-    return _together([(f"not counted: {operators}", label) for operators, label in named])
+    named = [(", ".join(row.operator for row in record.uncounted), record) for record in shown if record.uncounted]
+    return _together([(f"not counted: {operators}", record) for operators, record in named])
 
 
-def _together(said: Sequence[tuple[str, str]]) -> list[str]:
+def _together(said: Sequence[tuple[str, Record]]) -> list[str]:
     """What is said of several rows, once."""
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    for message, label in said:
-        found[message][label] = None
-    return [f"{', '.join(labels)}: {message}" for message, labels in found.items()]
+    found: dict[str, list[Record]] = defaultdict(list)
+    for message, record in said:
+        found[message].append(record)
+    return [OfRows(f"{_labels(records)}: {message}", {message: [each.id for each in records]}) for message, records in found.items()]
+
+
+def _labels(records: Sequence[Record]) -> str:
+    return ", ".join(dict.fromkeys(record.model.label for record in records))
 
 
 def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
@@ -194,23 +196,29 @@ def of_several_sources(records: Iterable[Record]) -> list[str]:
 
 def diverged(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
     """Of which networks runs are in no figure since their loss did not stay finite, from the rows of a table."""
-    said = (f"{row['model']}: {row['diverged']} of {row['runs']} runs diverged and are in no figure" for row in rows if row["diverged"])
-    return list(dict.fromkeys(said))
+    found: dict[str, OfRows] = {}
+    for row in (row for row in rows if row["diverged"]):
+        said = f"{row['diverged']} of {row['runs']} runs diverged and are in no figure"
+        note = OfRows(f"{row['model']}: {said}", {said: str(row.get("records", "")).split()})
+        found.setdefault(note, note)
+    return list(found.values())
 
 
 def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
     """Runs over further seeds of the same networks that came to nothing and were not made again since."""
     ended = {run.key for run in runs}
-    groups = {run.group: run.model.label for run in runs}
+    groups = by(runs, lambda run: run.group)
     lost = by((each for each in records if each.group in groups and each.key not in ended), lambda record: record.group)
     counted = {group: len({each.key for each in members}) for group, members in lost.items()}
-    return [f"{groups[group]}: {count} more run{'s' * (count != 1)} failed, in no figure" for group, count in counted.items()]
+    said = [(f"{count} more run{'s' * (count != 1)} failed, in no figure", groups[group]) for group, count in counted.items()]
+    return [OfRows(f"{_labels(members)}: {message}", {message: [each.id for each in members]}) for message, members in said]
 
 
 def widths(shown: Sequence[Record]) -> list[str]:
     """The width that an equal count came to."""
-    found = {record.model.label: record.model.knobs["width"] for record in shown if "equal" in record.model.knobs}
-    return [f"{label}: width {width:.4g}" for label, width in found.items()]
+    found = by((record for record in shown if "equal" in record.model.knobs), lambda record: record.model.label)
+    said = [(f"width {members[-1].model.knobs['width']:.4g}", members) for members in found.values()]
+    return [OfRows(f"{_labels(members)}: {width}", {width: [each.id for each in members]}) for width, members in said]
 
 
 def interval_notes(runs: Sequence[Record]) -> list[str]:

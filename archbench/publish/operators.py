@@ -20,10 +20,13 @@ def tables(records: Iterable[Record]) -> list[Table]:
     made = []
     for profiles in comparable(records):
         shown = [quantity for quantity in QUANTITIES if any(by_class(profile, quantity) for profile in profiles)]
+        if not shown:
+            continue
         frame = pd.DataFrame([_row(profile, quantity) for quantity in shown for profile in profiles])
         below = (*_notes(profiles, shown), *notes.older(profiles, records))
-        made.append(Table(f"shares by coordinate · {notes.caption(profiles[0])}", frame, below, columns.BY_COORDINATE))
-        made.append(Table(f"shares by operator class · {notes.caption(profiles[0])}", frame, (), columns.BY_CLASS, wide=True))
+        caption, of = notes.caption(profiles[0]), tuple(profiles)
+        made.append(Table(f"shares by coordinate · {caption}", frame, below, columns.BY_COORDINATE, shown=of))
+        made.append(Table(f"shares by operator class · {caption}", frame, (), columns.BY_CLASS, wide=True, shown=of))
     return made
 
 
@@ -56,7 +59,13 @@ def _row(profile: Record, quantity: str) -> dict[str, Any]:
     amounts = by_class(profile, quantity)
     shares = {**dict.fromkeys((*COORDINATES, *OPERATOR_CLASSES), math.nan), **class_shares(amounts), **coordinate_shares(amounts)}
     whole = sum(amounts.values()) if amounts else math.nan
-    return {**identity(profile), "quantity": quantity, **{f"{name}_pct": share for name, share in shares.items()}, "whole": whole}
+    return {
+        **identity(profile),
+        "quantity": quantity,
+        **{f"{name}_pct": share for name, share in shares.items()},
+        "whole": whole,
+        "record": profile.id,
+    }
 
 
 def _class_rows(profile: Record, quantity: str) -> list[dict[str, Any]]:

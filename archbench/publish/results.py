@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from archbench import stats
-from archbench.publish import columns, guard
+from archbench.publish import best, columns, guard
 from archbench.publish.formats import Row
+from archbench.publish.launches import logarithms
 from archbench.publish.notes import benchmark_notes, by, caption, is_benchmark, is_doubtful, notes, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
@@ -25,12 +26,15 @@ PROFILE_FIGURES: dict[str, dict[str, Any]] = {
 }
 
 
+STAR = "*: doubtful, as the notes on its network say"
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows that may be compared with each other.
 
     `frame` holds numbers, `notes` what a reader must know, `columns` each header and how a row's cell reads under it; a `wide` table is
-    not for a narrow terminal.
+    not for a narrow terminal. `shown` are the Records that the rows are from, `best` the places of the best rows under a header.
     """
 
     caption: str
@@ -38,6 +42,8 @@ class Table:
     notes: tuple[str, ...]
     columns: Mapping[str, Callable[[Row], str]]
     wide: bool = False
+    shown: tuple[Record, ...] = ()
+    best: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
@@ -52,16 +58,43 @@ def tables(records: Iterable[Record]) -> list[Table]:
         groups = by(rows, lambda record: record.group)
         matched = {group: profile_of(members[0], profiles) for group, members in groups.items()}
         used |= {profile.id for profile in matched.values() if profile}
-        frame = pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()])
-        made.append(Table(said, in_order(frame), notes(rows, matched.values(), records), columns.TRAININGS))
+        frame = in_order(pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()]))
+        found = [profile for profile in matched.values() if profile]
+        places, why = marked(frame, [*rows, *found])
+        below = (*notes(rows, found, records), *why)
+        made.append(Table(said, frame, below, columns.TRAININGS, shown=(*rows, *found), best=places))
     alone = [profile for profile in profiles if profile.id not in used]
     for rows in map(told_apart, by(alone, condition).values()):
-        frame = pd.DataFrame([profile_row(profile) for profile in rows])
-        made.append(Table(caption(rows[0]), in_order(frame), notes([], rows, records), columns.PROFILES))
+        frame = in_order(pd.DataFrame([profile_row(profile) for profile in rows]))
+        places, why = marked(frame, rows)
+        made.append(Table(caption(rows[0]), frame, (*notes([], rows, records), *why), columns.PROFILES, shown=tuple(rows), best=places))
     for _, rows in by(imported.get(True, []), condition).items():
         frame = pd.DataFrame([benchmark_row(benchmark) for benchmark in rows])
-        made.append(Table(caption(rows[0]), in_order(frame), benchmark_notes(rows, records), columns.BENCHMARKS))
+        made.append(Table(caption(rows[0]), in_order(frame), benchmark_notes(rows, records), columns.BENCHMARKS, shown=tuple(rows)))
     return made
+
+
+def marked(frame: pd.DataFrame, shown: Iterable[Record]) -> tuple[dict[str, frozenset[int]], list[str]]:
+    """The best rows of a table by their `records`, under each header that has such, and what their mark means."""
+    known = {record.id: record for record in shown}
+    rows = [[known[id] for id in str(ids).split() if id in known] for ids in frame.records]
+    errors = best.least([[value(run, "test_error_pct") for run in runs if has_error(run)] for runs in rows])
+    times = best.least([[each for run in runs for each in single_image_s(run)] for runs in rows])
+    compared = sum(any(map(has_error, runs)) for runs in rows) > 1
+    why = [best.SEEDS if errors else best.FEW_SEEDS] * compared + [best.LAUNCHES] * bool(times)
+    doubtful = any(frame[name].any() for name in ("latency_doubtful", "images_doubtful"))
+    return {"test error, %": errors, "latency, ms": times}, why + [STAR] * doubtful
+
+
+def has_error(run: Record) -> bool:
+    """Whether a run came to a test error."""
+    return not math.isnan(value(run, "test_error_pct"))
+
+
+def single_image_s(profile: Record) -> list[float]:
+    """Logarithms of the seconds of each launch for one image."""
+    row = profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
+    return logarithms(profile, row) if row is not None else []
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -156,7 +189,8 @@ def _error_interval(rows: Sequence[Any]) -> stats.Interval:
 
 
 def _profile_figures(profile: Record | None) -> dict[str, Any]:
-    names = ("params", "macs", "pointwise_macs_pct", "pointwise_time_pct", *PROFILE_FIGURES, "latency_low_s", "latency_high_s")
+    ends = ("latency_low_s", "latency_high_s", "infer_images_low_per_s", "infer_images_high_per_s")
+    names = ("params", "macs", "pointwise_macs_pct", "pointwise_time_pct", *PROFILE_FIGURES, *ends)
     figures: dict[str, Any] = {**dict.fromkeys(names, math.nan), "latency_doubtful": False, "images_doubtful": False}
     if profile is None:
         return figures
@@ -171,6 +205,7 @@ def _profile_figures(profile: Record | None) -> dict[str, Any]:
         figures["latency_doubtful"] = is_doubtful(profile, latency)
     images = profile.measurement("infer_images_per_s", **PROFILE_FIGURES["infer_images_per_s"])
     if images is not None:
+        figures |= {"infer_images_low_per_s": _number(images.low), "infer_images_high_per_s": _number(images.high)}
         figures["images_doubtful"] = is_doubtful(profile, images)
     return figures
 

@@ -25,7 +25,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
     for profiles in comparable(records):
         found = pd.DataFrame([row for profile in profiles for row in _rows(profile)])
         if not found.empty:
-            made.append(Table(f"roofline · {notes.caption(profiles[0])}", found, tuple(_notes(profiles)), COLUMNS))
+            made.append(Table(f"roofline · {notes.caption(profiles[0])}", found, tuple(_notes(profiles)), COLUMNS, shown=tuple(profiles)))
     return made
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from archbench.experiments.definition import Point, Question
 from archbench.publish.columns import Columns
-from archbench.publish.formats import MISSING, Row
+from archbench.publish.formats import Row, interval, rounded
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
 from archbench.publish.verdicts import INCONCLUSIVE, SAME
 from archbench.records.schema import Record
@@ -97,6 +97,6 @@ def _share(row: Row) -> str:
 
 SPREAD: Columns = {
     "part of the spread": lambda row: row["part"],
-    "share, %": lambda row: f"{row['share_pct']:.1f}",
-    "interval": lambda row: MISSING if math.isnan(row["low_pct"]) else f"{row['low_pct']:.1f} to {row['high_pct']:.1f}",
+    "share, %": lambda row: rounded(row["share_pct"], row["low_pct"], row["high_pct"], usual=1),
+    "interval": lambda row: interval(row["share_pct"], row["low_pct"], row["high_pct"]),
 }

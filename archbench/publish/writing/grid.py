@@ -1,0 +1,82 @@
+"""A table laid out once for all formats: cells as text, which of them are bold, and footnotes that rows lead to."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archbench.publish.citing.latex import one_line
+from archbench.publish.footnotes import OfRows
+from archbench.publish.formats import cells
+from archbench.publish.results import Table
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell's text, whether it is among the best of its column, and the letters of the footnotes behind it."""
+
+    text: str
+    best: bool = False
+    marks: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Headers, rows of cells, notes about the whole, and footnotes by letter."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str]
+    footnotes: Mapping[str, str]
+
+    @property
+    def columns(self) -> list[list[str]]:
+        """The texts of each column."""
+        return [[row[place].text for row in self.rows] for place in range(len(self.headers))]
+
+
+def grid(table: Table) -> Grid:
+    """The table, without columns that nothing fills; the marks of footnotes stand at the model's name, or the first cell."""
+    shown = cells(table)
+    headers = [one_line(str(header)) for header in shown.columns]
+    best = [table.best.get(header, frozenset()) for header in shown.columns]
+    rows = [[Cell(one_line(text), place in best[column]) for column, text in enumerate(line)] for place, line in _lines(shown)]
+    footnotes, marks, rest = _footnotes(table)
+    named = headers.index("model") if "model" in headers else 0
+    for row, letters in zip(rows, marks, strict=True):
+        row[named] = dataclasses.replace(row[named], marks=letters)
+    return Grid(headers, rows, [one_line(note) for note in rest], footnotes)
+
+
+def _lines(shown: Any) -> Iterator[tuple[int, list[str]]]:
+    return enumerate([str(cell) for cell in line] for line in shown.values.tolist())
+
+
+def _footnotes(table: Table) -> tuple[dict[str, str], list[str], list[str]]:
+    """Footnotes by letter, the letters of each row, and the notes that are about no row or about some that are not there."""
+    owners = [set(str(row.get("records", row.get("record", ""))).split()) for row in table.frame.to_dict("records")]
+    letters, footnotes, rest = _letters(), {}, []
+    marks: list[str] = [""] * len(owners)
+    for note in table.notes:
+        if not isinstance(note, OfRows) or not all(any(ids & owned for owned in owners) for ids in note.parts.values()):
+            rest.append(note)
+            continue
+        for said, ids in note.parts.items():
+            letter = next(letters)
+            footnotes[letter] = one_line(said)
+            marks = [_with(letter, row) if ids & owned else row for row, owned in zip(marks, owners, strict=True)]
+    return footnotes, marks, rest
+
+
+def _with(letter: str, marks: str) -> str:
+    return f"{marks},{letter}" if marks else letter
+
+
+def _letters() -> Iterator[str]:
+    """`a` to `z`, then `aa`, `ab` and so on."""
+    for length in itertools.count(1):
+        yield from map("".join, itertools.product(string.ascii_lowercase, repeat=length))
