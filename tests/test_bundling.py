@@ -331,7 +331,10 @@ def test_a_record_that_is_there_and_differs_is_refused_as_a_merge_does(store: St
 
 def test_the_commands_pack_and_take(store: Store, in_process: Callable[..., Answer], tmp_path: Path) -> None:
     answer = in_process("bundle", "--where", "model=nin", "--results", "store", "--out", "b.zip")
-    assert (answer.returncode, answer.stderr) == (0, "b.zip: 2 Records, 2 files of predictions, tables: results, errors, classes\n")
+    assert (answer.returncode, answer.stderr) == (
+        0,
+        "b.zip: 2 Records, 2 files of predictions, tables: results, errors, classes, environment\n",
+    )
     taken = in_process("import", "b.zip", "--results", "new", "--json")
     assert json.loads(taken.stdout) == {"added": 2, "there": 0, "files": 2, "left": [], "problems": []}
     cut = (tmp_path / "b.zip").read_bytes()[:500]

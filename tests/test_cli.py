@@ -127,9 +127,9 @@ def test_operators_and_lineage_fit_eighty_columns_and_end_with_the_reading(archb
 def test_every_table_in_every_form(archbench: CommandLine, tmp_path: Path) -> None:
     save_lineage(tmp_path / "r")
     said = archbench("tables", "all", "--results", "r", "--out", "t").stderr
-    names = [f"{name}.{suffix}" for name in ("claims", "lineage", "operators", "results") for suffix in ("csv", "md")]
+    names = [f"{name}.{suffix}" for name in ("claims", "environment", "lineage", "operators", "results") for suffix in ("csv", "md")]
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == names
-    assert said.splitlines()[1:] == ["not written, since the Records hold nothing for them: errors, classes, latency, memory, roofline"]
+    assert said.splitlines()[1:] == ["not written, since the Records hold nothing for them: errors, classes, ablations, latency, memory, roofline"]
     for name in ("lineage", "operators"):
         assert "\n### reading · profile · " in (tmp_path / "t" / f"{name}.md").read_text()
     assert "| MACs | nin | 2014 | 95 | 0 | 0 | 5 | 0 | 100 |" in (tmp_path / "t" / "operators.md").read_text()

@@ -16,11 +16,10 @@ from archbench.errors import ArchbenchError, unknown
 if TYPE_CHECKING:
     from archbench.experiments.definition import Grid
     from archbench.publish.pages import Page
-    from archbench.publish.reading import Reading
     from archbench.records.schema import Record
 
 
-PAGES_HELP = "results, errors, classes, claims, operators, lineage, latency, memory, roofline"
+PAGES_HELP = "results, errors, classes, claims, operators, lineage, ablations, latency, memory, roofline, environment"
 NAMES_HELP = f"{PAGES_HELP}; all; experiment  [default: results]"
 GLOB = set("*?[")
 
@@ -31,6 +30,9 @@ class Format(StrEnum):
     terminal = "terminal"
     md = "md"
     csv = "csv"
+    latex = "latex"
+    html = "html"
+    json = "json"
 
 
 def command(
@@ -46,18 +48,30 @@ def command(
         str | None, typer.Option("--experiment", help="experiment: a shipped one's name, or the path of your own .toml file")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How the tables are written")] = Format.terminal,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder to write NAME.md and NAME.csv to")] = None,
-    json: Annotated[bool, typer.Option("--json", help="The rows as JSON on stdout; by name where several are asked for")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to: NAME.md and NAME.csv, with --format NAME.tex, NAME.html, NAME.json")
+    ] = None,
+    readme: Annotated[
+        Path | None, typer.Option("--readme", help="Write the results of trainings into this file, between its marks <!-- results -->")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit status 1, and a diff, where the files of --out or --readme lag behind")
+    ] = False,
+    records_only: Annotated[
+        bool, typer.Option("--records-only", help="Leave out predictions beside the Records, which others who have the Records may lack")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="As --format json: the rows; by name where several are asked for")] = False,
 ) -> None:
-    """Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline."""
-    from archbench.cli import view
+    """Make tables from Records: results, errors, classes, claims, operators, lineage, ablations, latency, memory, roofline, environment."""
+    from archbench.cli import tables_out, view
     from archbench.publish.asked import is_asked
-    from archbench.publish.pages import EXPERIMENT, experiment_page, page
+    from archbench.publish.pages import EXPERIMENT, NAMES, experiment_page, page
     from archbench.publish.predictions import Kept
     from archbench.records.store import Store
 
-    asked, results = _asked(names or ["results"]), expanded(results)
-    _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None and not json)
+    form = _form(form, json, check)
+    asked, results = _asked(names or (NAMES if check else ["results"])), expanded(results)
+    _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
@@ -67,19 +81,33 @@ def command(
     records = [record for record in stored if is_asked(record, wanted, dataset)]
     if "errors" in asked and not mix:
         _check_one_ranking(records, wanted)
-    kept, specs, grid = Kept(results), [_with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
+    specs, grid = [_with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
+    kept = Kept(None if records_only else results)
 
     def made(name: str) -> Page:
         return experiment_page(grid, records, kept) if name == EXPERIMENT and grid else page(name, records, kept, mix, specs)
 
     pages = [made(name) for name in asked]
-    if out is not None:
-        _write(pages, out)
-    elif json:
-        _print_rows(pages, records)
+    blocks = {expanded(readme): page("results", records, kept)} if readme is not None else {}
+    lag = False
+    if check:
+        lag = tables_out.check(pages, expanded(out) if out is not None else results / "tables", blocks)
+    elif out is not None or blocks:
+        tables_out.write(pages if out is not None else (), expanded(out) if out is not None else None, form, blocks)
     else:
-        _show(pages, form, f"{'of these ' if stored else ''}in {results} yet")
+        tables_out.show(pages, form, f"{'of these ' if stored else ''}in {results} yet")
     view.report_problems([*problems, *kept.problems])
+    if lag:
+        raise typer.Exit(1)
+
+
+def _form(form: Format, json: bool, check: bool) -> Format:
+    """The format that is asked for. Raises ArchbenchError where two are, or one beside `--check`."""
+    if json and form not in (Format.terminal, Format.json):
+        raise ArchbenchError(f"--json and --format {form.value} ask for two formats: give one")
+    if check and (json or form is not Format.terminal):
+        raise ArchbenchError("--check compares the files that are there, of each format, so that it takes neither --format nor --json")
+    return Format.json if json else form
 
 
 def _asked(names: Sequence[str]) -> list[str]:
@@ -119,61 +147,8 @@ def _check_one_ranking(records: Sequence[Record], models: Sequence[str]) -> None
         guard.one_ranking(errors.tested(records), models)
 
 
-def _write(pages: Sequence[Page], out: Path) -> None:
-    """Two files a page; none for a page without tables."""
-    from archbench.cli import view
-    from archbench.records.store import write_atomically
-
-    full, empty = ([each for each in pages if bool(each.tables) is filled] for filled in (True, False))
-    texts = {f"{each.name}.{suffix}": text for each in full for suffix, text in (("md", each.markdown()), ("csv", each.csv()))}
-    for name, text in texts.items():
-        write_atomically(out / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
-    if texts:
-        view.say(f"written: {', '.join(str(out / name) for name in texts)}")
-    if empty:
-        view.say(f"not written, since the Records hold nothing for them: {', '.join(each.name for each in empty)}")
-
-
-def _print_rows(pages: Sequence[Page], records: Sequence[Record]) -> None:
-    """The rows as JSON, by the page's name where there are several; those of the results as `archbench run` gives them."""
-    from archbench.cli import view
-    from archbench.publish.writing import rows
-
-    found = {each.name: rows.of_results(records) if each.name == "results" else rows.of_frame(each.frame) for each in pages}
-    view.print_json(found if len(found) > 1 else found[pages[0].name])
-
-
-def _show(pages: Sequence[Page], form: Format, where: str) -> None:
-    """On stdout; the reading, which pages share, once behind them, and what is said of several tables once."""
-    from archbench.cli import view
-    from archbench.publish.pages import said_once
-
-    full, empty = said_once([each for each in pages if each.tables]), [each for each in pages if not each.tables]
-    if form is Format.terminal:
-        for each in full:
-            view.print_tables(each.tables)
-        view.print_readings([reading for n, each in enumerate(full) for reading in each.readings if not _said(reading, full[:n])])
-    else:
-        print("\n".join(each.markdown() if form is Format.md else each.csv() for each in full), end="")
-    if empty:
-        view.say(f"no finished {_missing(empty, named=len(pages) > 1)} {where}")
-
-
-def _said(reading: Reading, pages: Sequence[Page]) -> bool:
-    """Whether one of these pages has the same reading."""
-    return any(reading in each.readings for each in pages)
-
-
-def _missing(empty: Sequence[Page], named: bool) -> str:
-    """`profile (operators, latency), lineage profile (lineage)`: what the pages are made from, and if `named` which pages they are."""
-    pages: dict[str, list[str]] = {}
-    for each in empty:
-        pages.setdefault(each.made_from, []).append(each.name)
-    return ", ".join(f"{what} ({', '.join(names)})" if named else what for what, names in pages.items())
-
-
 def _claiming(problems: list[str]) -> list[dict[str, Any]]:
-    """The specs of the zoo that hold claims, for those that no Record keeps; where it cannot be read that is a problem, and no more."""
+    """What the zoo claims, beside what Records keep; where it cannot be read that is a problem, and no more."""
     from archbench.claiming import claiming
 
     try:

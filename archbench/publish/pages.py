@@ -6,13 +6,16 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from archbench.experiments.definition import Grid
 from archbench.publish import (
+    ablations,
     claims,
     classes,
+    environments,
     errors,
     experiment,
     formats,
@@ -27,7 +30,7 @@ from archbench.publish import (
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
-from archbench.publish.writing import csv, markdown
+from archbench.publish.writing import csv, html, latex, markdown, rows
 from archbench.records.schema import Record
 
 PAGES = {
@@ -38,7 +41,7 @@ PAGES = {
     "memory": memory,
     "roofline": roofline,
 }
-NAMES = ("results", "errors", "classes", "claims", *(name for name in PAGES if name != "results"))
+NAMES = ("results", "errors", "classes", "claims", "operators", "lineage", "ablations", "latency", "memory", "roofline", "environment")
 EXPERIMENT = "experiment"  # a page of one experiment, so that it is none of `all`
 READ = ("operators", "lineage")  # pages that end with the reading
 MADE_FROM = {  # the others from profiles of any network
@@ -46,6 +49,8 @@ MADE_FROM = {  # the others from profiles of any network
     "errors": "training",
     "claims": "claim",
     EXPERIMENT: "trainings that it compares",
+    "ablations": "run of a network with knobs beside one without",
+    "environment": "run",
     "classes": "training with predictions beside it",
     "lineage": "lineage profile",
 }
@@ -59,6 +64,12 @@ class Page:
     tables: Sequence[Table]
     frame: pd.DataFrame
     readings: Sequence[Reading]
+    failed: Sequence[dict[str, Any]] = ()
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows for JSON, and of the results an object for each run that failed."""
+        return [*rows.of_frame(self.frame), *self.failed]
 
     @property
     def made_from(self) -> str:
@@ -73,6 +84,14 @@ class Page:
     def csv(self) -> str:
         """The rows."""
         return csv.rows(self.frame)
+
+    def latex(self) -> str:
+        """The tables, as a file that an article may take; without the reading."""
+        return latex.document({self.name: formats.once(self.tables)})
+
+    def html(self) -> str:
+        """The tables and the reading, as a page of their own."""
+        return html.document([self])
 
 
 def said_once(made: Sequence[Page]) -> list[Page]:
@@ -92,10 +111,16 @@ def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False, sp
     if name == "classes":
         return Page(name, classes.tables(records, kept), classes.frame(records, kept), ())
     if name == "claims":
-        rows = claims.frame(records, specs)
-        return Page(name, claims.tables(rows, records), rows, claims.readings(rows))
-    made = PAGES[name]
-    return Page(name, made.tables(records), made.frame(records), reading.readings(records) if name in READ else ())
+        claimed = claims.frame(records, specs)
+        return Page(name, claims.tables(claimed, records), claimed, claims.readings(claimed))
+    if name == "ablations":
+        beside = ablations.ablations(records, kept)
+        return Page(name, ablations.tables(beside, records, kept), ablations.frame(beside), ())
+    if name == "environment":
+        environment = environments.frame(records)
+        return Page(name, environments.tables(environment, records), environment, ())
+    made, failed = PAGES[name], rows.of_failed(records) if name == "results" else ()
+    return Page(name, made.tables(records), made.frame(records), reading.readings(records) if name in READ else (), failed)
 
 
 def experiment_page(grid: Grid, records: Sequence[Record], kept: Kept) -> Page:

@@ -1,0 +1,94 @@
+"""What becomes of the pages of `archbench tables`: shown, written to files, or held against the files that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archbench.cli import view
+from archbench.errors import ArchbenchError
+from archbench.publish.pages import Page, said_once
+from archbench.publish.writing import files, html, latex
+from archbench.records.store import write_atomically
+
+if TYPE_CHECKING:
+    from archbench.cli.tables import Format
+    from archbench.publish.reading import Reading
+
+SUFFIXES = {"terminal": files.USUAL, "md": ("md",), "csv": ("csv",), "latex": ("tex",), "html": ("html",), "json": ("json",)}
+Blocks = Mapping[Path, Page]  # READMEs, and the results page of whose trainings each shows the tables
+
+
+def write(pages: Sequence[Page], out: Path | None, form: Format, blocks: Blocks) -> None:
+    """The files of each page in a format, or in the usual ones, and the blocks; none for a page without tables."""
+    wanted = {out / name: text for name, text in files.texts(pages, SUFFIXES[form.value]).items()} if out is not None else {}
+    wanted |= _readmes(blocks)
+    for path, text in wanted.items():
+        write_atomically(path.resolve(), lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+    if wanted:
+        view.say(f"written: {', '.join(map(str, wanted))}")
+    empty = [each.name for each in pages if not each.tables]
+    if empty:
+        view.say(f"not written, since the Records hold nothing for them: {', '.join(empty)}")
+
+
+def check(pages: Sequence[Page], folder: Path, blocks: Blocks) -> bool:
+    """Whether any file of these pages in a folder, or a block, is not what the Records give; a unified diff of each on stdout."""
+    if not folder.is_dir():
+        raise ArchbenchError(f"there is no folder {folder} to check; --out names the one that holds the tables")
+    wanted = {**files.expected(pages, folder), **_readmes(blocks)}
+    lagging = files.differences(wanted)
+    print("".join(lagging.values()), end="")
+    if lagging:
+        view.say(f"not as the Records have it: {', '.join(map(str, lagging))}; the same command without --check writes what is there")
+    else:
+        view.say(f"{len(wanted)} files are as the Records have them")
+    return bool(lagging)
+
+
+def _readmes(blocks: Blocks) -> dict[Path, str]:
+    return {path: files.readme(path, page) for path, page in blocks.items()}
+
+
+def show(pages: Sequence[Page], form: Format, where: str) -> None:
+    """On stdout; the reading, which pages share, once behind them, and what is said of several tables once."""
+    if form.value == "json":
+        rows = {each.name: each.rows for each in pages}
+        view.print_json(rows if len(rows) > 1 else rows[pages[0].name])
+        return
+    full, empty = said_once([each for each in pages if each.tables]), [each for each in pages if not each.tables]
+    if form.value == "terminal":
+        _in_terminal(full)
+    elif full:
+        print(_text(full, form), end="")
+    if empty:
+        view.say(f"no finished {_missing(empty, named=len(pages) > 1)} {where}")
+
+
+def _in_terminal(pages: Sequence[Page]) -> None:
+    for each in pages:
+        view.print_tables(each.tables)
+    view.print_readings([reading for n, each in enumerate(pages) for reading in each.readings if not _said(reading, pages[:n])])
+
+
+def _text(pages: Sequence[Page], form: Format) -> str:
+    """All pages in one text."""
+    if form.value == "latex":
+        return latex.document({each.name: each.tables for each in pages})
+    if form.value == "html":
+        return html.document(pages)
+    return "\n".join(each.markdown() if form.value == "md" else each.csv() for each in pages)
+
+
+def _said(reading: Reading, pages: Sequence[Page]) -> bool:
+    """Whether one of these pages has the same reading."""
+    return any(reading in each.readings for each in pages)
+
+
+def _missing(empty: Sequence[Page], named: bool) -> str:
+    """`profile (operators, latency), lineage profile (lineage)`: what the pages are made from, and if `named` which pages they are."""
+    pages: dict[str, list[str]] = {}
+    for each in empty:
+        pages.setdefault(each.made_from, []).append(each.name)
+    return ", ".join(f"{what} ({', '.join(names)})" if named else what for what, names in pages.items())

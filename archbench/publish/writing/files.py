@@ -1,0 +1,71 @@
+"""The files of pages, which of them lag behind the Records, and the block of a README that shows the results of trainings."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from archbench.errors import ArchbenchError
+from archbench.publish import formats
+from archbench.publish.pages import Page
+from archbench.publish.writing import markdown
+from archbench.publish.writing.rows import as_json
+
+WRITERS: Mapping[str, Callable[[Page], str]] = {
+    "md": Page.markdown,
+    "csv": Page.csv,
+    "tex": Page.latex,
+    "html": Page.html,
+    "json": lambda page: as_json(page.rows) + "\n",
+}
+USUAL = ("md", "csv")  # what a page is written as unless a format is asked for
+BEGIN, END = "<!-- results -->\n", "<!-- end of results -->"
+
+
+def texts(pages: Iterable[Page], suffixes: Sequence[str]) -> dict[str, str]:
+    """What each file of these pages holds, by its name; a page without tables has none."""
+    return {f"{page.name}.{suffix}": WRITERS[suffix](page) for page in pages if page.tables for suffix in suffixes}
+
+
+def expected(pages: Iterable[Page], folder: Path) -> dict[Path, str | None]:
+    """What the files of pages in a folder should hold: the usual ones, and those of other formats that are there; None: no such file."""
+    found: dict[Path, str | None] = {}
+    for page in pages:
+        for suffix, write in WRITERS.items():
+            path = folder / f"{page.name}.{suffix}"
+            if path.is_file() or (suffix in USUAL and page.tables):
+                found[path] = write(page) if page.tables else None
+    return found
+
+
+def differences(wanted: Mapping[Path, str | None]) -> dict[Path, str]:
+    """A unified diff for each file that does not hold what it should, from what it holds."""
+    held = {path: path.read_bytes().decode(errors="replace") if path.is_file() else None for path in wanted}
+    return {path: _diff(path, held[path] or "", text or "") for path, text in wanted.items() if held[path] != text}
+
+
+def _diff(path: Path, held: str, wanted: str) -> str:
+    before, after = (text.splitlines(keepends=True) for text in (held, wanted))
+    lines = difflib.unified_diff(before, after, path.as_posix(), f"{path.as_posix()} (from the Records)")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def readme(path: Path, results: Page) -> str:
+    """A README with the results of trainings, of the page `results`, between its two marks. Raises ArchbenchError where it has no such."""
+    if not path.is_file():
+        raise ArchbenchError(f"there is no file {path}, which would take the results between {BEGIN.strip()} and {END}")
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise ArchbenchError(f"{path} is no text in UTF-8") from None
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    begin, end = BEGIN.replace("\n", line_end), END
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ArchbenchError(f"{path} has no block for results: a line {BEGIN.strip()} and below it one {END}, each once")
+    before, _, rest = text.partition(begin)
+    return before + begin + _of_trainings(results).replace("\n", line_end) + end + rest.partition(end)[2]
+
+
+def _of_trainings(page: Page) -> str:
+    return markdown.tables(formats.once(table for table in page.tables if "test error, %" in table.columns))

@@ -1,0 +1,149 @@
+"""Tables in LaTeX with booktabs and siunitx: a file that pdflatex takes as it stands, and that an article may `\\input`.
+
+A table too long for a page goes on in further ones, and what stands below it has one of its own where no page holds both. Columns of
+figures are aligned at the point, counts under one prefix; a table no wider than a column of a two-column article is a `table`, else a
+`table*`, which in an article of one column is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jinja2
+
+from archbench.publish.citing.latex import one_line
+from archbench.publish.results import Table
+from archbench.publish.writing.grid import Grid, grid
+from archbench.publish.writing.latex_columns import Column, columns
+from archbench.publish.writing.latex_text import breakable
+from archbench.publish.writing.stated import stated
+
+COLUMN, PAGE = 54, 110  # how wide a column and a page of a two-column article are, in digits of \footnotesize
+GAP = 3  # digits between two columns
+LINES, CAPTION, HEAD = 55, 4, 3  # lines of \footnotesize on a page, and about those of a caption and of headers
+LEAST_ROOM = 20  # digits for columns that break, where the others leave none
+NOTE_TO_TEXT = 1.2  # so many more characters has a line of notes
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("archbench.publish.writing"),
+    block_start_string="<%",
+    block_end_string="%>",
+    variable_start_string="<<",
+    variable_end_string=">>",
+    comment_start_string="<#",
+    comment_end_string="#>",
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=jinja2.StrictUndefined,
+    autoescape=False,
+)
+
+
+class Line(NamedTuple):
+    """A row; `parted` stands apart from the one above."""
+
+    text: str
+    parted: bool
+
+
+@dataclass(frozen=True)
+class Float:
+    """A table as it floats in an article: rows, notes below them, or both."""
+
+    environment: str
+    caption: str
+    label: str
+    spec: str
+    header: str
+    rows: Sequence[Line]
+    notes: Sequence[str]
+    flexible: bool
+
+
+def document(pages: Mapping[str, Sequence[Table]]) -> str:
+    """A file with the tables of pages, which come by their names, each table under its caption."""
+    floats = [each for name, made in pages.items() for place, table in enumerate(made) for each in _floats(table, f"{name}-{place + 1}")]
+    return ENVIRONMENT.get_template("tables.tex").render(names=" ".join(pages), floats=floats)
+
+
+def _floats(table: Table, label: str) -> list[Float]:
+    laid = grid(table)
+    if not laid.rows or not laid.headers:
+        return []
+    made = columns(laid)
+    width = sum(each.width + GAP for each in made)
+    wide = width > COLUMN or any(each.share for each in made)
+    notes = [breakable(note) for note in laid.notes]
+    notes += [rf"\textsuperscript{{{letter}}}\,{breakable(said)}" for letter, said in laid.footnotes.items()]
+    characters = PAGE if wide else COLUMN
+    parts = _parts(_heights(laid, made), [math.ceil(len(note) / (NOTE_TO_TEXT * characters)) for note in notes])
+    lines = _rows(laid, made)
+    return [
+        Float(
+            environment="table*" if wide else "table",
+            caption=_caption(table, place, len(parts)),
+            label=label if place == 0 else "",
+            spec="".join(each.spec for each in made),
+            header=" & ".join(each.header for each in made),
+            rows=lines[part.rows],
+            notes=notes[part.notes],
+            flexible=any(each.share for each in made),
+        )
+        for place, part in enumerate(parts)
+    ]
+
+
+def _caption(table: Table, place: int, parts: int) -> str:
+    """The condition and all that is stated of the rows; of a further part the condition alone."""
+    said = [one_line(table.caption), *(one_line(each) for each in (stated(table) if place == 0 else ()))]
+    part = f" (part {place + 1} of {parts})" if parts > 1 else ""
+    return breakable("; ".join(said) + part + ".")
+
+
+def _rows(laid: Grid, made: Sequence[Column]) -> list[Line]:
+    """The rows; where the first column names groups, a group stands apart."""
+    firsts = [row[0].text for row in laid.rows]
+    grouped = laid.headers[0] == "share of"
+    return [
+        Line(" & ".join(each.cells[place] for each in made), grouped and place > 0 and firsts[place] != firsts[place - 1])
+        for place in range(len(laid.rows))
+    ]
+
+
+def _heights(laid: Grid, made: Sequence[Column]) -> list[int]:
+    """How many lines each row is high, by its longest text in a column that breaks."""
+    room = max(PAGE - sum(each.width + GAP for each in made if not each.share), LEAST_ROOM)
+    breaking = [(place, max(each.share * room - GAP, 1)) for place, each in enumerate(made) if each.share]
+    return [max([1, *(math.ceil(len(row[place].text) / width) for place, width in breaking)]) for row in laid.rows]
+
+
+class Part(NamedTuple):
+    """Which rows and which notes stand together on a page."""
+
+    rows: slice
+    notes: slice
+
+
+def _parts(rows: Sequence[int], notes: Sequence[int]) -> list[Part]:
+    """Rows and then notes, page by page, by their heights; the notes follow the last rows where there is room."""
+    pages = [*_pages(rows, LINES - CAPTION - HEAD)]
+    last, below = pages[-1], [*_pages(notes, LINES - CAPTION)]
+    used = sum(rows[last])
+    none = slice(0, 0)
+    if len(below) == 1 and used + sum(notes) + 1 <= LINES - CAPTION - HEAD:
+        return [*(Part(page, none) for page in pages[:-1]), Part(last, below[0])]
+    return [*(Part(page, none) for page in pages), *(Part(none, page) for page in below)]
+
+
+def _pages(heights: Sequence[int], room: int) -> Iterator[slice]:
+    first, used = 0, 0
+    for place, height in enumerate(heights):
+        if used and used + height > room:
+            yield slice(first, place)
+            first, used = place, 0
+        used += height
+    if first < len(heights):
+        yield slice(first, len(heights))

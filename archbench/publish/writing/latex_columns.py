@@ -1,0 +1,154 @@
+"""The columns of a table in LaTeX: figures aligned at the point with what belongs to them behind, counts under one prefix, text."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archbench.publish.formats import FIGURE, MISSING, three_digits
+from archbench.publish.writing.grid import Cell, Grid
+from archbench.publish.writing.latex_text import breakable, escaped
+
+PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+LONG = 34  # characters of a text from which on it may break
+BROKEN = 4  # characters that stand behind the first comma of a header that is broken there, a unit being no line of its own
+LEAST_SHARE = 10  # characters that every column that breaks counts for, beside those of its text
+
+
+@dataclass(frozen=True)
+class Column:
+    """What stands in `\\begin{tabular}`, the header, each row's cell with its `&`, and how many digits wide it is.
+
+    One with a `share` above zero breaks its text, and takes that share of the room that the others leave.
+    """
+
+    spec: str
+    header: str
+    cells: Sequence[str]
+    width: int
+    share: float = 0.0
+
+
+def columns(laid: Grid) -> list[Column]:
+    """A column for each of the table's, the shares of those that break adding up to 1."""
+    made = [_column(header, [row[place] for row in laid.rows]) for place, header in enumerate(laid.headers)]
+    whole, breaking = sum(each.share for each in made), sum(each.share > 0 for each in made)
+    return [_sharing(each, each.share / whole, breaking) if each.share else each for each in made]
+
+
+def _sharing(column: Column, share: float, breaking: int) -> Column:
+    """As tabularx has it: each of its columns is so many times as wide as if all were equal."""
+    spec = rf">{{\hsize={share * breaking:.3f}\hsize\linewidth=\hsize\raggedright\arraybackslash}}X"
+    return dataclasses.replace(column, spec=spec, share=share)
+
+
+def _column(header: str, cells: Sequence[Cell]) -> Column:
+    figures = [FIGURE.fullmatch(cell.text) for cell in cells]
+    others = [cell.text for cell, figure in zip(cells, figures, strict=True) if figure is None]
+    if header == "model" or not any(figures) or any(not _beside(text) for text in others):
+        return _of_text(header, cells)
+    return _of_figures(header, cells, figures)
+
+
+def _beside(text: str) -> bool:
+    """Whether a text may stand among figures: a dash, a word, less than so much."""
+    return text == MISSING or text.isalpha() or re.fullmatch(r"<[\d.]+", text) is not None
+
+
+def _of_text(header: str, cells: Sequence[Cell]) -> Column:
+    written = [_marked(_bold(escaped(cell.text), cell.best), cell.marks) for cell in cells]
+    longest = max(len(cell.text) + len(cell.marks) for cell in cells)
+    if longest <= LONG:
+        return Column("l", _stacked(header), written, max(longest, *map(len, header.split(", "))))
+    mean = sum(len(cell.text) for cell in cells) / len(cells)
+    breaking = [_marked(_bold(breakable(cell.text), cell.best), cell.marks) for cell in cells]
+    return Column("X", _stacked(header), breaking, LONG, LEAST_SHARE + (mean + longest) / 2)
+
+
+def _of_figures(header: str, cells: Sequence[Cell], figures: Sequence[re.Match[str] | None]) -> Column:
+    prefix = _common_prefix(figures)
+    values = ["" if figure is None else _value(figure, prefix) for figure in figures]
+    tails = [_tail(cell, figure) for cell, figure in zip(cells, figures, strict=True)]
+    before, after = (max(len(part) for part in parts) for parts in zip(*(_parts(value) for value in values), strict=True))
+    sign = "-" if any(value.startswith("-") for value in values) else "+" if any(value.startswith("+") for value in values) else ""
+    spec = f"S[table-format={sign}{before}.{after}]"
+    written = [_figure(cell, value) for cell, value in zip(cells, values, strict=True)]
+    title = f"{header}, {prefix}" if prefix else header
+    width = max(len(sign) + before + after + 1, *(len(part) for part in title.split(", ")))
+    if not any(tails):
+        return Column(spec, f"{{{_stacked(title)}}}", written, width)
+    both = [f"{value} & {tail}" for value, tail in zip(written, tails, strict=True)]
+    tail = max(len(re.sub(r"\\\w+|[${}]", "", tail)) for tail in tails)
+    head = rf"\multicolumn{{2}}{{c}}{{{_stacked(title)}}}"
+    return Column(spec + r"@{\,}l", head, both, max(width, len(sign) + before + after + 1 + tail))
+
+
+def _common_prefix(figures: Sequence[re.Match[str] | None]) -> str:
+    """The prefix of the middle count, for all; none where there are no counts."""
+    counts = sorted(_number(figure["value"]) * PREFIXES[figure["prefix"] or ""] for figure in figures if figure)
+    if not any(figure and figure["prefix"] for figure in figures):
+        return ""
+    middle = counts[len(counts) // 2]
+    return max((prefix for prefix, factor in PREFIXES.items() if factor <= middle), key=lambda prefix: PREFIXES[prefix])
+
+
+def _value(figure: re.Match[str], prefix: str) -> str:
+    own = figure["prefix"] or ""
+    if not prefix or own == prefix:
+        return figure["value"].replace(",", "")
+    return three_digits(_number(figure["value"]) * PREFIXES[own] / PREFIXES[prefix])
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _parts(value: str) -> tuple[str, str]:
+    whole, _, decimals = value.lstrip("+-").partition(".")
+    return whole, decimals
+
+
+def _figure(cell: Cell, value: str) -> str:
+    if value:
+        return (r"\bfseries " if cell.best else "") + value + _raised(cell.marks)
+    return "{" + _marked(_bold(escaped(cell.text), cell.best), cell.marks) + "}"
+
+
+def _tail(cell: Cell, figure: re.Match[str] | None) -> str:
+    """The interval behind a figure, over how many runs it is, and the star of a doubtful one."""
+    if figure is None:
+        return ""
+    bounds = [] if figure["low"] is None else [f"[{_signed(figure['low'])}{_to(figure)}{_signed(figure['high'])}]"]
+    said = _bold(bounds[0], cell.best) if bounds else ""
+    runs = rf"\,$n={figure['n'].removeprefix(' n=')}$" if figure["n"] else ""
+    return said + ("*" if figure["doubt"] else "") + runs
+
+
+def _to(figure: re.Match[str]) -> str:
+    return " to " if figure["low"].startswith("-") else "--"
+
+
+def _signed(text: str) -> str:
+    return rf"\num{{{text.replace(',', '')}}}"
+
+
+def _bold(text: str, best: bool) -> str:
+    return rf"\textbf{{{text}}}" if best else text
+
+
+def _marked(text: str, marks: str) -> str:
+    return text + _raised(marks)
+
+
+def _raised(marks: str) -> str:
+    return rf"\textsuperscript{{{marks}}}" if marks else ""
+
+
+def _stacked(header: str) -> str:
+    """A header; a long one below each other, broken at its first comma."""
+    first, _, rest = header.partition(", ")
+    if len(rest) < BROKEN:
+        return escaped(header)
+    return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{escaped(first)},\\{escaped(rest)}\end{{tabular}}"
