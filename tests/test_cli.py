@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from conftest import CommandLine, make_member, make_record
+from rich.console import Console
 
+from archbench.cli import view
 from archbench.publish.shares import OPERATOR_CLASSES
 from archbench.records.store import Store
 
@@ -106,6 +108,13 @@ def test_tables_in_every_form(archbench: CommandLine, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["results.csv", "results.md"]
 
 
+def test_no_column_is_hidden_where_there_is_no_room_for_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(view, "out", Console(width=60, highlight=False))
+    columns = {"test error, %": ["90.3 [86.8–92.9]"], **{f"column {place}": ["1,234,567"] for place in range(6)}}
+    view.print_table(view.columns_table(columns))
+    assert "90.3" in capsys.readouterr().out
+
+
 def save_lineage(root: Path) -> None:
     """Two members, as a profile with --time leaves them."""
     for name, year, kind in (("lenet", 1998, "dense_conv"), ("nin", 2014, "pointwise")):
@@ -129,7 +138,9 @@ def test_every_table_in_every_form(archbench: CommandLine, tmp_path: Path) -> No
     said = archbench("tables", "all", "--results", "r", "--out", "t").stderr
     names = [f"{name}.{suffix}" for name in ("claims", "environment", "lineage", "operators", "results") for suffix in ("csv", "md")]
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == names
-    assert said.splitlines()[1:] == ["not written, since the Records hold nothing for them: errors, classes, ablations, latency, memory, roofline"]
+    assert said.splitlines()[1:] == [
+        "not written, since the Records hold nothing for them: errors, classes, ablations, latency, memory, roofline"
+    ]
     for name in ("lineage", "operators"):
         assert "\n### reading · profile · " in (tmp_path / "t" / f"{name}.md").read_text()
     assert "| MACs | nin | 2014 | 95 | 0 | 0 | 5 | 0 | 100 |" in (tmp_path / "t" / "operators.md").read_text()

@@ -63,7 +63,7 @@ def print_tables(made: Sequence[Table]) -> None:
     for table in made:
         text = {str(header): [one_line(str(cell)) for cell in cells] for header, cells in formats.cells(table).to_dict("list").items()}
         drawn, narrow = _drawn(table, text), False
-        if RichMeasurement.get(out, out.options, drawn).minimum > out.width and TIMES & text.keys():
+        if _extent(drawn).minimum > out.width and TIMES & text.keys():
             short = {header: [INTERVAL.sub("", cell) for cell in cells] if header in TIMES else cells for header, cells in text.items()}
             drawn, narrow = _drawn(table, short), short != text
         needed = _widest(drawn)
@@ -99,7 +99,9 @@ def say_dim(note: str) -> None:
 
 def print_table(drawn: RichTable) -> None:
     """A table, wider than the terminal where its figures would else be cut."""
-    least = RichMeasurement.get(out, out.options, drawn).minimum
+    least = _extent(drawn).minimum
+    if least > out.width:
+        drawn.width = least  # the terminal's is a bound that Rich keeps by hiding columns
     out.print(drawn, width=max(out.width, least), crop=False, no_wrap=least > out.width)
 
 
@@ -109,7 +111,12 @@ def needed_width(columns: dict[str, list[str]]) -> int:
 
 
 def _widest(drawn: RichTable) -> int:
-    return RichMeasurement.get(out, out.options.update(max_width=1000), drawn).maximum
+    return _extent(drawn).maximum
+
+
+def _extent(drawn: RichTable) -> RichMeasurement:
+    """The least and the most columns that a table takes, whatever the terminal has."""
+    return RichMeasurement.get(out, out.options.update(max_width=1000), drawn)
 
 
 def columns_table(
