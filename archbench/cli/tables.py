@@ -70,13 +70,12 @@ def command(
     from archbench.records.store import Store
 
     form = _form(form, json, check)
-    asked, results = _asked(names or (NAMES if check else ["results"])), expanded(results)
+    asked, results, wanted = _asked(names or (NAMES if check else ["results"])), expanded(results), split_names(models)
     _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
     stored, problems = Store(results).load()
     specs = _claiming(problems) if "claims" in asked else []
-    wanted = split_names(models)
     _check_there(stored, wanted, results, specs)
     records = [record for record in stored if is_asked(record, wanted, dataset)]
     if "errors" in asked and not mix:
@@ -87,15 +86,10 @@ def command(
     def made(name: str) -> Page:
         return experiment_page(grid, records, kept) if name == EXPERIMENT and grid else page(name, records, kept, mix, specs)
 
-    pages = [made(name) for name in asked]
-    blocks = {expanded(readme): page("results", records, kept)} if readme is not None else {}
-    lag = False
-    if check:
-        lag = tables_out.check(pages, expanded(out) if out is not None else results / "tables", blocks)
-    elif out is not None or blocks:
-        tables_out.write(pages if out is not None else (), expanded(out) if out is not None else None, form, blocks)
-    else:
-        tables_out.show(pages, form, f"{'of these ' if stored else ''}in {results} yet")
+    blocks = {expanded(readme): made("results")} if readme is not None else {}
+    where = f"{'of these ' if stored else ''}in {results} yet"
+    pages, folder = [made(name) for name in asked], out if out is None else expanded(out)
+    lag = tables_out.put(pages, form, folder, blocks, results / "tables", check, where)
     view.report_problems([*problems, *kept.problems])
     if lag:
         raise typer.Exit(1)

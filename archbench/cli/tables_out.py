@@ -20,6 +20,17 @@ SUFFIXES = {"terminal": files.USUAL, "md": ("md",), "csv": ("csv",), "latex": ("
 Blocks = Mapping[Path, Page]  # READMEs, and the results page of whose trainings each shows the tables
 
 
+def put(pages: Sequence[Page], form: Format, out: Path | None, blocks: Blocks, usual: Path, check: bool, where: str) -> bool:
+    """Write, check or show them, as the options say; whether what lies in `out`, or else in the `usual` folder, lags behind."""
+    if check:
+        return held_against(pages, usual if out is None else out, blocks)
+    if out is not None or blocks:
+        write(pages if out is not None else (), out, form, blocks)
+    else:
+        show(pages, form, where)
+    return False
+
+
 def write(pages: Sequence[Page], out: Path | None, form: Format, blocks: Blocks) -> None:
     """The files of each page in a format, or in the usual ones, and the blocks; none for a page without tables."""
     wanted = {out / name: text for name, text in files.texts(pages, SUFFIXES[form.value]).items()} if out is not None else {}
@@ -33,7 +44,7 @@ def write(pages: Sequence[Page], out: Path | None, form: Format, blocks: Blocks)
         view.say(f"not written, since the Records hold nothing for them: {', '.join(empty)}")
 
 
-def check(pages: Sequence[Page], folder: Path, blocks: Blocks) -> bool:
+def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks) -> bool:
     """Whether any file of these pages in a folder, or a block, is not what the Records give; a unified diff of each on stdout."""
     if not folder.is_dir():
         raise ArchbenchError(f"there is no folder {folder} to check; --out names the one that holds the tables")
