@@ -7,17 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CommandLine, make_member, make_record
+from conftest import Answer, CommandLine, make_member, make_record
 from rich.console import Console
 
 from archbench.cli import view
 from archbench.publish.shares import OPERATOR_CLASSES
 from archbench.records.store import Store
 
-QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
+QUICK = ("--models", "lenet", "--limit-train", "64", "--epochs", "1")
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,8 @@ QUICK = ("--models", "alexnet", "--limit-train", "64", "--epochs", "1")
         (["run", "--results", "/proc/nothing"], "cannot write /proc/nothing"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], message: str, archbench: CommandLine, tmp_path: Path) -> None:
-    answer = archbench(*arguments)
+def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], message: str, in_process: Callable[..., Answer]) -> None:
+    answer = in_process(*arguments)
     assert answer.returncode == 2
     assert answer.stdout == ""
     (line,) = answer.stderr.splitlines()
@@ -70,18 +71,19 @@ def test_a_run_trains_profiles_and_prints_a_table(archbench: CommandLine, tmp_pa
     answer = archbench("run", *QUICK)
     assert answer.returncode == 0, answer.stderr
     assert "to do: 1 training and 1 profile, about" in answer.stderr
-    assert "alexnet" in answer.stdout
+    assert "lenet" in answer.stdout
     assert "latency" in answer.stdout
     assert max(map(len, answer.stdout.splitlines())) <= 80
     assert sorted(record.kind for record in Store(tmp_path / "archbench-runs").load()[0]) == ["profile", "train"]
     again = archbench("run", *QUICK)
     assert "already there and skipped" in again.stderr
     assert again.stdout == answer.stdout
+    rows = json.loads(archbench("run", *QUICK, "--json").stdout)  # of what is there; its filters of 5 x 5 x 6 see one channel, not three
+    counts = (62_006 - 2 * 25 * 6, 651_720 - 2 * 25 * 6 * 28 * 28)
+    assert [(row["name"], row["params"], row["macs"]) for row in rows] == [("lenet", *counts)]
 
 
-def test_json_on_stdout_and_all_else_on_stderr(archbench: CommandLine) -> None:
-    rows = json.loads(archbench("profile", "--models", "nin", "--json", "--batch-size", "2").stdout)
-    assert [(row["name"], row["params"], row["macs"]) for row in rows] == [("nin", 966_986, 222_486_528)]
+def test_the_list_as_json(archbench: CommandLine) -> None:
     listed = {row["name"]: row for row in json.loads(archbench("list", "--json").stdout)}
     assert (listed["nin"]["params"], listed["nin"]["macs"]) == (966_986, 222_486_528)
 

@@ -40,8 +40,8 @@ def test_seeds_share_a_group_and_nothing_shares_a_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"epochs": 3}, {"batch_size": 16}, {"precision": "fp32"}, {"limit_train": 96}, {"flip": True}])
 def test_whatever_changes_the_result_changes_the_key(tmp_path: Path, change: dict[str, object]) -> None:
-    plain = make(tmp_path, ("train",), models="alexnet", precision="bf16").jobs[0]
-    changed = make(tmp_path, ("train",), **{"models": "alexnet", "precision": "bf16", **change}).jobs[0]
+    plain = make(tmp_path, ("train",), models="lenet", precision="bf16").jobs[0]
+    changed = make(tmp_path, ("train",), **{"models": "lenet", "precision": "bf16", **change}).jobs[0]
     assert plain.key != changed.key
 
 
