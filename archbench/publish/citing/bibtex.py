@@ -13,6 +13,10 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pybtex.bibtex.utils import split_name_list
+from pybtex.database.input.bibtex import LowLevelParser, month_names
+from pybtex.exceptions import PybtexError
+
 from archbench.publish.citing import latex
 
 KINDS = (
@@ -67,11 +71,9 @@ MARKS = {  # values that are written as they are, or not at all
     "archivePrefix": re.compile(r"[A-Za-z]{1,20}", re.ASCII),
     "primaryClass": re.compile(r"[\w.-]{1,20}", re.ASCII),
 }
+PREFIXES = re.compile(r"^(https?://)?((dx\.)?doi\.org/|arxiv\.org/abs/|doi:\s*|arxiv:\s*)", re.IGNORECASE)
 NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_.:+-]+")
-HEAD = re.compile(r"\s*@\s*([A-Za-z]+)\s*\{\s*([^\s,{}\"#%'()=]+)\s*,")
-NAME = re.compile(r"\s*([A-Za-z][\w-]*)\s*=\s*")
-WORD = re.compile(r"\d+|[A-Za-z][\w-]*")
-LONGEST_KEY, LONGEST_ENTRY = 100, 20_000
+LONGEST_KEY, LONGEST_TEXT = 100, 50_000
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class Entry:
     def of_text(cls, kind: str, key: str, **texts: str) -> Entry:
         """An entry of plain text; what is empty is left out, and so is a DOI, an arXiv number or a URL that is none."""
         fields = {name: _value(name, text, latex.escaped(text)) for name, text in texts.items()}
+        if fields.get("title"):
+            fields["title"] = f"{{{fields['title']}}}"  # a style that makes letters small leaves the names of networks as they are
         return cls(kind, _key(key), _ordered(fields))
 
     def text(self, name: str) -> str:
@@ -95,7 +99,7 @@ class Entry:
     @property
     def authors(self) -> list[str]:
         """As they are written, `Lin, Min`; the braces around a name that is no person's are gone."""
-        return [latex.text_of(name) for name in _names(self.fields.get("author", ""))]
+        return [latex.text_of(name) for name in split_name_list(self.fields.get("author", "")) if name]
 
     @property
     def work(self) -> tuple[str, str]:
@@ -119,22 +123,33 @@ class Entry:
 @functools.lru_cache(maxsize=256)
 def read(text: str) -> Entry:
     """The one entry that a text holds. Raises ValueError for any other text."""
-    found = list(entries(text))
+    found = entries(text)
     if len(found) != 1:
         raise ValueError(f"{len(found)} entries in place of one")
     return found[0]
 
 
-def entries(text: str) -> Iterator[Entry]:
-    """The entries of a text that holds nothing else. Raises ValueError where it does."""
-    place = 0
-    while text[place:].strip():
-        head = HEAD.match(text, place)
-        if head is None:
-            raise ValueError("no entry begins here")
-        fields, place = _fields(text, head.end())
-        kind = head[1].lower()
-        yield Entry(kind if kind in KINDS else "misc", _key(head[2]), _ordered(fields))
+def entries(text: str) -> list[Entry]:
+    """The entries of a text. Raises ValueError where one cannot be read, and for what is no entry, as an abbreviation."""
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"a text of over {LONGEST_TEXT:,} signs")
+    try:
+        found = list(LowLevelParser(text, macros=dict(month_names)))
+    except (PybtexError, RecursionError) as error:
+        raise ValueError("an entry cannot be read") from error
+    if any(kind.lower() in ("string", "preamble") for kind, _ in found):
+        raise ValueError("an abbreviation is no entry")
+    return [_entry(kind.lower(), key, fields) for kind, (key, fields) in found]
+
+
+def _entry(kind: str, key: str, fields: Iterable[tuple[str, list[str]]]) -> Entry:
+    """Of what stands between its braces: names, and the parts of values."""
+    values = {}
+    for name, parts in fields:
+        written, value = WRITTEN.get(name.lower()), " ".join("".join(parts).split())
+        if written is not None and latex.balanced(value):
+            values[written] = _value(written, latex.text_of(value), value if latex.is_plain(value) else latex.escaped(value))
+    return Entry(kind if kind in KINDS else "misc", _key(key), _ordered(values))
 
 
 def numbered(found: Iterable[Entry]) -> list[Entry]:
@@ -163,63 +178,13 @@ def _key(key: str) -> str:
     return NOT_IN_KEYS.sub("-", key)[:LONGEST_KEY].strip("-") or "entry"
 
 
-def _fields(text: str, place: int) -> tuple[dict[str, str], int]:
-    """Names and values up to the brace that closes the entry, and the place behind it. Raises ValueError."""
-    fields: dict[str, str] = {}
-    while True:
-        if closing := re.compile(r"\s*\}").match(text, place):
-            return {name: value for name, value in fields.items() if value}, closing.end()
-        name = NAME.match(text, place)
-        if name is None:
-            raise ValueError("a field has no name")
-        value, place = _read_value(text, name.end())
-        written = WRITTEN.get(name[1].lower())
-        if written is not None:
-            value = " ".join(value.split())
-            fields[written] = _value(written, latex.text_of(value), value if latex.is_plain(value) else latex.escaped(value))
-        if separator := re.compile(r"\s*,").match(text, place):
-            place = separator.end()
-        elif not re.compile(r"\s*\}").match(text, place):
-            raise ValueError("a comma is missing between fields")
-
-
-def _read_value(text: str, place: int) -> tuple[str, int]:
-    """A value in braces or quotes, a number or a word, and the place behind it. Raises ValueError where it does not end."""
-    if place >= len(text):
-        raise ValueError("a field has no value")
-    if text[place] not in '{"':
-        word = WORD.match(text, place)
-        if word is None:
-            raise ValueError("a field has no value")
-        return word[0], word.end()
-    closing, depth = ("}" if text[place] == "{" else '"'), 0
-    for end in range(place + 1, min(len(text), place + LONGEST_ENTRY)):
-        if text[end] == closing and depth == 0:
-            return text[place + 1 : end], end + 1
-        depth += (text[end] == "{") - (text[end] == "}")
-        if depth < 0:
-            break
-    raise ValueError("the braces of a value do not match")
-
-
 def _value(name: str, text: str, written: str) -> str:
-    """What is written for a field: `written`, or for what is a number or an address the text itself where it is one."""
+    """What is written for a field: `written`, or for what is a number or an address the text itself where it is one, less its prefix."""
     if name not in MARKS:
         return written
+    text = PREFIXES.sub("", text) if name in ("doi", "eprint") else text
     return text if MARKS[name].fullmatch(text) else ""
 
 
 def _ordered(fields: Mapping[str, str]) -> dict[str, str]:
     return {name: fields[name] for name in FIELDS if fields.get(name)}
-
-
-def _names(value: str) -> list[str]:
-    """The names between the words `and` that stand in no braces."""
-    names, depth, begin = [], 0, 0
-    for found in re.finditer(r"[{}]|\s+and\s+", value):
-        if found[0] in "{}":
-            depth += 1 if found[0] == "{" else -1
-        elif depth == 0:
-            names.append(value[begin : found.start()])
-            begin = found.end()
-    return [name for name in [*names, value[begin:]] if name]
