@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from archbench.errors import ArchbenchError
     from archbench.evidence import bundle, cite, import_bundle, verify
+    from archbench.illustrating import figures
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "dry_run",
     "evaluate",
     "export",
+    "figures",
     "import_benchmarks",
     "import_bundle",
     "list_models",
@@ -65,6 +67,10 @@ def __getattr__(name: str) -> Any:
         from archbench import evidence
 
         return getattr(evidence, name)
+    if name == "figures":
+        from archbench import illustrating
+
+        return illustrating.figures
     if name in __all__:
         from archbench import api
 

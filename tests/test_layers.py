@@ -65,6 +65,7 @@ ALLOWED = {
         "errors",
     },
     "bundling": {"bundling", "publish", "remaking", "records", "errors"},
+    "illustrating": {"publish", "records", "config", "errors"},
     "evidence": {"verifying", "bundling", "publish", "records", "config", "events", "errors"},
     "data": {"data", "environment", "device", "memory", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
@@ -153,6 +154,7 @@ ALLOWED = {
         "cli",
         "api",
         "evidence",
+        "illustrating",
         "bundling",
         "verifying",
         "estimate",
@@ -170,7 +172,7 @@ ALLOWED = {
         "events",
         "errors",
     },
-    "__init__": {"api", "evidence", "errors"},
+    "__init__": {"api", "evidence", "illustrating", "errors"},
     "__main__": {"cli"},
 }
 IN_DEPTH = [path for path in MODULES if "cli" not in path.parts and path.name != "__main__.py"]
@@ -228,6 +230,13 @@ def test_records_are_cited_and_bundled_without_torch(tmp_path: Path) -> None:
     )
     assert "torch" not in loaded_after(f"import archbench; store = {str(store.root)!r}; {cites}; {bundles}")
     assert (tmp_path / "b.zip").is_file()
+
+
+def test_figures_are_drawn_without_torch(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(make_record(samples={"curves": {"loss": [2.0, 1.0]}}))
+    draws = f"assert list(archbench.figures('curves', results={str(tmp_path)!r})) == ['curves-digits-modern-8ep']"
+    assert "torch" not in loaded_after(f"import archbench; {draws}")
 
 
 def test_the_registry_works_without_torch() -> None:

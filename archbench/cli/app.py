@@ -38,6 +38,7 @@ COMMANDS = {
     "merge": "Join results folders, as those of the parts that --shard cuts: Records, the files beside them, and tags.",
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
     "tables": "Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline.",
+    "figures": "Draw figures from Records: error against cost, the lineage by year, shares of MACs and time, the roofline and more.",
 }
 
 

@@ -111,16 +111,21 @@ def roof(rows: pd.DataFrame) -> Iterator[str]:
 def follows_macs(rows: pd.DataFrame) -> Iterator[str]:
     """Whether times follow the MACs over members, and who is far from the median time a MAC."""
     for column, what in TIMES.items():
-        known = rows.assign(s_per_mac=rows[column] / rows.macs).dropna(subset="s_per_mac")
+        known = off_line(rows, column)
         if len(known) < LEAST_MEMBERS:
             yield too_few(what.capitalize(), known)
             continue
         line = known.s_per_mac.median()
-        known = known.assign(off=known.s_per_mac / line)
         slow, fast = known[known.off > OFF_LINE], known[known.off < 1 / OFF_LINE]
         yield f"The {what} against the MACs: {spearman(known.macs, known[column])}; the median member does {scaled(1 / line)}MAC/s."
         far = f"over {OFF_LINE} times the median in {named(slow, 'off', times)}, under 1/{OFF_LINE} of it in {named(fast, 'off', times)}"
         yield f"For each MAC the {what} is {far}."
+
+
+def off_line(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of which a time and the MACs are known, with seconds a MAC, and how many times the median of these that is."""
+    known = rows.assign(s_per_mac=rows[column] / rows.macs).dropna(subset="s_per_mac")
+    return known.assign(off=known.s_per_mac / known.s_per_mac.median())
 
 
 QUESTIONS: dict[str, tuple[Sentences, ...]] = {

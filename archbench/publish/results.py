@@ -123,10 +123,9 @@ def condition(record: Record) -> tuple[Any, ...]:
 
 def _circumstances(record: Record) -> tuple[Any, ...]:
     """Input, batch, device and versions: what a training shares with the profile beside it."""
-    model, environment = record.model, record.environment
+    environment = record.environment
     versions = (environment["archbench"].rpartition(".")[0], environment["libraries"]["torch"])
-    shape = (model.num_classes, model.in_channels, model.image_size)
-    return (*shape, record.config["batch"], *_device(record), *versions)
+    return (*_input(record), record.config["batch"], *_device(record), *versions)
 
 
 def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, Any]:
@@ -196,7 +195,7 @@ def _profile_figures(profile: Record | None) -> dict[str, Any]:
         return figures
     figures |= {name: value(profile, name) for name in ("params", "macs")}
     pointwise = profile.measurement("macs", operator_class="pointwise")
-    figures["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / figures["macs"] if pointwise else 0.0
+    figures["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / figures["macs"] if pointwise and figures["macs"] else 0.0
     figures["pointwise_time_pct"] = class_shares(by_class(profile, "time_s")).get("pointwise", math.nan)
     figures |= {name: value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
     latency = profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
@@ -230,6 +229,16 @@ def profile_of(run: Record, profiles: Sequence[Record]) -> Record | None:
     """The newest profile of the same network in the same circumstances."""
     same = [profile for profile in profiles if _network(profile) == _network(run) and _circumstances(profile) == _circumstances(run)]
     return max(same, key=lambda profile: profile.created, default=None)
+
+
+def counted(run: Record, profiles: Sequence[Record]) -> Record | None:
+    """The newest profile of the same network at the same input, under whatever conditions: its counts are the run's too."""
+    same = [profile for profile in profiles if _network(profile) == _network(run) and _input(profile) == _input(run)]
+    return max(same, key=lambda profile: profile.created, default=None)
+
+
+def _input(record: Record) -> tuple[int, int, int]:
+    return record.model.num_classes, record.model.in_channels, record.model.image_size
 
 
 def _network(record: Record) -> tuple[Any, ...]:

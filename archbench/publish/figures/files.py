@@ -1,0 +1,136 @@
+"""Figures as files that hold their data: PDF, SVG and PNG with the rows as JSON among their metadata, and a hash to tell by.
+
+The same Records give the same data on any machine, and with one version of matplotlib the same bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from archbench.errors import ArchbenchError
+from archbench.publish.figures import gallery, palette
+from archbench.publish.figures.look import Look
+from archbench.publish.figures.picture import Picture
+from archbench.records.schema import hash_of
+from archbench.records.store import write_atomically
+
+FORMATS = ("pdf", "svg", "png")
+MAKER = "archbench"
+LEAST_FOR_A_PROCESS = 3  # pictures
+DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
+# where each format keeps the JSON; dates and versions are taken out, so that the bytes are those of the data alone
+FIELDS = {
+    "pdf": {"data": "Subject", "title": "Title", "fixed": {"Creator": MAKER, "Producer": None, "CreationDate": None}},
+    "svg": {"data": "Description", "title": "Title", "fixed": {"Creator": MAKER, "Date": None}},
+    "png": {"data": "Description", "title": "Title", "fixed": {}},
+}
+
+
+def write_all(pictures: Sequence[Picture], look: Look, formats: Sequence[str], out: Path) -> list[Path]:
+    """Write pictures and return their files; many of them on as many cores as there are, where a process can be copied without harm."""
+    writing = functools.partial(write, look=look, formats=formats, out=out)
+    processes = min(len(pictures) // LEAST_FOR_A_PROCESS, _cores()) if sys.platform == "linux" else 1
+    if processes < 2:
+        return [path for picture in pictures for path in writing(picture)]
+    copies = multiprocessing.get_context("fork")  # what was imported and read need not be again
+    with ProcessPoolExecutor(processes, copies, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        return [path for paths in pool.map(writing, pictures) for path in paths]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def write(picture: Picture, look: Look, formats: Sequence[str], out: Path) -> list[Path]:
+    """Write a picture and return its files."""
+    paths = []
+    for stem, figure in gallery.drawn(picture, look):
+        for form in formats:
+            content = rendered(figure, picture, look, form)
+            write_atomically(out / f"{stem}.{form}", lambda file, content=content: file.write(content))  # type: ignore[misc]
+            paths.append(out / f"{stem}.{form}")
+    return paths
+
+
+def rendered(figure: Figure, picture: Picture, look: Look, form: str) -> bytes:
+    """The bytes of one figure."""
+    fields: Any = FIELDS[form]
+    stored = json.dumps({"sha256": picture.sha256, **picture.data}, sort_keys=True)
+    metadata = {fields["title"]: _ascii(f"{picture.name} · {picture.condition}"), fields["data"]: stored, **fields["fixed"]}
+    written = io.BytesIO()
+    with gallery.settings(look):
+        if form == "png":
+            _write_png(figure, metadata, look, written)
+        else:
+            figure.savefig(written, format=form, metadata=metadata)
+    return written.getvalue()
+
+
+def _write_png(figure: Figure, metadata: Mapping[str, str | None], look: Look, written: io.BytesIO) -> None:
+    """At the look's resolution."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    fields = PngInfo()
+    for name, text in metadata.items():
+        if text is not None:
+            fields.add_text(name, text)
+    image = palette.reduced(np.asarray(canvas.buffer_rgba()))
+    image.save(written, "PNG", pnginfo=fields, compress_level=9, dpi=(look.style.dpi,) * 2)
+
+
+def _ascii(text: str) -> str:
+    """A title that every format holds as it is."""
+    return text.replace("·", "-").replace("×", "x").encode("ascii", "replace").decode()
+
+
+def data_of(path: Path) -> dict[str, Any] | None:
+    """The data that a figure's file holds, with its `sha256`; None of a file that holds none.
+
+    Raises ArchbenchError for one whose data were edited, or that cannot be read.
+    """
+    try:
+        text = READERS[path.suffix](path)
+        stored = json.loads(text) if text else None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ArchbenchError(f"{path.name} cannot be read: {error}") from None
+    if not isinstance(stored, dict) or "sha256" not in stored:
+        return None
+    if hash_of({name: value for name, value in stored.items() if name != "sha256"}) != stored["sha256"]:
+        raise ArchbenchError(f"{path.name} was changed after it was written: its data are not those of its hash")
+    return stored
+
+
+def _of_pdf(path: Path) -> str | None:
+    found = re.search(rb"/Subject \(((?:[^\\()]|\\.)*)\)", path.read_bytes(), re.DOTALL)
+    return re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL).decode("ascii", "replace") if found else None
+
+
+def _of_svg(path: Path) -> str | None:
+    found = next(ET.parse(path).iter(DESCRIPTION), None)
+    return None if found is None else found.text
+
+
+def _of_png(path: Path) -> str | None:
+    with Image.open(path) as image:
+        return image.info.get("Description")
+
+
+READERS = {".pdf": _of_pdf, ".svg": _of_svg, ".png": _of_png}

@@ -1,0 +1,382 @@
+"""Figures: what stands in a picture, by arithmetic; that labels do not overlap, by their boxes; and what the files hold."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from conftest import make_member, make_record
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from PIL import Image
+
+from archbench.cli import app
+from archbench.errors import ArchbenchError
+from archbench.publish import reading
+from archbench.publish.figures import checking, error, files, gallery, lineage, marks, tree
+from archbench.publish.figures.letters import Letters
+from archbench.publish.figures.look import Look
+from archbench.publish.figures.picture import Picture
+from archbench.records.schema import Doubt, Measurement, Record, seal
+from archbench.records.store import Store
+
+CLASSES = ("pointwise", "dense_conv", "depthwise", "head", "norm")
+NOISY = Doubt(code="noisy", message="m", at={"batch": 1, "mode": "eager"})
+ONE_ALONE, IN_BATCH = {"batch": 1, "mode": "eager"}, {"batch": 32, "mode": "eager"}
+
+
+def member(name: str, latency_s: float = 0.01, macs: int = 10**8, year: int = 2014, **changes: object) -> Record:
+    """A profile with times; half of the MACs, and of the time, are in 1x1."""
+    at = {"phase": "forward", "operator_class": "pointwise"}
+    rows = (
+        Measurement(name="latency_s", value=latency_s, low=0.9 * latency_s, high=1.2 * latency_s, method="m", at=ONE_ALONE),
+        Measurement(name="infer_images_per_s", value=1 / latency_s, low=0.8 / latency_s, high=1.25 / latency_s, method="m", at=IN_BATCH),
+        Measurement(name="peak_macs_per_s", value=1e11, method="m"),
+        Measurement(name="peak_bytes_per_s", value=1e10, method="m"),
+        *(Measurement(name=each, value=value, method="m", at=at) for each, value in (("macs_per_s", 5e9), ("macs_per_byte", 4.0))),
+    )
+    counts = {"macs": {"pointwise": macs / 2, "dense_conv": macs / 2}, "params": {"pointwise": macs / 100}}
+    seconds = {"pointwise": 0.2, "norm": 0.2}
+    return make_member(name, year, counts=counts, forward_s=seconds, backward_s=seconds, rows=rows, **changes)
+
+
+def trained(name: str, error_pct: float = 10.0, fraction: float = 1.0, seed: int = 0, **changes: object) -> Record:
+    record = make_record(name, error_pct=error_pct, seed=seed)
+    data = {**record.config["data"], "train_fraction": fraction}
+    rows = (
+        Measurement(name="test_error_pct", value=error_pct, low=error_pct - 2, high=error_pct + 2, method="wilson"),
+        Measurement(name="train_error_pct", value=error_pct / 2, method="m"),
+    )
+    fields = {"measurements": rows, "samples": {"curves": {"loss": [2.0, 1.0, 0.5]}}, "key": f"{record.key}-{fraction}", **changes}
+    group = f"{record.group}-{fraction}"
+    return seal(**{**record.model_dump(exclude={"id"}), "config": {**record.config, "data": data}, "group": group, **fields})
+
+
+def family() -> list[Record]:
+    """Sixteen members, each with parents among those before it, of nearly the same cost and error; three are far off."""
+    names = [f"network_{'wide_' * (place % 3)}{place}" for place in range(16)]
+    profiles = [
+        member(
+            name,
+            latency_s=0.01 * (1 + 0.1 * place) * (20 if place in (3, 7, 11) else 1),
+            macs=10**8 * (1 + place // 4),
+            year=1998 + min(place, 14),
+            warnings=(NOISY,) if place % 2 else (),
+        )
+        for place, name in enumerate(names)
+    ]
+    with_parents = [
+        seal(**{**record.model_dump(exclude={"id"}), "model": {**record.model.model_dump(), "spec": {**record.model.spec, "parents": kin}}})
+        for record, kin in zip(profiles, ([], *([names[place // 2], names[place - 1]] for place in range(1, 16))), strict=True)
+    ]
+    trainings = [trained(name, 10 + place % 5, seed=seed) for place, name in enumerate(names) for seed in (0, 1)]
+    return [*with_parents, *trainings, *(trained(name, 20, 0.1) for name in names[:3])]
+
+
+FAMILY = family()
+
+
+def texts(figure: Figure) -> list[tuple[str, Bbox]]:
+    """Each text that is seen, with its box in pixels; the two slashes of an axis are no words."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    axes = [axis for each in figure.axes for axis in (each.xaxis, each.yaxis)]
+    beyond = [tick.label1 for axis in axes for tick in axis.get_major_ticks() if not _within(tick.get_loc(), axis.get_view_interval())]
+    found = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() not in ("", "//")]
+    return [(text.get_text(), text.get_window_extent()) for text in found if text not in beyond]
+
+
+def _within(place: float, interval: Sequence[float]) -> bool:
+    return min(interval) <= place <= max(interval)
+
+
+def overlaps(found: Iterable[tuple[str, Bbox]]) -> list[tuple[str, str]]:
+    """Texts whose boxes share more than a pixel in both directions."""
+    return [
+        (one, other)
+        for (one, box), (other, other_box) in itertools.combinations(found, 2)
+        if min(box.x1, other_box.x1) - max(box.x0, other_box.x0) > 1 and min(box.y1, other_box.y1) - max(box.y0, other_box.y0) > 1
+    ]
+
+
+def drawn(name: str, records: Sequence[Record], style: str = "paper", columns: int = 1) -> list[Figure]:
+    look = Look.of(style, columns)
+    return [figure for picture in gallery.pictures(name, records) for _, figure in gallery.drawn(picture, look)]
+
+
+LOOKS = [
+    *((name, "paper", 1) for name in gallery.NAMES),
+    *((name, "paper", 2) for name in ("error", "lineage", "time")),
+    ("lineage", "talk", 1),
+    ("shares", "talk", 1),
+]
+
+
+@pytest.mark.parametrize(("name", "style", "columns"), LOOKS)
+def test_no_text_covers_another_or_leaves_the_figure(name: str, style: str, columns: int) -> None:
+    figures = drawn(name, FAMILY, style, columns)
+    assert figures
+    for figure in figures[:2]:
+        with gallery.settings(Look.of(style, columns)):
+            found = texts(figure)
+        assert overlaps(found) == []
+        width, height = figure.get_size_inches() * figure.dpi
+        assert [text for text, box in found if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1] == []
+        assert figure.get_size_inches()[0] == Look.of(style, columns).width_in
+        assert height / figure.dpi <= Look.of(style, columns).style.most_height_in
+
+
+def test_no_picture_mixes_conditions() -> None:
+    """Five members at batch 32 and five at batch 64: two pictures of each kind, each of five and with its batch above it."""
+    other = [
+        seal(**{**record.model_dump(exclude={"id"}), "config": {**record.config, "batch": 64}, "key": f"{record.key}-64"})
+        for record in FAMILY[:5]
+    ]
+    for name in ("lineage", "shares", "pointwise"):
+        pictures = gallery.pictures(name, [*FAMILY[:5], *other])
+        assert [(len(picture.rows), picture.key) for picture in pictures] == [(5, "1x32x32-b32"), (5, "1x32x32-b64")]
+        assert ["batch 32" in picture.condition for picture in pictures] == [True, False]
+
+
+def test_conditions_of_one_short_name_are_told_apart_by_their_hash() -> None:
+    """On 2 threads and on 4."""
+    other = seal(**{**FAMILY[0].model_dump(exclude={"id"}), "environment": {**FAMILY[0].environment, "threads": 4}, "key": "other"})
+    stems = [picture.stem for picture in gallery.pictures("shares", [FAMILY[0], other])]
+    assert len(set(stems)) == 2
+    assert all(stem.startswith("shares-1x32x32-b32-") for stem in stems)
+
+
+def test_the_front_holds_whom_no_other_beats_in_both() -> None:
+    """b costs more and errs more than a; c costs more and errs less."""
+    rows = [
+        {"model": name, "macs": cost, "test_error_pct": pct} for name, cost, pct in (("b", 2, 9), ("c", 3, 5), ("a", 1, 8), ("d", 3, 6))
+    ]
+    assert [row["model"] for row in error._front(rows, "macs")] == ["a", "c"]
+
+
+def test_an_error_stands_beside_counts_of_any_profile_and_a_latency_of_its_own_conditions() -> None:
+    """b was timed at another batch: its latency is not shown beside a's, its counts are."""
+    elsewhere = seal(**{**member("b").model_dump(exclude={"id"}), "config": {**member("b").config, "batch": 4}, "key": "elsewhere"})
+    (picture,) = gallery.pictures("error", [member("c", macs=4), member("a"), elsewhere, trained("a"), trained("b", 20)])
+    found = {row["model"]: row for row in picture.rows}
+    assert (found["a"]["macs"], found["a"]["latency_s"]) == (10**8, 0.01)
+    assert (found["b"]["macs"], found["b"]["latency_s"]) == (10**8, None)
+
+
+def test_a_doubtful_latency_is_hollow_and_said_to_be() -> None:
+    (picture,) = gallery.pictures("error", [member("a", warnings=(NOISY,)), trained("a")])
+    assert "hollow: in doubt (interval beyond ±2 %)" in picture.notes
+    (row,) = picture.rows
+    assert (error._mark(row, "latency_s").hollow, error._mark(row, "macs").hollow) == (True, False)
+    (figure,) = drawn("error", [member("a", warnings=(NOISY,)), trained("a")], columns=2)
+    faces = [line.get_markerfacecolor() for axes in figure.axes for line in axes.lines if line.get_marker() == "o"]
+    assert faces == ["#0072b2", "#0072b2", "white"]
+
+
+def test_those_off_the_line_of_the_macs_are_the_ones_that_the_reading_names() -> None:
+    """Of equal MACs, latencies 10, 10, 10, 10, 25 and 4 ms: 2.5 and 0.4 times the median."""
+    records = [member(name, ms / 1e3) for name, ms in zip("abcdef", (10, 10, 10, 10, 25, 4), strict=True)]
+    (picture,) = gallery.pictures("time", records)
+    off = [row["model"] for row in picture.rows if row["time"] == "latency_s" and not 0.5 <= row["off"] <= 2]
+    assert off == ["e", "f"]
+    (said,) = (
+        line
+        for line in reading.follows_macs(lineage.lineage.member_rows(records))
+        if line.startswith("For each MAC the time of one image alone")
+    )
+    assert "over 2 times the median in e (2.5×), under 1/2 of it in f (0.4×)" in said
+    named = [text for text, _ in texts(drawn("time", records, columns=2)[0])]
+    assert [name for name in "abcdef" if name in named] == ["e", "f"]
+
+
+def test_every_network_off_the_line_is_named_even_without_room_at_its_mark() -> None:
+    """Twenty of the same MACs and time; ten take a hundred times as long."""
+    records = [member(f"a_rather_long_name_{place}", 1.0 if place < 6 else 0.01) for place in range(20)]
+    words = " ".join(text for text, _ in texts(drawn("time", records)[0]))
+    assert all(f"a_rather_long_name_{place}" in words.replace("\n", " ") for place in range(6))
+
+
+def test_members_stand_by_year_with_a_line_to_each_parent_that_is_shown() -> None:
+    (picture,) = gallery.pictures("lineage", FAMILY)
+    found = tree.members(picture.rows)
+    years = lineage.Years([each.year for each in found], tree.widths(found, 0.5))
+    laid = tree.laid_out(found, years, tree.Room(3.0, 0.07, dict.fromkeys((each.name for each in found), 0.6), 0.5))
+    for one, other in itertools.pairwise(found):
+        assert laid.at[one.name][0] <= laid.at[other.name][0]
+    assert len(laid.curves) == sum(len(row["parents"]) for row in picture.rows) == 30 - 2  # two of them name one parent twice
+    assert {(curve[0], curve[-1]) for curve in laid.curves} == {
+        (laid.at[kin], laid.at[each.name]) for each in found for kin in each.parents
+    }
+
+
+def test_a_share_of_each_bar_is_that_of_the_table() -> None:
+    """Half of the MACs mix channels; of the time half, the norms' half mixes nothing."""
+    (row,) = gallery.pictures("shares", [member("a")])[0].rows
+    assert {name: share for name, share in row["macs"].items() if share} == {"channels": 50, "both": 50}
+    assert {name: share for name, share in row["time_s"].items() if share} == {"channels": 50, "rest": 50}
+
+
+def test_a_loss_that_is_not_finite_ends_its_curve() -> None:
+    curve = {"curves": {"loss": [2.0, float("nan"), 1.0]}}
+    (picture,) = gallery.pictures("curves", [trained("a", samples=curve, status="diverged")])
+    assert picture.rows[0]["seeds"] == {"0": [2.0]}
+    assert "with runs that diverged, whose line ends there: a" in picture.notes
+
+
+def test_error_against_the_share_of_the_training_set_is_of_networks_on_several() -> None:
+    """Means of 10 and 12, and of 20; the gap is half of each, since the training error is half of the test error."""
+    records = [trained("a", 10), trained("a", 12, seed=1), trained("a", 20, 0.1), trained("b", 30)]
+    (picture,) = gallery.pictures("data_scale", records)
+    assert [(row["model"], row["train_pct"], row["n"]) for row in picture.rows] == [("a", 10, 1), ("a", 100, 2)]
+    assert [row["test_error_pct"]["value"] for row in picture.rows] == [20, 11]
+    assert [row["gap_points"]["value"] for row in picture.rows] == [10, 5.5]
+
+
+@pytest.mark.parametrize("name", gallery.NAMES)
+def test_where_there_is_nothing_a_line_says_what_would_make_it(name: str) -> None:
+    failed = make_record("a", status="failed", failure={"reason": "failed", "message": "m"}, measurements=())
+    assert gallery.pictures(name, [failed]) == gallery.pictures(name, []) == []
+    assert gallery.missing(name).startswith(f"{name}: takes ")
+    assert "archbench " in gallery.missing(name)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "apart", "ticks"),
+    [
+        (1, 1000, 0.1, [1, 10, 100, 1000]),
+        (3e-3, 4e-3, 0.1, [3e-3, 3.5e-3, 4e-3]),
+        (10, 100, 0.2, [10, 20, 50, 100]),
+        (1, 1e12, 0.0, [1, 1e3, 1e6, 1e9, 1e12]),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis_are_round_and_few(low: float, high: float, apart: float, ticks: list[float]) -> None:
+    assert marks.log_ticks(low, high, apart) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"), [(2.5e6, "", "2.5 M"), (0.003, "s", "3 ms"), (1, "", "1"), (4e10, "MAC/s", "40 GMAC/s")]
+)
+def test_figures_on_an_axis_have_a_prefix_and_a_unit(value: float, unit: str, text: str) -> None:
+    assert marks.prefixed(value, unit) == text
+
+
+def test_long_names_keep_their_ends_and_stay_apart() -> None:
+    look = Look.of("paper", 1)
+    names = [f"{'x' * 200}{end}" for end in ("_one", "_two")] + [f"{'y' * 100}{middle}{'y' * 100}" for middle in "ab"]
+    with gallery.settings(look):
+        letters = Letters(look)
+        short = letters.shortened(names)
+        assert all(letters.width_in(each, 6.5) <= 0.4 * look.width_in + 0.01 for each in short.values())
+    assert len(set(short.values())) == 4
+    assert [short[name][-4:] for name in names[:2]] == ["_one", "_two"]
+
+
+ODD = ["网络", "сеть", "a$b$c_{x}^2", '<b>&"nin"</b>', "line\nbreak", "\\alpha%", "(un\\balanced", "nin"]
+
+
+@pytest.mark.parametrize("form", files.FORMATS)
+def test_a_file_holds_its_data_whatever_the_names_are(form: str, tmp_path: Path) -> None:
+    look = Look.of("paper", 1)
+    (picture,) = gallery.pictures("shares", [member(name) for name in ODD])
+    (path,) = files.write(picture, look, [form], tmp_path)
+    stored = files.data_of(path)
+    assert stored == {**picture.data, "sha256": picture.sha256}
+    assert [row["model"] for row in stored["rows"]] == sorted(ODD)
+    content = path.read_bytes()
+    assert files.write(picture, look, [form], tmp_path)[0].read_bytes() == content
+    assert b"/CreationDate" not in content
+    assert b"matplotlib" not in content.lower() or form == "svg"  # which names its web address in each file
+
+
+def test_dollar_signs_make_no_formula() -> None:
+    (figure,) = drawn("shares", [member("a$b$c")])
+    assert "a$b$c" in [text for text, _ in texts(figure)]
+    assert not any(text.get_parse_math() for text in figure.findobj(Text))
+
+
+def test_letters_are_in_the_file(tmp_path: Path) -> None:
+    """TrueType in a PDF, shapes in an SVG."""
+    (picture,) = gallery.pictures("shares", [member("a")])
+    pdf, svg = files.write(picture, Look.of("paper", 1), ["pdf", "svg"], tmp_path)
+    assert b"/FontFile2" in pdf.read_bytes()
+    assert b"/Type3" not in pdf.read_bytes()
+    assert b"<text" not in svg.read_bytes()
+
+
+def test_a_png_is_as_wide_as_its_style_says(tmp_path: Path) -> None:
+    """3.3 inches at 200 dots."""
+    (picture,) = gallery.pictures("shares", [member("a")])
+    (path,) = files.write(picture, Look.of("paper", 1), ["png"], tmp_path)
+    with Image.open(path) as image:
+        assert image.width == 660
+
+
+def test_the_hash_is_that_of_nine_digits() -> None:
+    """The last digits of a mean differ between processors."""
+    one, other = (Picture("error", "k", "c", [{"x": value}]) for value in (0.1 + 0.2, 0.3))
+    assert one.sha256 == other.sha256 != Picture("error", "k", "c", [{"x": 0.3001}]).sha256
+
+
+def test_figures_that_lag_behind_are_named(tmp_path: Path) -> None:
+    """One as it should be, one with other data, one that there is no more, one that is missing, one edited; a picture of the user's own."""
+    pictures = [Picture("shares", key, "c", [{"model": key}]) for key in ("same", "other", "missing")]
+    before = [pictures[0], Picture("shares", "other", "c", []), Picture("shares", "gone", "c", [])]
+    svg = '<svg xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description>{}</dc:description></svg>'
+    for picture in before:
+        stored = files.json.dumps({"sha256": picture.sha256, **picture.data})
+        (tmp_path / f"{picture.stem}.svg").write_text(svg.format(stored))
+    (tmp_path / "edited.svg").write_text((tmp_path / "shares-same.svg").read_text().replace('"c"', '"d"'))
+    (tmp_path / "own.svg").write_text("<svg/>")
+    assert checking.lagging(pictures, tmp_path, ["shares"]) == [
+        "edited.svg was changed after it was written: its data are not those of its hash",
+        "shares-gone.svg shows what the Records do not give any more",
+        "shares-other.svg lags behind the Records",
+        "shares-missing is not there",
+    ]
+    assert checking.lagging([], tmp_path, ["curves"])[1:] == []
+
+
+def called(*arguments: str) -> int:
+    """The exit status of `archbench figures`, in this process."""
+    result = app.build(["figures", *arguments])(["figures", *arguments], standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def test_written_figures_are_checked_against_the_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    store.save(member("a"))
+    options = ("shares", "--results", str(tmp_path), "--format", "png")
+    assert called(*options) == 0
+    assert called(*options, "--check") == 0
+    store.save(member("b"))
+    capsys.readouterr()
+    assert called(*options, "--check") == 1
+    assert capsys.readouterr().out == "shares-1x32x32-b32.png lags behind the Records\n"
+
+
+def test_an_empty_store_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called("--results", str(tmp_path)) == 0
+    assert "no finished run in" in capsys.readouterr().err
+    assert not (tmp_path / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["linage"], "unknown figure 'linage'; did you mean 'lineage'?"),
+        (["--style", "papper"], "unknown style 'papper'; did you mean 'paper'?"),
+        (["--format", "jpeg"], "unknown format 'jpeg'"),
+        (["--format", ","], "--format takes pdf, svg, png"),
+        (["--columns", "3"], "--columns takes 1 or 2 (got 3)"),
+        (["--models", "b*"], "unknown model among the Records: 'b\\*'"),
+        (["--results", "nowhere"], "there is no results folder nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    Store(tmp_path).save(make_record("a"))
+    with pytest.raises(ArchbenchError, match=message.replace("(", r"\(").replace(")", r"\)").replace("?", r"\?")):
+        called("--results", str(tmp_path), *arguments)
