@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,21 +14,27 @@ from archbench.errors import ArchbenchError, unknown
 from archbench.publish.citing import of_tables
 from archbench.publish.figures import gallery
 from archbench.publish.figures.files import FORMATS
-from archbench.publish.figures.look import Look
+from archbench.publish.figures.look import FURTHER_LETTERS, Look, lacking
 from archbench.publish.figures.picture import Picture
 from archbench.records.store import Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_LETTERS = 20  # that a line names
+
 
 @dataclass(frozen=True)
 class Pictured:
-    """The pictures that a folder's Records give; a line for each figure of which they give none, and for each file that cannot be read."""
+    """The pictures that a folder's Records give; a line for each figure of which they give none, and for each file that cannot be read.
+
+    `boxes` is a line where the names of networks or data have letters that no font has, else empty.
+    """
 
     pictures: list[Picture]
     missing: list[str]
     problems: list[str]
+    boxes: str
 
 
 def figures(
@@ -40,12 +47,14 @@ def figures(
 ) -> dict[str, Figure]:
     """Figures from the Records of a folder, by the name that `archbench figures` gives their files; all without `names`.
 
+    `names` are figures (lineage) or pictures (lineage-3x32x32-b4).
+
     They are matplotlib's own, in inches of the style (paper, talk, web) at one or two columns: `figure.savefig("x.pdf")`. A UserWarning
     says what would make a figure of which there are no Records. Raises ArchbenchError for a name, model or style that is not known.
     """
     look = Look.of(style, checked_columns(columns))
     found = pictured(names, expanded(Path(results)), split_names(models) if isinstance(models, str) else tuple(models), dataset)
-    for line in [*found.missing, *found.problems]:
+    for line in filter(None, [*found.missing, found.boxes, *found.problems]):
         warnings.warn(line, stacklevel=2)
     return {stem: figure for picture in found.pictures for stem, figure in gallery.drawn(picture, look)}
 
@@ -59,7 +68,16 @@ def pictured(names: Sequence[str], results: Path, models: Sequence[str], dataset
     records = of_tables.asked(stored, models, dataset) if stored else []
     found = {name: gallery.pictures(name, records) for name in asked}
     missing = [gallery.missing(name) for name, made in found.items() if not made]
-    return Pictured([picture for made in found.values() for picture in made], missing, problems)
+    pictures = gallery.chosen([picture for made in found.values() for picture in made], names)
+    return Pictured(pictures, missing, problems, _boxes(pictures))
+
+
+def _boxes(pictures: Sequence[Picture]) -> str:
+    letters = lacking(json.dumps(picture.data, ensure_ascii=False) for picture in pictures)
+    if not letters:
+        return ""
+    said = letters if len(letters) <= MOST_LETTERS else f"{letters[:MOST_LETTERS]}…"
+    return f"no font here has {said}: drawn as boxes; {' or '.join(FURTHER_LETTERS[:2])}, installed, is taken for what DejaVu Sans lacks"
 
 
 def checked_formats(text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import make_member, make_record
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,10 +18,12 @@ from PIL import Image
 from archbench.cli import app
 from archbench.errors import ArchbenchError
 from archbench.publish import reading
-from archbench.publish.figures import checking, error, files, gallery, lineage, marks, tree
+from archbench.publish.figures import checking, error, files, gallery, lineage, look, marks, palette, tree
+from archbench.publish.figures.labels import Placing, Point
 from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import Look
 from archbench.publish.figures.picture import Picture
+from archbench.publish.figures.sheet import Sheet
 from archbench.records.schema import Doubt, Measurement, Record, seal
 from archbench.records.store import Store
 
@@ -292,6 +295,41 @@ def test_a_file_holds_its_data_whatever_the_names_are(form: str, tmp_path: Path)
     assert b"matplotlib" not in content.lower() or form == "svg"  # which names its web address in each file
 
 
+def test_letters_that_no_font_has_are_named() -> None:
+    """Cyrillic is in DejaVu Sans; in the block of hieroglyphs it has nothing."""
+    assert look.lacking(["сеть nin 1×1 µs", "\U00013000\U00013001", "a\U00013000"]) == "\U00013000\U00013001"
+
+
+def test_a_fill_keeps_its_colour_among_many_shades() -> None:
+    """400 pixels of each of two blues, and 256 shades of grey of 500 pixels each, which are commoner."""
+    pixels = np.full((700, 300, 4), 255, dtype=np.uint8)
+    flat = pixels.reshape(-1, 4)
+    flat[:128_000, :3] = np.repeat(np.arange(256), 500)[:, None]
+    flat[128_000:128_400, :3], flat[128_400:128_800, :3] = (8, 48, 107), (8, 74, 145)
+    seen = np.asarray(palette.reduced(pixels).convert("RGB")).reshape(-1, 3)
+    assert [tuple(map(int, seen[place])) for place in (128_000, 128_400, 209_999)] == [(8, 48, 107), (8, 74, 145), (255, 255, 255)]
+    assert np.abs(seen[:128_000].astype(int) - flat[:128_000, :3]).max() <= 4  # three channels together by less than twelve
+
+
+def test_a_line_to_a_name_runs_over_no_other_name() -> None:
+    """Forty marks close together; those whose names find no such place are left out."""
+    with gallery.settings(Look.of("paper", 2)):
+        sheet = Sheet(Look.of("paper", 2), "t", "c", [])
+        (axes,) = marks.panels(sheet, 1, 14, "100")
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        points = [Point(0.45 + 0.02 * (place % 7), 0.45 + 0.03 * (place // 7), f"network_{place}") for place in range(40)]
+        placing = Placing(axes, sheet)
+        placing.avoid(points, marks.MARK_PT)
+        left_out = placing.write(points, marks.MARK_PT)
+        boxes = [Bbox.from_extents(*box) for box in placing.names]
+    assert len(boxes) == 40 - len(left_out) > 10
+    ends = [line.get_transform().transform(line.get_xydata()) for line in axes.lines]
+    assert len(ends) > 5
+    for start, end in ends:
+        crossed = [box for box in boxes if box.shrunk(0.9, 0.8).count_contains(np.linspace(start, end, 50))]
+        assert crossed == []
+
+
 def test_dollar_signs_make_no_formula() -> None:
     (figure,) = drawn("shares", [member("a$b$c")])
     assert "a$b$c" in [text for text, _ in texts(figure)]
@@ -331,13 +369,18 @@ def test_figures_that_lag_behind_are_named(tmp_path: Path) -> None:
         (tmp_path / f"{picture.stem}.svg").write_text(svg.format(stored))
     (tmp_path / "edited.svg").write_text((tmp_path / "shares-same.svg").read_text().replace('"c"', '"d"'))
     (tmp_path / "own.svg").write_text("<svg/>")
-    assert checking.lagging(pictures, tmp_path, ["shares"]) == [
+    edited, *lag = [
         "edited.svg was changed after it was written: its data are not those of its hash",
         "shares-gone.svg shows what the Records do not give any more",
         "shares-other.svg lags behind the Records",
         "shares-missing is not there",
     ]
-    assert checking.lagging([], tmp_path, ["curves"])[1:] == []
+    assert checking.lagging(pictures, tmp_path, ["shares"]) == [edited, *lag]
+    assert checking.lagging(pictures, tmp_path, []) == [edited, *lag[:-1]]  # a folder need not hold every figure
+    assert checking.lagging(pictures[::2], tmp_path, ["shares-missing", "shares-same"]) == [edited, lag[-1]]
+    assert checking.lagging([], tmp_path, ["curves"]) == [edited]
+    with pytest.raises(ArchbenchError, match="no figure in"):
+        checking.lagging(pictures, tmp_path / "elsewhere", [])
 
 
 def called(*arguments: str) -> int:
@@ -356,6 +399,20 @@ def test_written_figures_are_checked_against_the_records(tmp_path: Path, capsys:
     capsys.readouterr()
     assert called(*options, "--check") == 1
     assert capsys.readouterr().out == "shares-1x32x32-b32.png lags behind the Records\n"
+
+
+def test_one_picture_is_named_by_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for record in FAMILY[:5]:
+        Store(tmp_path).save(record)
+    options = ("--results", str(tmp_path))
+    assert called("shares-1x32x32-b32", *options) == 0
+    assert "not drawn" not in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["shares-1x32x32-b32.png"]
+    assert called("--check", *options) == 0
+    assert called("shares", "lineage-1x32x32-b32", "--check", *options) == 1
+    assert capsys.readouterr().out == "lineage-1x32x32-b32 is not there\n"
+    with pytest.raises(ArchbenchError, match="unknown picture 'shares-1x32'; did you mean 'shares-1x32x32-b32'"):
+        called("shares-1x32", *options)
 
 
 def test_an_empty_store_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,15 +9,16 @@ import typer
 
 from archbench.config import Settings, expanded, split_names
 
-NAMES_HELP = "error, lineage, shares, roofline, pointwise, time, curves, data_scale; all (the default)"
-CHECK_HELP = "Write nothing; exit status 1, naming them, where figures of the folder lag behind the Records"
+NAMES_HELP = "error, lineage, shares, roofline, pointwise, time, curves, data_scale; all (the default); or a picture, as lineage-3x32x32-b4"
+CHECK_HELP = "Write nothing; exit status 1, naming them, where figures that are there, or those that are named, lag behind the Records"
+MOST_NAMED = 8  # files
 
 
 def command(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=NAMES_HELP)] = None,
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to  [default: figures/ in --results]")] = None,
-    form: Annotated[str, typer.Option("--format", help="pdf, svg, png; several with commas")] = "pdf,png",
+    form: Annotated[str, typer.Option("--format", help="pdf, svg, png; several with commas")] = "png",
     style: Annotated[str, typer.Option("--style", help="Sizes for paper, talk or web")] = "paper",
     columns: Annotated[int, typer.Option("--columns", help="Width of 1 or 2 columns")] = 2,
     models: Annotated[str, typer.Option("--models", help="Only these: names or globs as they stand in the tables, with commas")] = "*",
@@ -31,20 +32,23 @@ def command(
     """
     from archbench.cli import view
     from archbench.illustrating import checked_columns, checked_formats, pictured
-    from archbench.publish.figures import checking, files, gallery
+    from archbench.publish.figures import checking, files
     from archbench.publish.figures.look import Look
 
     formats, look = checked_formats(form), Look.of(style, checked_columns(columns))
     results = expanded(results)
     folder = results / "figures" if out is None else expanded(out)
     found = pictured(names or (), results, split_names(models), dataset)
-    lag = checking.lagging(found.pictures, folder, gallery.asked(names or ())) if check else []
+    lag = checking.lagging(found.pictures, folder, names or ()) if check else []
     for line in lag:
         print(line)
     if not check:
         written = files.write_all(found.pictures, look, formats, folder)
+        if found.boxes:
+            view.say(found.boxes)
         if written:
-            view.say(f"written to {folder}: {', '.join(path.name for path in written)}")
+            names_said = ", ".join(path.name for path in written) if len(written) <= MOST_NAMED else f"{len(written)} files"
+            view.say(f"written to {folder}: {names_said}")
         if written or names:
             for line in found.missing:
                 view.say(f"not drawn: {line}")

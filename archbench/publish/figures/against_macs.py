@@ -21,8 +21,9 @@ from archbench.records.schema import Measurement, Record
 
 TITLE = "Measured time against multiply-adds"
 MADE_BY = f"profiles of {LEAST_MEMBERS} members of the lineage or more: archbench profile --models lineage"
-HEIGHT = 13.0  # of a panel, in lines
-MOST_LINES, CORNER, FEW = 3, 0.6, 16  # of names below the line; the part of the width that they take; names that fit at their marks
+HEIGHT = 15.0  # of a panel, in lines
+MOST_LINES, CORNER = 3, 0.6  # of names below the line, where some have no room at their marks; the part of the width that they take
+BESIDE = 0.1  # free on the right of the last mark, for names, as a part of the axis
 FASTER, SLOWER, ON_LINE = ("v", BLUE), ("^", VERMILLION), ("o", MUTED)
 
 
@@ -103,7 +104,7 @@ def _panel(axes: Axes, sheet: Sheet, rows: Sequence[dict[str, Any]], names: dict
     look = sheet.look
     macs = [row["macs"] for row in rows]
     ends = [end for row in rows for end in (row["s"], row["low_s"], row["high_s"]) if end]
-    marks.log_axis(axes, "x", min(macs), max(macs), "")
+    marks.log_axis(axes, "x", min(macs), max(macs) * (max(macs) / min(macs)) ** BESIDE, "")
     marks.log_axis(axes, "y", min(ends), max(ends), "s")
     across = np.array(axes.get_xlim())
     band = (across * line / reading.OFF_LINE, across * line * reading.OFF_LINE)
@@ -114,24 +115,27 @@ def _panel(axes: Axes, sheet: Sheet, rows: Sequence[dict[str, Any]], names: dict
     marks.draw(axes, look, drawn)
     points = [mark.named(names[row["model"]]) for mark, row in zip(drawn, ordered, strict=True)]
     named = [point for point, row in zip(points, ordered, strict=True) if _is_off(row)]
-    placing = Placing(axes, sheet)
-    placing.avoid(points, marks.MARK_PT * look.scale)
-    if len(named) > FEW:
-        placing.avoid_corner(CORNER, (MOST_LINES + 2) * look.line_in(look.style.small_pt))
-    placing.avoid_line(across.tolist(), (across * line).tolist())
-    _say_left_out(axes, sheet, placing.write(named[::-1], marks.MARK_PT * look.scale))
+    for corner in (False, True):
+        placing = Placing(axes, sheet)
+        placing.avoid(points, marks.MARK_PT * look.scale)
+        if corner:
+            placing.avoid_corner(CORNER, (MOST_LINES + 2) * look.line_in(look.style.small_pt))
+        placing.avoid_line(across.tolist(), (across * line).tolist())
+        left_out = placing.write(named[::-1], marks.MARK_PT * look.scale)
+        if not left_out:
+            return
+        if not corner:
+            placing.erase()
+    _say_left_out(axes, sheet, left_out)
 
 
 def _say_left_out(axes: Axes, sheet: Sheet, names: Sequence[str]) -> None:
     """Names that found no place at their mark, in the corner below the line."""
-    if names:
-        size = sheet.look.style.small_pt
-        lines = sheet.letters.wrapped(
-            f"off the line too: {', '.join(names)}", size, CORNER * axes.get_position().width * sheet.look.width_in
-        )
-        if len(lines) > MOST_LINES:
-            lines = [*lines[:MOST_LINES], "…"]
-        axes.text(0.99, 0.03, "\n".join(lines), transform=axes.transAxes, size=size, color=FAINT, ha="right", va="bottom")
+    size = sheet.look.style.small_pt
+    lines = sheet.letters.wrapped(f"off the line too: {', '.join(names)}", size, CORNER * axes.get_position().width * sheet.look.width_in)
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], "…"]
+    axes.text(0.99, 0.03, "\n".join(lines), transform=axes.transAxes, size=size, color=FAINT, ha="right", va="bottom")
 
 
 def _is_off(row: dict[str, Any]) -> bool:

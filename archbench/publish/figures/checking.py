@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archbench.errors import ArchbenchError
-from archbench.publish.figures import files
+from archbench.publish.figures import files, gallery
 from archbench.publish.figures.picture import Picture
 
 
 def lagging(made: Sequence[Picture], folder: Path, names: Sequence[str]) -> list[str]:
-    """A line for each figure of these names that lags behind: other data, of no picture any more, not there, or edited by hand."""
+    """A line for each figure that lags behind: other data, of no picture any more, or edited by hand.
+
+    Of those that are named, as figures or as pictures, one for each that is not there too; without names, those that are there are all.
+    Raises ArchbenchError where none is named and none is there.
+    """
     wanted = {picture.stem: picture for picture in made}
     found, lines = set(), []
     for path in sorted(each for each in folder.glob("*") if each.suffix in files.READERS):
@@ -20,12 +24,13 @@ def lagging(made: Sequence[Picture], folder: Path, names: Sequence[str]) -> list
         except ArchbenchError as error:
             lines.append(str(error))
             continue
-        if stored is None or stored.get("figure") not in names:
+        if stored is None or not gallery.is_asked(stem := f"{stored.get('figure')}-{stored.get('key')}", names):
             continue
-        stem = f"{stored['figure']}-{stored['key']}"
         found.add(stem)
         if stem not in wanted:
             lines.append(f"{path.name} shows what the Records do not give any more")
         elif wanted[stem].sha256 != stored["sha256"]:
             lines.append(f"{path.name} lags behind the Records")
-    return lines + [f"{stem} is not there" for stem in wanted if stem not in found]
+    if not names and not found and not lines:
+        raise ArchbenchError(f"no figure in {folder} to check; archbench figures --out {folder} writes them")
+    return lines + [f"{stem} is not there" for stem in wanted if names and stem not in found]

@@ -93,7 +93,7 @@ def _write_png(figure: Figure, metadata: Mapping[str, str | None], look: Look, w
         if text is not None:
             fields.add_text(name, text)
     image = palette.reduced(np.asarray(canvas.buffer_rgba()))
-    image.save(written, "PNG", pnginfo=fields, compress_level=9, dpi=(look.style.dpi,) * 2)
+    image.save(written, "PNG", pnginfo=fields, dpi=(look.style.dpi,) * 2)
 
 
 def _ascii(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, cast
@@ -11,7 +11,7 @@ from typing import Any, cast
 import matplotlib
 from matplotlib.figure import Figure
 
-from archbench.errors import unknown
+from archbench.errors import ArchbenchError, unknown
 from archbench.publish.figures import against_macs, curves, data_scale, error, lineage, pointwise, roofline, shares
 from archbench.publish.figures.look import Look
 from archbench.publish.figures.picture import Picture
@@ -31,11 +31,32 @@ NAMES = tuple(FIGURES)
 
 
 def asked(names: Sequence[str]) -> list[str]:
-    """The figures of these names, each once; all where none is named. Raises ArchbenchError, with the near name, for an unknown one."""
+    """The figures of these names, or of the pictures called so, each once; all where none is named.
+
+    Raises ArchbenchError, with the near name, for an unknown one.
+    """
     for name in names:
-        if name not in (*NAMES, "all"):
+        if _figure(name) not in (*NAMES, "all"):
             raise unknown("figure", name, (*NAMES, "all"))
-    return list(NAMES) if not names or "all" in names else list(dict.fromkeys(names))
+    return list(NAMES) if not names or "all" in names else list(dict.fromkeys(map(_figure, names)))
+
+
+def is_asked(stem: str, names: Collection[str]) -> bool:
+    """Whether a picture is among those that are named, by its figure or by the name of its files."""
+    return not names or bool({"all", _figure(stem), stem} & set(names))
+
+
+def chosen(made: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
+    """Those of the pictures that are named. Raises ArchbenchError, with the near name, for one that there is not."""
+    stems = [picture.stem for picture in made]
+    for name in names:
+        if name not in (*NAMES, "all", *stems):
+            raise unknown("picture", name, stems) if stems else ArchbenchError(missing(_figure(name)))
+    return [picture for picture in made if is_asked(picture.stem, names)]
+
+
+def _figure(name: str) -> str:
+    return name.partition("-")[0]
 
 
 def pictures(name: str, records: Sequence[Record]) -> list[Picture]:
@@ -58,7 +79,7 @@ def drawn(picture: Picture, look: Look) -> list[tuple[str, Figure]]:
 
 @contextmanager
 def settings(look: Look) -> Iterator[None]:
-    """matplotlib's settings while a figure is drawn or written; letters that no font has are drawn as boxes without a word about it."""
+    """matplotlib's settings while a figure is drawn or written; which letters become boxes is said once, before (`look.lacking`)."""
     with matplotlib.rc_context(cast(Any, look.rc())), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
         yield

@@ -1,4 +1,4 @@
-"""Names beside points: each at the first place where it covers no other name, no mark and no line; one that finds none is left out."""
+"""Names beside points: each at the first place where it covers no other name and no mark, nor does a line to it; else it is left out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -23,11 +25,13 @@ SIDES = (
     *((END, 1), (END, -1), (-END, 1), (-END, -1)),
 )
 RINGS = (1.0, 2.2, 3.6, 5.2, 7.0, 9.0)  # distances from the point, in half the height of a line
-RIGHT_BESIDE, NEAR, ANYWHERE = 1, 3, len(RINGS)  # of the rings
+RIGHT_BESIDE, ANYWHERE = 1, len(RINGS)  # of the rings
 FROM_HERE_A_LINE_LEADS = 2.0
 APART = 0.4  # between two names in a row, in the size of their letters
 STEPS = 24  # points along a line that leads to a name
-APART_PT = 4.0  # points along a line that are taken
+APART_PT = 4.0  # length of the pieces of a line that are taken
+BEHIND: Any = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.2}  # so that a name is read on a line
+NAMED: Any = {"ha": "left", "va": "center_baseline", "bbox": BEHIND, "zorder": 2.8}  # below the marks, above the lines
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Placing:
     taken: list[Box] = field(default_factory=list)
     marks: list[Box] = field(default_factory=list)
     crossed: list[Box] = field(default_factory=list)  # lines: what is covered where nothing else is left
+    names: list[Box] = field(default_factory=list)
+    written: list[Artist] = field(default_factory=list)
 
     def avoid(self, points: Sequence[Point], mark_pt: float) -> None:
         """Take the marks, `mark_pt` wide, and the intervals of points."""
@@ -65,17 +71,18 @@ class Placing:
         """Take a line through these points."""
         ends = [self._at(x, y) for x, y in zip(xs, ys, strict=True)]
         for start, end in itertools.pairwise(ends):
-            self._take_line(start, end)
+            self.crossed += self._along(start, end)
 
     def avoid_corner(self, part: float, height_in: float) -> None:
         """Take the lower right corner, a part of the width and so many inches high."""
         frame = self.axes.get_window_extent()
         self.taken.append((frame.x1 - part * frame.width, frame.y0, frame.x1, frame.y0 + height_in * self.sheet.look.style.dpi))
 
-    def _take_line(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+    def _along(self, start: tuple[float, float], end: tuple[float, float]) -> list[Box]:
+        """Boxes that together hold a line."""
         steps = int(math.dist(start, end) / self._pixels(APART_PT)) + 1
-        for x, y in np.linspace(start, end, steps + 1):
-            self.crossed.append((x - 1, y - 1, x + 1, y + 1))
+        pairs = itertools.pairwise(np.linspace(start, end, steps + 1).tolist())
+        return [(min(x, to_x) - 1, min(y, to_y) - 1, max(x, to_x) + 1, max(y, to_y) + 1) for (x, y), (to_x, to_y) in pairs]
 
     def write(self, points: Sequence[Point], mark_pt: float, reach: int = ANYWHERE) -> list[str]:
         """Write the names, the first points first; those for which there is no room are returned.
@@ -91,12 +98,18 @@ class Placing:
                 continue
             (left, low, right, high), led = place
             apart = self._pixels(APART * size)
+            self.names.append((left, low, right, high))
             self.taken.append((left - apart, low, right + apart, high))
             x, y = self.axes.transAxes.inverted().transform((left, (low + high) / 2))
-            self.axes.text(x, y, point.name, transform=self.axes.transAxes, size=size, ha="left", va="center_baseline")
+            self.written.append(self.axes.text(x, y, point.name, transform=self.axes.transAxes, size=size, **NAMED))
             if led:
                 self._lead(point, place[0])
         return left_out
+
+    def erase(self) -> None:
+        """Take away what was written."""
+        for artist in self.written:
+            artist.remove()
 
     def _place(self, point: Point, mark_pt: float, size_pt: float, rings: Sequence[float]) -> tuple[Boxes, bool] | None:
         """The box of a name, and whether a line must lead to it."""
@@ -113,14 +126,13 @@ class Placing:
                 led = tried[place] >= FROM_HERE_A_LINE_LEADS
                 if not led or not self._leads_over(x, y, boxes[place]):
                     return boxes[place], led
-        first = int(np.argmax(free))
-        return boxes[first], tried[first] >= FROM_HERE_A_LINE_LEADS
+        return None
 
     def _leads_over(self, x: float, y: float, box: Boxes) -> bool:
-        """Whether a line from a point to its name would run over another mark."""
+        """Whether a line from a point to its name would run over another mark or name."""
         along = np.linspace((x, y), _nearest(x, y, box), STEPS)
-        marks = np.array([mark for mark in self.marks if not (mark[0] < x < mark[2] and mark[1] < y < mark[3])]).reshape(-1, 4)
-        return bool(_touching(np.hstack([along, along]), marks).any())
+        marks = [mark for mark in self.marks if not (mark[0] < x < mark[2] and mark[1] < y < mark[3])]
+        return bool(_touching(np.hstack([along, along]), [*marks, *self.names]).any())
 
     def _inside(self, boxes: Boxes) -> NDArray[np.bool_]:
         frame = self.axes.get_window_extent()
@@ -132,9 +144,10 @@ class Placing:
     def _lead(self, point: Point, box: Boxes) -> None:
         x, y = self._at(point.x, point.y)
         end = _nearest(x, y, box)
-        self._take_line((x, y), end)
+        self.taken += self._along((x, y), end)
         xs, ys = self.axes.transAxes.inverted().transform([(x, y), end]).T
-        self.axes.plot(xs, ys, transform=self.axes.transAxes, color=FAINT, linewidth=0.4 * self.sheet.look.scale, zorder=1.5)
+        how: dict[str, Any] = {"color": FAINT, "linewidth": 0.4 * self.sheet.look.scale, "zorder": 2.5}
+        self.written += self.axes.plot(xs, ys, transform=self.axes.transAxes, **how)
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
         x_px, y_px = self.axes.transData.transform((x, y))

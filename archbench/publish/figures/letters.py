@@ -13,6 +13,7 @@ from matplotlib.font_manager import FontProperties
 from archbench.publish.figures.look import Look
 
 LONGEST, TAIL = 40, 12  # characters of a name in a figure, and of its end where its middle is left out
+TOGETHER, NO_BREAK = 20, "\u00a0"  # characters of what is not broken between its words; the space that does it
 LONGEST_PART = {1: 0.4, 2: 0.24}  # of the width of a figure that a name may take, by columns
 
 
@@ -79,4 +80,9 @@ class Letters:
 
 def printable(text: str) -> str:
     """The text on one line, without what cannot be printed."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    return "".join(sign if sign.isprintable() or sign == NO_BREAK else " " for sign in text)
+
+
+def kept_together(text: str, between: str = " · ") -> str:
+    """The parts of a line, the short ones with spaces at which it is not broken."""
+    return between.join(part.replace(" ", NO_BREAK) if len(part) <= TOGETHER else part for part in text.split(between))

@@ -14,6 +14,7 @@ from matplotlib.path import Path
 
 from archbench.publish import lineage, notes
 from archbench.publish.figures import tree
+from archbench.publish.figures.labels import BEHIND
 from archbench.publish.figures.look import INK, LINES, POINTS, Look
 from archbench.publish.figures.marks import line_handle
 from archbench.publish.figures.picture import Picture, conditions
@@ -82,12 +83,11 @@ def _draw_tree(axes: Axes, sheet: Sheet, years: Years, laid: tree.Laid, rows: Se
         axes.add_patch(PathPatch(Path(curve, tree.CODES), facecolor="none", edgecolor=LINES, linewidth=0.6 * look.scale, zorder=1))
     for row in rows:
         axes.plot(*laid.at[row["model"]], "o", color=fill(row["channels_macs_pct"]), zorder=3, **_sizes(look))
-    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3}
     for name, label in labels.items():
         left = name in laid.named_left
         away = tree.AWAY * MARK_PT * look.scale
         how: dict[str, Any] = {"xytext": (-away if left else away, 0), "textcoords": "offset points", "ha": "right" if left else "left"}
-        axes.annotate(label, laid.at[name], va="center_baseline", size=look.style.small_pt, zorder=2, bbox=behind, **how)
+        axes.annotate(label, laid.at[name], va="center_baseline", size=look.style.small_pt, zorder=2, bbox=BEHIND, **how)
 
 
 def fill(share_pct: float) -> Any:

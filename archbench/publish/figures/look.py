@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +94,7 @@ class Look:
         """matplotlib's settings; a PDF holds the letters as a font, an SVG as shapes, as another font would change how wide names are."""
         text, small, scale = self.style.text_pt, self.style.small_pt, self.scale
         return {
-            "font.family": [LETTERS, *_installed(FURTHER_LETTERS)],
+            "font.family": families(),
             "font.size": text,
             "axes.labelsize": text,
             "axes.titlesize": text,
@@ -125,6 +125,16 @@ class Look:
         }
 
 
-def _installed(families: Collection[str]) -> list[str]:
+def families() -> list[str]:
+    """Those of the font families that are installed, in the order in which a letter is looked for."""
     known = {font.name for font in font_manager.fontManager.ttflist}
-    return [family for family in families if family in known]
+    return [LETTERS, *(family for family in FURTHER_LETTERS if family in known)]
+
+
+def lacking(texts: Iterable[str]) -> str:
+    """The letters of these texts that no such font has, each once: they are drawn as boxes."""
+    wanted = {sign for text in texts for sign in text if sign.isprintable()}
+    for family in families():
+        font = font_manager.get_font(font_manager.findfont(family))
+        wanted = {sign for sign in wanted if not font.get_char_index(ord(sign))}
+    return "".join(sorted(wanted))

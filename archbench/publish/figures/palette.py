@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-COLORS = 128  # the commonest of a drawing; fills, lines and letters are some twenty, the rest are shades between these
+COLORS = 256
+ALIKE = 12  # sum over red, green and blue by which two kept colours differ at least, so that shades of grey leave room for the rest
 WHITE = 0xFFFFFFFF
 
 
@@ -15,14 +16,24 @@ def reduced(rgba: NDArray[np.uint8]) -> Image.Image:
     packed = np.ascontiguousarray(rgba).view(np.uint32).reshape(-1)
     colored = np.flatnonzero(packed != WHITE)
     colors, places, counts = np.unique(packed[colored], return_inverse=True, return_counts=True)
-    kept = colors[np.argsort(-counts, kind="stable")[: COLORS - 1]]
+    channels = _channels(colors)
+    kept = _kept(channels[np.argsort(-counts, kind="stable")])
     indices = np.zeros(packed.size, dtype=np.uint8)
-    if len(kept):
-        far = np.abs(_channels(colors)[:, None] - _channels(kept)[None]).sum(axis=2)
-        indices[colored] = (far.argmin(axis=1) + 1)[places]
+    indices[colored] = np.abs(channels[:, None] - kept[None]).sum(axis=2).argmin(axis=1)[places]
     image = Image.fromarray(indices.reshape(rgba.shape[:2]), "P")
-    image.putpalette([255, 255, 255, *_channels(kept).ravel().tolist()])
+    image.putpalette(kept.ravel().tolist())
     return image
+
+
+def _kept(channels: NDArray[np.int16]) -> NDArray[np.int16]:
+    """(n, 3): white, and then each colour that is not like one before it, of those that are given with the commonest first."""
+    kept = np.full((COLORS, 3), 255, dtype=np.int16)
+    count = 1
+    for color in channels:
+        if count < COLORS and np.abs(kept[:count] - color).sum(axis=1).min() >= ALIKE:
+            kept[count] = color
+            count += 1
+    return kept[:count]
 
 
 def _channels(colors: NDArray[np.uint32]) -> NDArray[np.int16]:

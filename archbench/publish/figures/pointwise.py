@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from archbench.publish import lineage, notes
 from archbench.publish.figures import marks
-from archbench.publish.figures.labels import NEAR, Placing
+from archbench.publish.figures.labels import Placing
 from archbench.publish.figures.look import BLUE, FAINT, VERMILLION, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
 from archbench.publish.figures.sheet import Sheet
@@ -23,7 +23,7 @@ from archbench.records.schema import Record
 
 TITLE = "The share of 1×1 over the years"
 MADE_BY = f"profiles of {LEAST_MEMBERS} members of the lineage or more: archbench profile --time --models lineage"
-HEIGHT = 13.0  # of a panel, in lines
+HEIGHT = 16.0  # of a panel, in lines
 SPREAD = 0.62  # of a year's band, over which its members stand
 SHARES = {"macs": ("MACs in 1×1, %", "o", BLUE), "time": ("time in 1×1, %", "D", VERMILLION)}
 LEAST_NAMED = 0.5  # percent: networks that have no 1x1 crowd at nothing, and are not named
@@ -99,7 +99,7 @@ def _panel(axes: Axes, sheet: Sheet, years: Years, rows: Sequence[dict[str, Any]
     placing.avoid(points, marks.MARK_PT * look.scale)
     placing.avoid_line(*line)
     named = sorted((point for point in points if point.y >= LEAST_NAMED), key=lambda point: -point.y)
-    placing.write(named, marks.MARK_PT * look.scale, NEAR)
+    placing.write(named, marks.MARK_PT * look.scale)
 
 
 def _across(rows: Sequence[dict[str, Any]], share: str, years: Years) -> list[float]:

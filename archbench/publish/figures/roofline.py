@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from archbench.publish import notes, roofline
 from archbench.publish.figures import marks
-from archbench.publish.figures.look import BLUE, FAINT, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILLION, Look
+from archbench.publish.figures.look import BLUE, FAINT, GREEN, LINE, MUTED, ORANGE, PURPLE, SKY, VERMILLION, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
 from archbench.publish.figures.sheet import Sheet
 from archbench.publish.operators import comparable
@@ -107,11 +107,18 @@ def _roof(axes: Axes, look: Look, peak: float, moved: float) -> None:
 
 
 def _say_peaks(axes: Axes, sheet: Sheet, peak: float, moved: float) -> None:
-    """What the roofs stand for, above them: memory's in the middle of the slope, arithmetic's where it begins."""
+    """What the roofs stand for, above them: arithmetic's where it begins, memory's on the slope, or beside its axis where that is short."""
     how: dict[str, Any] = {"size": sheet.look.style.small_pt, "color": FAINT, "textcoords": "offset points", "annotation_clip": False}
     away = 2 * sheet.look.scale
     axes.annotate(marks.prefixed(peak, "MAC/s"), (peak / moved, peak), xytext=(0, away), ha="left", va="bottom", **how)
-    low, bottom = axes.get_xlim()[0], axes.get_ylim()[0]
+    said, low, bottom = marks.prefixed(moved, "B/s"), axes.get_xlim()[0], axes.get_ylim()[0]
     start = max(low, bottom / moved)
     middle = start * (peak / moved / start) ** 0.5
-    axes.annotate(marks.prefixed(moved, "B/s"), (middle, middle * moved), xytext=(-away, away), ha="right", va="bottom", **how)
+    wide = sheet.letters.width_in(said, sheet.look.style.small_pt) * sheet.look.style.dpi + 2 * away
+    left, right = axes.transData.transform([(low, peak), (middle, peak)])[:, 0]
+    if right - left >= wide:
+        axes.annotate(said, (middle, middle * moved), xytext=(-away, away), ha="right", va="bottom", **how)
+        return
+    end = axes.transData.inverted().transform((left + wide, 0))[0]
+    higher = sheet.look.style.small_pt * LINE if end * moved > peak else 0.0
+    axes.annotate(said, (low, min(end * moved, peak)), xytext=(away, away + higher), ha="left", va="bottom", **how)

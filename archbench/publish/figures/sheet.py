@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from archbench.publish.figures.letters import Letters
+from archbench.publish.figures.letters import Letters, kept_together
 from archbench.publish.figures.look import FAINT, POINTS, Look
 
 EDGE_PT = 3.0  # free at the edge of a sheet, for text of 8 points
@@ -32,7 +32,7 @@ class Sheet:
         text, small = look.style.text_pt, look.style.small_pt
         room = look.width_in - 2 * self.edge_in
         titles = [(line, text, "bold") for line in self.letters.wrapped(title, text, room, "bold")] if look.style.titled else []
-        self._head = [*titles, *((line, small, "normal") for line in self.letters.wrapped(condition, small, room))]
+        self._head = [*titles, *((line, small, "normal") for line in self.letters.wrapped(kept_together(condition), small, room))]
         self._foot = [line for note in notes for line in self.letters.wrapped(f"· {note}", small, room, indent="  ")]
         self._legend = self._in_rows(legend, room)
         self._legend_in = len(self._legend) * self._legend_line_in + (0.5 * self._legend_line_in if legend else 0)
