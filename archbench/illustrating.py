@@ -77,7 +77,7 @@ def _boxes(pictures: Sequence[Picture]) -> str:
     if not letters:
         return ""
     said = letters if len(letters) <= MOST_LETTERS else f"{letters[:MOST_LETTERS]}…"
-    return f"no font here has {said}: drawn as boxes; {' or '.join(FURTHER_LETTERS[:2])}, installed, is taken for what DejaVu Sans lacks"
+    return f"no font here has {said}: drawn as boxes, unless one of these that has is installed: {', '.join(FURTHER_LETTERS)}"
 
 
 def checked_formats(text: str) -> tuple[str, ...]:

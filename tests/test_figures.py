@@ -247,6 +247,35 @@ def test_where_there_is_nothing_a_line_says_what_would_make_it(name: str) -> Non
     assert "archbench " in gallery.missing(name)
 
 
+def test_records_without_macs_or_without_an_error_are_left_out_of_what_needs_them() -> None:
+    """Five members and one of no MACs, which has no time a MAC; a training whose error is not known."""
+    members = [member(name, macs=10**8 * (name != "f")) for name in "abcdef"]
+    (picture,) = gallery.pictures("time", members)
+    assert [row["model"] for row in picture.rows] == [*"abcde", *"abcde"]
+    unknown = trained("b", measurements=(Measurement(name="test_error_pct", value=None, method="m"),))
+    (picture,) = gallery.pictures("error", [*members, trained("a"), unknown])
+    assert [row["model"] for row in picture.rows] == ["a"]
+    assert "without error or counts, not shown: b" in picture.notes
+
+
+def test_of_very_many_networks_the_first_pages_are_drawn_and_the_figure_says_so() -> None:
+    """Seven curves of a data_scale page can be told apart: of 30 networks four pages hold 28; the file has the data of all."""
+    records = [trained(f"n{place:02}", 10, fraction) for place in range(30) for fraction in (1, 0.1)]
+    (picture,) = gallery.pictures("data_scale", records)
+    assert len(picture.rows) == 60
+    look = Look.of("web", 2)
+    pages = [figure for _, figure in gallery.drawn(picture, look)]
+    assert len(pages) == 4
+    words = " ".join(text for text, _ in texts(pages[0]))
+    assert "the first 28 of 30 networks; --models draws others" in words
+
+
+def test_many_marks_are_small() -> None:
+    """Four hundred have together the area of a hundred: half the width."""
+    look = Look.of("paper", 1)
+    assert marks.width_pt(look, 400) == marks.width_pt(look) / 2 == marks.width_pt(look, 100) / 2 == 2.1
+
+
 @pytest.mark.parametrize(
     ("low", "high", "apart", "ticks"),
     [
@@ -261,7 +290,8 @@ def test_ticks_of_a_logarithmic_axis_are_round_and_few(low: float, high: float, 
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "text"), [(2.5e6, "", "2.5 M"), (0.003, "s", "3 ms"), (1, "", "1"), (4e10, "MAC/s", "40 GMAC/s")]
+    ("value", "unit", "text"),
+    [(2.5e6, "", "2.5 M"), (0.003, "s", "3 ms"), (1, "", "1"), (4e10, "MAC/s", "40 GMAC/s"), (2e-8, "s", "20 ns"), (3e12, "", "3 T")],
 )
 def test_figures_on_an_axis_have_a_prefix_and_a_unit(value: float, unit: str, text: str) -> None:
     assert marks.prefixed(value, unit) == text

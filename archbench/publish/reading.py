@@ -124,7 +124,8 @@ def follows_macs(rows: pd.DataFrame) -> Iterator[str]:
 
 def off_line(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """The rows of which a time and the MACs are known, with seconds a MAC, and how many times the median of these that is."""
-    known = rows.assign(s_per_mac=rows[column] / rows.macs).dropna(subset="s_per_mac")
+    counted = rows[rows.macs > 0]
+    known = counted.assign(s_per_mac=counted[column] / counted.macs).dropna(subset="s_per_mac")
     return known.assign(off=known.s_per_mac / known.s_per_mac.median())
 
 

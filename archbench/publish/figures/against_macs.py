@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from archbench.publish import lineage, notes, reading
 from archbench.publish.figures import marks
-from archbench.publish.figures.labels import Placing
+from archbench.publish.figures.labels import BEHIND, Placing
 from archbench.publish.figures.look import BLUE, FAINT, MUTED, SHADE, VERMILLION, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
 from archbench.publish.figures.sheet import Legend, Sheet
@@ -23,6 +23,7 @@ TITLE = "Measured time against multiply-adds"
 MADE_BY = f"profiles of {LEAST_MEMBERS} members of the lineage or more: archbench profile --models lineage"
 HEIGHT = 15.0  # of a panel, in lines
 MOST_LINES, CORNER = 3, 0.6  # of names below the line, where some have no room at their marks; the part of the width that they take
+MOST_NAMED = 60  # off the line, whose names are looked for a place at their marks
 BESIDE = 0.1  # free on the right of the last mark, for names, as a part of the axis
 FASTER, SLOWER, ON_LINE = ("v", BLUE), ("^", VERMILLION), ("o", MUTED)
 
@@ -115,13 +116,15 @@ def _panel(axes: Axes, sheet: Sheet, rows: Sequence[dict[str, Any]], names: dict
     marks.draw(axes, look, drawn)
     points = [mark.named(names[row["model"]]) for mark, row in zip(drawn, ordered, strict=True)]
     named = [point for point, row in zip(points, ordered, strict=True) if _is_off(row)]
+    width_pt = marks.width_pt(look, len(points))
+    first, others = named[: -MOST_NAMED - 1 : -1], [point.name for point in named[:-MOST_NAMED][::-1]]
     for corner in (False, True):
         placing = Placing(axes, sheet)
-        placing.avoid(points, marks.MARK_PT * look.scale)
+        placing.avoid(points, width_pt)
         if corner:
             placing.avoid_corner(CORNER, (MOST_LINES + 2) * look.line_in(look.style.small_pt))
         placing.avoid_line(across.tolist(), (across * line).tolist())
-        left_out = placing.write(named[::-1], marks.MARK_PT * look.scale)
+        left_out = placing.write(first, width_pt) + others
         if not left_out:
             return
         if not corner:
@@ -134,8 +137,10 @@ def _say_left_out(axes: Axes, sheet: Sheet, names: Sequence[str]) -> None:
     size = sheet.look.style.small_pt
     lines = sheet.letters.wrapped(f"off the line too: {', '.join(names)}", size, CORNER * axes.get_position().width * sheet.look.width_in)
     if len(lines) > MOST_LINES:
-        lines = [*lines[:MOST_LINES], "…"]
-    axes.text(0.99, 0.03, "\n".join(lines), transform=axes.transAxes, size=size, color=FAINT, ha="right", va="bottom")
+        shown = sum(line.count(",") for line in lines[:MOST_LINES])
+        lines = [*lines[:MOST_LINES], f"and {len(names) - shown:,} more"]
+    how: dict[str, Any] = {"size": size, "color": FAINT, "ha": "right", "va": "bottom", "bbox": BEHIND, "zorder": 4}
+    axes.text(0.99, 0.03, "\n".join(lines), transform=axes.transAxes, **how)
 
 
 def _is_off(row: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from archbench.publish import guard, notes, results
 from archbench.publish.figures import marks
 from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import LINES, SERIES, Look
-from archbench.publish.figures.picture import Picture, conditions
+from archbench.publish.figures.picture import MOST_PAGES, Picture, conditions, limited
 from archbench.publish.figures.sheet import Sheet
 from archbench.records.schema import Record
 
@@ -65,6 +65,7 @@ def draw(picture: Picture, look: Look) -> list[Figure]:
     fixed_in = Sheet(look, TITLE, picture.condition, picture.notes).fixed_in
     line_in = look.line_in(look.style.text_pt)
     most = across * max(1, int((look.style.most_height_in - fixed_in - 2.5 * line_in) / ((SMALL_HEIGHT + GAP) * line_in)))
+    picture = limited(picture, [row["model"] for row in picture.rows][: most * MOST_PAGES])
     parts = math.ceil(len(picture.rows) / most)
     return [
         _apart(picture, look, picture.rows[first : first + most], f"{place + 1} of {parts}" if parts > 1 else "")

@@ -16,7 +16,7 @@ from archbench.publish.figures import marks
 from archbench.publish.figures.error import ONE, SEVERAL
 from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import SERIES, Look
-from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said
+from archbench.publish.figures.picture import MOST_PAGES, Picture, conditions, doubtful, doubts_said, limited
 from archbench.publish.figures.sheet import Sheet
 from archbench.publish.pairwise import ERROR, GAP, Entry
 from archbench.records.schema import Record
@@ -82,14 +82,16 @@ def _row(runs: list[Record]) -> dict[str, Any]:
     }
 
 
-def _known(value: float, low: float, high: float) -> dict[str, float | None]:
-    figures = {"value": value, "low": low, "high": high}
-    return {name: None if math.isnan(figure) else float(figure) for name, figure in figures.items()}
+def _known(*figures: float | None) -> dict[str, float | None]:
+    """A value and the ends of its interval."""
+    known = [None if figure is None or math.isnan(figure) else float(figure) for figure in figures]
+    return dict(zip(("value", "low", "high"), known, strict=True))
 
 
 def draw(picture: Picture, look: Look) -> list[Figure]:
     """A panel of the error and one of the gap; several figures where there are more networks than can be told apart in one."""
-    models = list(dict.fromkeys(row["model"] for row in picture.rows))
+    models = list(dict.fromkeys(row["model"] for row in picture.rows))[: MOST_PAGES * len(SERIES)]
+    picture = limited(picture, models)
     parts = [models[first : first + len(SERIES)] for first in range(0, len(models), len(SERIES))]
     shown = [name for name in PANELS if any(row[name]["value"] is not None for row in picture.rows)]
     return [_page(picture, look, part, page) for part in parts for page in marks.pages(shown, look, HEIGHT)]
@@ -111,7 +113,7 @@ def _page(picture: Picture, look: Look, models: Sequence[str], shown: Sequence[s
 
 def _handle(look: Look, color: str, mark: str, dashes: Any) -> Any:
     line = marks.line_handle(look, color, dashes)
-    line.set(marker=mark, markersize=marks.MARK_PT * look.scale)
+    line.set(marker=mark, markersize=marks.width_pt(look))
     return line
 
 

@@ -80,7 +80,7 @@ def _row(runs: Sequence[Record], profile: Record | None, timed: bool) -> dict[st
 
 
 def _known(figure: Any) -> float | None:
-    return None if math.isnan(figure) else float(figure)
+    return None if figure is None or math.isnan(figure) else float(figure)
 
 
 def _notes(rows: Sequence[dict[str, Any]], left: Sequence[str], untimed: Sequence[str], timed: Iterable[Record]) -> list[str]:
@@ -131,12 +131,13 @@ def _panel(axes: Axes, sheet: Sheet, every: Sequence[dict[str, Any]], cost: str,
     marks.draw(axes, look, list(drawn.values()))
     points = {model: mark.named(names[model]) for model, mark in drawn.items()}
     placing = Placing(axes, sheet)
-    placing.avoid(list(points.values()), marks.MARK_PT * look.scale)
+    width_pt = marks.width_pt(look, len(points))
+    placing.avoid(list(points.values()), width_pt)
     placing.avoid_line(*steps)
     first = [row["model"] for row in front]
-    placing.write([points[name] for name in first], marks.MARK_PT * look.scale)
+    placing.write([points[name] for name in first], width_pt)
     others = [points[name] for name in points if name not in first]
-    placing.write(others, marks.MARK_PT * look.scale, RIGHT_BESIDE if len(points) > FEW else ANYWHERE)
+    placing.write(others, width_pt, RIGHT_BESIDE if len(points) > FEW else ANYWHERE)
 
 
 def _mark(row: dict[str, Any], cost: str) -> marks.Mark:

@@ -28,7 +28,6 @@ RINGS = (1.0, 2.2, 3.6, 5.2, 7.0, 9.0)  # distances from the point, in half the 
 RIGHT_BESIDE, ANYWHERE = 1, len(RINGS)  # of the rings
 FROM_HERE_A_LINE_LEADS = 2.0
 APART = 0.4  # between two names in a row, in the size of their letters
-STEPS = 24  # points along a line that leads to a name
 APART_PT = 4.0  # length of the pieces of a line that are taken
 BEHIND: Any = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.2}  # so that a name is read on a line
 NAMED: Any = {"ha": "left", "va": "center_baseline", "bbox": BEHIND, "zorder": 2.8}  # below the marks, above the lines
@@ -130,9 +129,9 @@ class Placing:
 
     def _leads_over(self, x: float, y: float, box: Boxes) -> bool:
         """Whether a line from a point to its name would run over another mark or name."""
-        along = np.linspace((x, y), _nearest(x, y, box), STEPS)
+        along = np.array(self._along((x, y), _nearest(x, y, box)))
         marks = [mark for mark in self.marks if not (mark[0] < x < mark[2] and mark[1] < y < mark[3])]
-        return bool(_touching(np.hstack([along, along]), [*marks, *self.names]).any())
+        return bool(_touching(along, [*marks, *self.names]).any())
 
     def _inside(self, boxes: Boxes) -> NDArray[np.bool_]:
         frame = self.axes.get_window_extent()

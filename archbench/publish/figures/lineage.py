@@ -17,7 +17,7 @@ from archbench.publish.figures import tree
 from archbench.publish.figures.labels import BEHIND
 from archbench.publish.figures.look import INK, LINES, POINTS, Look
 from archbench.publish.figures.marks import line_handle
-from archbench.publish.figures.picture import Picture, conditions
+from archbench.publish.figures.picture import Picture, conditions, limited
 from archbench.publish.figures.sheet import Legend, Sheet
 from archbench.publish.figures.years import Years
 from archbench.publish.results import condition
@@ -28,6 +28,7 @@ from archbench.records.schema import Record
 TITLE = "The lineage of Network In Network by year"
 MADE_BY = f"profiles of {LEAST_MEMBERS} members of the lineage or more: archbench profile --models lineage"
 MARK_PT, ROW, SUB_YEAR = 5.0, 1.22, 0.55  # a mark; height of a row in lines; what a child of the same year adds to the width of its year
+MOST_SHOWN = 200
 LEGEND_SHARES = (0, 25, 50, 75, 100)
 
 
@@ -53,8 +54,11 @@ def _row(record: Record, found: Sequence[Record]) -> dict[str, Any] | None:
 
 def draw(picture: Picture, look: Look) -> list[Figure]:
     """One figure, as high as its rows need; where they need too much, only networks that others took from are named."""
-    sheet = Sheet(look, TITLE, picture.condition, picture.notes, _legend(look))
     found = tree.members(picture.rows)
+    there = {each.name for each in sorted(found, key=lambda each: -len(each.children))[:MOST_SHOWN]}
+    picture = limited(picture, there, "those from which most took:")
+    sheet = Sheet(look, TITLE, picture.condition, picture.notes, _legend(look))
+    found = tree.members([{**row, "parents": [name for name in row["parents"] if name in there]} for row in picture.rows])
     years = Years([each.year for each in found], tree.widths(found, SUB_YEAR))
     names = sheet.letters.shortened([each.name for each in found])
     starred = {row["model"] for row in picture.rows if row["uncounted"]}

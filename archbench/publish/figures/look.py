@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -133,8 +134,23 @@ def families() -> list[str]:
 
 def lacking(texts: Iterable[str]) -> str:
     """The letters of these texts that no such font has, each once: they are drawn as boxes."""
-    wanted = {sign for text in texts for sign in text if sign.isprintable()}
+    wanted = _without({sign for text in texts for sign in text if sign.isprintable()})
+    if wanted:
+        _meet_new_fonts()
+    return "".join(sorted(_without(wanted)))
+
+
+def _without(signs: set[str]) -> set[str]:
+    """Those that none of the families has."""
     for family in families():
         font = font_manager.get_font(font_manager.findfont(family))
-        wanted = {sign for sign in wanted if not font.get_char_index(ord(sign))}
-    return "".join(sorted(wanted))
+        signs = {sign for sign in signs if not font.get_char_index(ord(sign))}
+    return signs
+
+
+def _meet_new_fonts() -> None:
+    """Fonts that were installed since matplotlib wrote down which there are; what it cannot read is no font for it."""
+    manager = font_manager.fontManager
+    for path in set(font_manager.findSystemFonts()) - {font.fname for font in manager.ttflist}:
+        with contextlib.suppress(OSError, RuntimeError):
+            manager.addfont(path)

@@ -18,8 +18,8 @@ from archbench.publish.figures.labels import Point
 from archbench.publish.figures.look import LINES, POINTS, Look
 from archbench.publish.figures.sheet import Sheet
 
-MARK_PT = 4.2  # width of a mark
-PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+MARK_PT, MANY = 4.2, 100  # width of a mark; of more marks each is smaller
+PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 HOLLOW = "hollow: in doubt ({})"
 STEPS = ((1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,))  # of a decade
 MOST_TICKS = 5
@@ -63,7 +63,7 @@ def draw(axes: Axes, look: Look, marks: Sequence[Mark]) -> None:
         members = [mark for mark in marks if (mark.shape, mark.color, mark.hollow) == alike]
         shape, color, hollow = alike
         xs, ys = [mark.x for mark in members], [mark.y for mark in members]
-        axes.plot(xs, ys, shape, zorder=3, **_how(look, color, hollow))
+        axes.plot(xs, ys, shape, zorder=3, **_how(look, color, hollow, len(marks)))
 
 
 def handle(look: Look, mark: str, color: str, hollow: bool = False) -> Line2D:
@@ -71,10 +71,15 @@ def handle(look: Look, mark: str, color: str, hollow: bool = False) -> Line2D:
     return Line2D([], [], marker=mark, linestyle="None", **_how(look, color, hollow))
 
 
-def _how(look: Look, color: str, hollow: bool) -> dict[str, Any]:
-    width = 0.9 * look.scale
+def width_pt(look: Look, count: int = 1) -> float:
+    """How wide a mark is, of so many in a panel."""
+    return MARK_PT * look.scale * min(1.0, math.sqrt(MANY / count))
+
+
+def _how(look: Look, color: str, hollow: bool, count: int = 1) -> dict[str, Any]:
+    width = 0.9 * width_pt(look, count) / MARK_PT
     return {
-        "markersize": MARK_PT * look.scale,
+        "markersize": width_pt(look, count),
         "markerfacecolor": "white" if hollow else color,
         "markeredgecolor": color,
         "markeredgewidth": width,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -14,6 +14,7 @@ from archbench.publish.figures.look import Look
 from archbench.records.schema import Record, hash_of, plain
 from archbench.records.store import plain_name
 
+MOST_PAGES = 4  # of a picture of which one page does not hold all
 DIGITS = 9  # that are kept of a figure: the last ones of a mean differ from one processor to another
 DOUBTS = {
     "noisy": "interval beyond ±2 %",
@@ -57,6 +58,15 @@ class Picture:
     def sha256(self) -> str:
         """Of its data."""
         return hash_of(self.data)
+
+
+def limited(picture: Picture, models: Collection[str], which: str = "the first") -> Picture:
+    """The picture with the rows of these models only, and a note that says so where there are others."""
+    others = {row["model"] for row in picture.rows} - set(models)
+    if not others:
+        return picture
+    said = f"{which} {len(models)} of {len(models) + len(others):,} networks; --models draws others"
+    return replace(picture, rows=[row for row in picture.rows if row["model"] in models], notes=[*picture.notes, said])
 
 
 Draw = Callable[[Picture, Look], list[Figure]]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from archbench.publish import lineage, notes
 from archbench.publish.figures import marks
-from archbench.publish.figures.labels import Placing
+from archbench.publish.figures.labels import ANYWHERE, RIGHT_BESIDE, Placing
 from archbench.publish.figures.look import BLUE, FAINT, VERMILLION, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
 from archbench.publish.figures.sheet import Sheet
@@ -22,7 +22,7 @@ from archbench.publish.sentences import LEAST_MEMBERS
 from archbench.records.schema import Record
 
 TITLE = "The share of 1×1 over the years"
-MADE_BY = f"profiles of {LEAST_MEMBERS} members of the lineage or more: archbench profile --time --models lineage"
+MADE_BY = f"profiles of {LEAST_MEMBERS} members of the lineage or more, of several years: archbench profile --time --models lineage"
 HEIGHT = 16.0  # of a panel, in lines
 SPREAD = 0.62  # of a year's band, over which its members stand
 SHARES = {"macs": ("MACs in 1×1, %", "o", BLUE), "time": ("time in 1×1, %", "D", VERMILLION)}
@@ -96,10 +96,11 @@ def _panel(axes: Axes, sheet: Sheet, years: Years, rows: Sequence[dict[str, Any]
     marks.draw(axes, look, drawn)
     points = [mark.named(names[row["model"]]) for mark, row in zip(drawn, rows, strict=True)]
     placing = Placing(axes, sheet)
-    placing.avoid(points, marks.MARK_PT * look.scale)
+    width_pt = marks.width_pt(look, len(points))
+    placing.avoid(points, width_pt)
     placing.avoid_line(*line)
     named = sorted((point for point in points if point.y >= LEAST_NAMED), key=lambda point: -point.y)
-    placing.write(named, marks.MARK_PT * look.scale)
+    placing.write(named, width_pt, ANYWHERE if len(points) <= marks.MANY else RIGHT_BESIDE)
 
 
 def _across(rows: Sequence[dict[str, Any]], share: str, years: Years) -> list[float]:

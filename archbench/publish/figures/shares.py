@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from archbench.publish import notes
 from archbench.publish.figures.look import FAINT, FILLS, POINTS, Look
-from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
+from archbench.publish.figures.picture import MOST_PAGES, Picture, conditions, doubtful, doubts_said, limited, of_times
 from archbench.publish.figures.sheet import Sheet
 from archbench.publish.operators import comparable
 from archbench.publish.results import condition, identity
@@ -57,6 +57,7 @@ def draw(picture: Picture, look: Look) -> list[Figure]:
     sheet = _sheet(picture, look, "1 of 9")
     fixed_in = sheet.fixed_in + 4.2 * look.line_in(look.style.text_pt)
     most = max(1, int((look.style.most_height_in - fixed_in) / row_in))
+    picture = limited(picture, [row["model"] for row in picture.rows][: most * MOST_PAGES])
     parts = math.ceil(len(picture.rows) / most)
     size = math.ceil(len(picture.rows) / parts)
     names = sheet.letters.shortened([row["model"] for row in picture.rows])

@@ -52,7 +52,7 @@ class Sheet:
         self, rows: int, columns: int, height_in: float, left_in: float, below_in: float, gap_in: tuple[float, float], above_in: float = 0.0
     ) -> list[Axes]:
         """Axes row by row, each `height_in` high, `gap_in` apart (across, down); left of each row `left_in`, below the last `below_in`."""
-        right_in = 3 * self.edge_in
+        right_in = 4 * self.edge_in
         width_in = (self.look.width_in - left_in - right_in - (columns - 1) * gap_in[0]) / columns
         body_in = above_in + rows * height_in + (rows - 1) * gap_in[1] + below_in
         whole_in = self.fixed_in + body_in
