@@ -53,6 +53,7 @@ class Placing:
     marks: list[Box] = field(default_factory=list)
     crossed: list[Box] = field(default_factory=list)  # lines: what is covered where nothing else is left
     names: list[Box] = field(default_factory=list)
+    leads: list[Box] = field(default_factory=list)  # lines from marks to names
     written: list[Artist] = field(default_factory=list)
 
     def avoid(self, points: Sequence[Point], mark_pt: float) -> None:
@@ -128,10 +129,10 @@ class Placing:
         return None
 
     def _leads_over(self, x: float, y: float, box: Boxes) -> bool:
-        """Whether a line from a point to its name would run over another mark or name."""
+        """Whether a line from a point to its name would run over another mark, name or such line."""
         along = np.array(self._along((x, y), _nearest(x, y, box)))
         marks = [mark for mark in self.marks if not (mark[0] < x < mark[2] and mark[1] < y < mark[3])]
-        return bool(_touching(along, [*marks, *self.names]).any())
+        return bool(_touching(along, [*marks, *self.names, *self.leads]).any())
 
     def _inside(self, boxes: Boxes) -> NDArray[np.bool_]:
         frame = self.axes.get_window_extent()
@@ -143,7 +144,8 @@ class Placing:
     def _lead(self, point: Point, box: Boxes) -> None:
         x, y = self._at(point.x, point.y)
         end = _nearest(x, y, box)
-        self.taken += self._along((x, y), end)
+        self.leads += (along := self._along((x, y), end))
+        self.taken += along
         xs, ys = self.axes.transAxes.inverted().transform([(x, y), end]).T
         how: dict[str, Any] = {"color": FAINT, "linewidth": 0.4 * self.sheet.look.scale, "zorder": 2.5}
         self.written += self.axes.plot(xs, ys, transform=self.axes.transAxes, **how)
