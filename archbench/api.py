@@ -230,10 +230,14 @@ def describe(model: str, num_classes: int | None = None, in_channels: int | None
 
 
 def write_zoo_page(out: Path) -> None:
-    """Write what the zoo holds as Markdown, or into a .json file what its papers claim."""
-    from archbench import catalogue, claiming
+    """Write what the zoo holds as Markdown, into a file `layers.json` its layers, or into another .json what its papers claim."""
+    import zoo
+    from archbench import catalogue, claiming, layering
 
-    text = claiming.text() if out.suffix == ".json" else catalogue.markdown()
+    if out.name == layering.FILE.name:
+        text = layering.text(catalogue.layers(zoo.names()))
+    else:
+        text = claiming.text() if out.suffix == ".json" else catalogue.markdown()
     write_atomically(expanded(out), lambda file: file.write(text.encode()))
 
 

@@ -106,6 +106,17 @@ def describe(name: str, num_classes: int | None = None, in_channels: int | None 
     }
 
 
+def layers(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Of each network of the zoo the hash of its code, its own input, and a list for each layer: what `zoo/layers.json` holds."""
+    found = {}
+    for name in names:
+        model, shape = shaped(name)
+        made = [[each.name, each.operator_class, each.shape[1:], each.params, each.macs] for each in complexity.count(model, shape).layers]
+        source = model.snapshot(shape).source_sha256
+        found[name] = {"source_sha256": source, "input": f"{shape.size}, {shape.num_classes} classes", "layers": made}
+    return found
+
+
 def shaped(name: str, num_classes: int | None = None, in_channels: int | None = None, image_size: int | None = None) -> tuple[Model, Input]:
     """One model and the input it is asked for. Raises ArchbenchError for more than one, or where they do not fit."""
     model = one(name)

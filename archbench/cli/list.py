@@ -14,7 +14,10 @@ from archbench.cli.options import JSON
 def command(
     models: Annotated[str | None, typer.Option("--models", help="Names, globs (resnet*) or groups (all, lineage), with commas")] = None,
     tree: Annotated[bool, typer.Option("--tree", help="Draw the lineage: who took the idea from whom")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the zoo as Markdown to this file, or to a .json its claims")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the zoo as Markdown to this file, to layers.json its layers, to another .json its claims"),
+    ] = None,
     json: JSON = False,
 ) -> None:
     """List models with their counts at their own input, by year."""
