@@ -38,6 +38,8 @@ ALLOWED = {
     "catalogue": {"budget", "measure", "models", "publish", "errors"},
     "claiming": {"errors"},
     "layering": set(),
+    "reporting": {"claiming", "layering", "publish", "records", "errors"},
+    "serving": {"serving", "publish", "errors"},
     "counting": {"catalogue", "measure", "models", "publish", "errors"},
     "evaluating": PLANNING | {"catalogue", "plan"},
     "exporting": {"catalogue", "training", "models", "records", "errors"},
@@ -165,6 +167,8 @@ ALLOWED = {
         "studies",
         "catalogue",
         "claiming",
+        "reporting",
+        "serving",
         "importing",
         "examining",
         "plan",
@@ -239,6 +243,13 @@ def test_figures_are_drawn_without_torch(tmp_path: Path) -> None:
     store.save(make_record(samples={"curves": {"loss": [2.0, 1.0]}}))
     draws = f"assert list(archbench.figures('curves', results={str(tmp_path)!r})) == ['curves-digits-modern-8ep']"
     assert "torch" not in loaded_after(f"import archbench; {draws}")
+
+
+def test_the_report_is_made_without_torch(tmp_path: Path) -> None:
+    Store(tmp_path).save(make_record())
+    arguments = ["archbench", "report", "--results", str(tmp_path), "--out", str(tmp_path / "report.html")]
+    assert "torch" not in loaded_after(f"sys.argv = {arguments}\nfrom archbench.cli import app\nassert app._status() == 0")
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_the_registry_works_without_torch() -> None:

@@ -39,6 +39,8 @@ COMMANDS = {
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
     "tables": "Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline.",
     "figures": "Draw figures from Records: error against cost, the lineage by year, shares of MACs and time, the roofline and more.",
+    "report": "Write all that a results folder says as one HTML file that opens from the disk.",
+    "serve": "Show the report of a results folder in a browser on this machine, up to date while runs write Records.",
 }
 
 

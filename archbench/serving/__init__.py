@@ -1,0 +1,1 @@
+"""The report live, on this machine alone, while runs write Records."""

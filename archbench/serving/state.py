@@ -1,0 +1,61 @@
+"""What the server answers with: made anew when the files of the Records have changed, and not before."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from archbench.publish.report.content import Source, content
+from archbench.publish.report.document import document, embedded
+
+LENGTH = 16  # hex digits of a state
+
+
+@dataclass(frozen=True)
+class Made:
+    """The page and its data as bytes, of the Records in one state."""
+
+    state: str
+    page: bytes
+    data: bytes
+
+
+class Live:
+    """The newest page of a results folder; several threads may ask."""
+
+    def __init__(self, results: Path, read: Callable[[Path], Source]) -> None:
+        self.results, self._read = results, read
+        self._lock = threading.Lock()
+        self._made: Made | None = None
+
+    def state(self) -> str:
+        """A hash over names, sizes and times of the files of the Records; no file is opened."""
+        whole = hashlib.sha256()
+        for entry in sorted(self._files()):
+            whole.update(f"{entry!r}\n".encode())
+        return whole.hexdigest()[:LENGTH]
+
+    def _files(self) -> list[tuple[str, int, int]]:
+        found = []
+        try:
+            with os.scandir(self.results / "runs") as entries:
+                for entry in entries:
+                    if entry.name.endswith(".json"):
+                        facts = entry.stat()
+                        found.append((entry.name, facts.st_size, facts.st_mtime_ns))
+        except OSError:  # no folder yet, or a file that went meanwhile: the next question sees what is there
+            pass
+        return found
+
+    def made(self) -> Made:
+        """The page as the Records are now; who asks while it is made waits for it."""
+        with self._lock:
+            state = self.state()
+            if self._made is None or self._made.state != state:
+                found = content(self._read(self.results))
+                self._made = Made(state, document(found, state).encode(), embedded(found).encode())
+            return self._made
