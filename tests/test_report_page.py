@@ -83,7 +83,7 @@ def opened(browser: Any, written: Path) -> Iterator[Open]:
     contexts, said = [], []
 
     def open_(width: int = 1200, theme: str = "light", url: str = "", at: str = "") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce")
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(5000)
@@ -92,6 +92,9 @@ def opened(browser: Any, written: Path) -> Iterator[Open]:
         page.on("dialog", lambda dialog: (said.append("a dialog opened"), dialog.dismiss()))
         page.on("request", lambda request: None if request.url.startswith(("file:", "data:", url or "file:")) else said.append(request.url))
         page.goto((url or written.as_uri()) + at)
+        page.evaluate(
+            "document.querySelectorAll('section').forEach((part) => { part.style.contentVisibility = 'visible'; })"
+        )  # laid out whole
         return page
 
     yield open_

@@ -14,7 +14,7 @@ import markupsafe
 
 from archbench.records.schema import plain
 
-SCRIPTS = ("dom", "state", "records", "tables", "plot", "shares", "lineage", "part", "main")
+SCRIPTS = ("dom", "state", "records", "tables", "axes", "marks", "plot", "shares", "lineage", "part", "main")
 MARK = "archbench report"  # the generator that a page names, by which one is known
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("archbench.publish.report"),

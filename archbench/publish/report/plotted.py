@@ -12,6 +12,7 @@ from archbench.publish import results
 from archbench.publish.citing.latex import one_line
 from archbench.publish.lineage import member_rows, members
 from archbench.publish.notes import caption
+from archbench.publish.report.stored import rounded
 from archbench.publish.shares import COORDINATES
 from archbench.records.schema import Record
 
@@ -49,7 +50,7 @@ def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
     for key, (_, _, columns, factor) in _COLUMNS.items():
         figures = [float(row[name]) for name in columns if name in row and not math.isnan(row[name])]
         if figures and not (key == "pointwise_macs" and math.isnan(row["macs"])):  # a share of what was not counted
-            values[key] = [factor * figure for figure in figures]
+            values[key] = [rounded(factor * figure) for figure in figures]
     return {"model": one_line(row["model"]), "records": str(row["records"]).split(), "values": values}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from archbench.publish.notes import caption, is_benchmark
 from archbench.records.schema import Record, canonical, plain
 from archbench.records.store import plain_name
 
+DIGITS = 7
 CURVES = ("loss", "val_error_pct", "val_loss", "images_per_s", "lr")
 
 
@@ -37,7 +39,10 @@ def stored(records: Iterable[Record]) -> dict[str, Any]:
 
 
 def _record(record: Record, pool: Pool) -> dict[str, Any]:
-    """`config` and `environment` are places in the pool, by name; a measurement is name, value, low, high, n, and places of method, at."""
+    """`config` and `environment` are places in the pool, by name.
+
+    A measurement is the place of its name, its value, low, high and n, and the places of its method and of what qualifies it.
+    """
     return {
         "id": record.id,
         "model": shown(record.model.label),
@@ -54,7 +59,7 @@ def _record(record: Record, pool: Pool) -> dict[str, Any]:
         "uncounted": [f"{shown(each.operator)} ({each.calls})" for each in record.uncounted],
         "files": [[shown(each.path), each.bytes, shown(each.sha256)] for each in record.files],
         "measurements": [
-            [shown(row.name), plain(row.value), plain(row.low), plain(row.high), row.n, pool.place(row.method), pool.place(row.at)]
+            [pool.place(row.name), *map(rounded, (row.value, row.low, row.high)), row.n, pool.place(row.method), pool.place(row.at)]
             for row in record.measurements
         ],
         "config": {shown(name): pool.place(value) for name, value in record.config.items() if value is not None},
@@ -94,7 +99,18 @@ def _curves(record: Record) -> dict[str, list[float | None]]:
     if not isinstance(curves, dict):
         return {}
     found = {name: plain(curves[name]) for name in CURVES if isinstance(curves.get(name), list)}
-    return {name: values for name, values in found.items() if values and all(isinstance(each, int | float | None) for each in values)}
+    return {
+        name: list(map(rounded, values))
+        for name, values in found.items()
+        if values and all(isinstance(each, int | float | None) for each in values)
+    }
+
+
+def rounded(value: float | None) -> float | int | None:
+    """To the digits that the page has for a figure, which are more than it shows; the Record's own file has all."""
+    if value is None or not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else float(f"{value:.{DIGITS}g}")
 
 
 def shown(value: Any) -> Any:

@@ -25,14 +25,23 @@ function choice(id, text, options, value, change, kind = "") {
 }
 
 function tick(id, text, checked, change) {
-  return h("label", { class: "check" }, h("input", { id, type: "checkbox", checked, onchange: (event) => change(event.target.checked) }), text);
+  return h(
+    "label",
+    { class: "check" },
+    h("input", { id, type: "checkbox", checked, onchange: (event) => change(event.target.checked) }),
+    text,
+  );
 }
 
 // `967 k`, `4.09 G`, `0.0312`: three digits.
 function short(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  for (const [factor, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
+  for (const [factor, unit] of [
+    [1e9, " G"],
+    [1e6, " M"],
+    [1e3, " k"],
+  ]) {
     if (size >= factor) return `${Number((value / factor).toPrecision(3))}${unit}`;
   }
   return String(Number(value.toPrecision(3)));

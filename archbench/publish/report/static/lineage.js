@@ -1,18 +1,29 @@
 // The lineage by year: who took the idea from whom. A click, or the arrows, walk it.
 
-const GROUPS = [["plain", "networks for small images"], ["imagenet", "networks for ImageNet"], ["all", "all networks"]];
+const GROUPS = [
+  ["plain", "networks for small images"],
+  ["imagenet", "networks for ImageNet"],
+  ["all", "all networks"],
+];
 const isImagenet = (label) => label.endsWith("_imagenet");
 
 function members() {
-  const all = data.models.filter((model) => model.is_member), some = all.filter((model) => isImagenet(model.label)).length;
+  const all = data.models.filter((model) => model.is_member),
+    some = all.filter((model) => isImagenet(model.label)).length;
   const group = settings.lineage ?? (some < all.length ? "plain" : "imagenet");
   return { all, group, shown: all.filter((model) => group === "all" || isImagenet(model.label) === (group === "imagenet")) };
 }
 
 // Everything above or below a network, itself left out.
 function reached(label, next) {
-  const found = new Set(), waiting = [label];
-  while (waiting.length) for (const each of next(waiting.pop()) ?? []) if (each !== label && !found.has(each)) { found.add(each); waiting.push(each); }
+  const found = new Set(),
+    waiting = [label];
+  while (waiting.length)
+    for (const each of next(waiting.pop()) ?? [])
+      if (each !== label && !found.has(each)) {
+        found.add(each);
+        waiting.push(each);
+      }
   return found;
 }
 
@@ -20,29 +31,78 @@ const parentsOf = (label) => modelByLabel.get(label)?.parents;
 const kinOf = (label) => new Set([...reached(label, parentsOf), ...reached(label, (each) => childrenOf.get(each))]);
 
 function drawLineage() {
-  const place = body("lineage"), { all, group, shown } = members();
+  const place = body("lineage"),
+    { all, group, shown } = members();
   if (!all.length) return place.replaceChildren(h("p", {}, "None of these networks is of the lineage."));
-  const years = [...new Set(shown.map((model) => model.year))], lines = s("svg", { "aria-hidden": "true" });
-  const list = h("ol", { class: "years" }, lines, years.map((year) => h("li", {}, h("time", {}, String(year)), h("div", { class: "chips" }, shown.filter((model) => model.year === year).map(chip)))));
+  const years = [...new Set(shown.map((model) => model.year))],
+    lines = s("svg", { "aria-hidden": "true" });
+  const list = h(
+    "ol",
+    { class: "years" },
+    lines,
+    years.map((year) =>
+      h("li", {}, h("time", {}, String(year)), h("div", { class: "chips" }, shown.filter((model) => model.year === year).map(chip))),
+    ),
+  );
   place.replaceChildren(
-    h("div", { class: "controls" }, choice("lineage-group", "Show", GROUPS, group, (value) => { settings.lineage = value; drawLineage(); document.getElementById("lineage-group").focus(); })),
-    h("p", { class: "dim" }, "A line leads from a network to those that took from it. The bar in each is the share of its MACs that mix channels only. Arrow keys: up to a parent, down to a child, left and right to neighbours."),
+    h(
+      "div",
+      { class: "controls" },
+      choice("lineage-group", "Show", GROUPS, group, (value) => {
+        settings.lineage = value;
+        drawLineage();
+        document.getElementById("lineage-group").focus();
+      }),
+    ),
+    h(
+      "p",
+      { class: "dim" },
+      "A line leads from a network to those that took from it. The bar in each is the share of its MACs that mix channels only. ",
+      "Arrow keys: up to a parent, down to a child, left and right to neighbours.",
+    ),
     list,
   );
-  onWidth(list, () => connect(list, lines));
+  requestAnimationFrame(() => setTimeout(() => onWidth(list, () => connect(list, lines)))); // once the page is there
 }
 
 function chip(model) {
   const share = model.shares?.channels ?? null;
-  const meter = share === null ? null : s("svg", { viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" }, s("rect", { class: "rest", width: 100, height: 4 }), s("rect", { class: "channels", width: share, height: 4 }));
+  const meter =
+    share === null
+      ? null
+      : s(
+          "svg",
+          { viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" },
+          s("rect", { class: "rest", width: 100, height: 4 }),
+          s("rect", { class: "channels", width: share, height: 4 }),
+        );
   const said = share === null ? model.title : `${model.title}; ${Math.round(share)} % of the MACs mix channels only`;
-  return h("button", { type: "button", class: "chip", "data-chip": model.label, "aria-pressed": String(model.label === selected), title: said, onclick: () => select(model.label), onkeydown: walk }, soft(model.label), meter);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "chip",
+      "data-chip": model.label,
+      "aria-pressed": String(model.label === selected),
+      title: said,
+      onclick: () => select(model.label),
+      onkeydown: walk,
+    },
+    soft(model.label),
+    meter,
+  );
 }
 
 function walk(event) {
-  const label = event.currentTarget.dataset.chip, chips = [...document.querySelectorAll("[data-chip]")];
+  const label = event.currentTarget.dataset.chip,
+    chips = [...document.querySelectorAll("[data-chip]")];
   const named = (labels) => chips.find((each) => labels?.includes(each.dataset.chip));
-  const next = { ArrowUp: () => named(parentsOf(label)), ArrowDown: () => named(childrenOf.get(label)), ArrowLeft: () => chips[chips.indexOf(event.currentTarget) - 1], ArrowRight: () => chips[chips.indexOf(event.currentTarget) + 1] }[event.key]?.();
+  const next = {
+    ArrowUp: () => named(parentsOf(label)),
+    ArrowDown: () => named(childrenOf.get(label)),
+    ArrowLeft: () => chips[chips.indexOf(event.currentTarget) - 1],
+    ArrowRight: () => chips[chips.indexOf(event.currentTarget) + 1],
+  }[event.key]?.();
   if (!next) return;
   event.preventDefault();
   next.focus();
@@ -51,14 +111,20 @@ function walk(event) {
 
 // Lines between the buttons, wherever they came to lie.
 function connect(list, lines) {
-  const around = list.getBoundingClientRect(), boxes = new Map();
+  const around = list.getBoundingClientRect(),
+    boxes = new Map();
   for (const each of list.querySelectorAll("[data-chip]")) boxes.set(each.dataset.chip, each.getBoundingClientRect());
   const paths = [];
   for (const [label, box] of boxes) {
     for (const parent of parentsOf(label)) {
       const above = boxes.get(parent);
       if (!above) continue;
-      const [x1, y1, x2, y2] = [above.left + above.width / 2 - around.left, above.bottom - around.top, box.left + box.width / 2 - around.left, box.top - around.top];
+      const [x1, y1, x2, y2] = [
+        above.left + above.width / 2 - around.left,
+        above.bottom - around.top,
+        box.left + box.width / 2 - around.left,
+        box.top - around.top,
+      ];
       const bend = Math.max(14, 0.4 * Math.abs(y2 - y1));
       paths.push(s("path", { "data-from": parent, "data-to": label, d: `M${x1},${y1}C${x1},${y1 + bend} ${x2},${y2 - bend} ${x2},${y2}` }));
     }
@@ -68,7 +134,8 @@ function connect(list, lines) {
 }
 
 function markKin() {
-  const kin = selected === null ? new Set() : kinOf(selected), near = (label) => label === selected || kin.has(label);
+  const kin = selected === null ? new Set() : kinOf(selected),
+    near = (label) => label === selected || kin.has(label);
   for (const each of document.querySelectorAll("[data-chip]")) {
     each.classList.toggle("chosen", each.dataset.chip === selected);
     each.classList.toggle("kin", kin.has(each.dataset.chip));

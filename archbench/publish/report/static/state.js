@@ -2,7 +2,19 @@
 
 let data = JSON.parse(document.getElementById("data").textContent);
 let recordById, modelByLabel, childrenOf;
-const settings = { page: "results", filter: "", sorts: {}, all: {}, set: null, x: null, y: null, logX: null, logY: null, shares: null, lineage: null };
+const settings = {
+  page: "results",
+  filter: "",
+  sorts: {},
+  all: {},
+  set: null,
+  x: null,
+  y: null,
+  logX: null,
+  logY: null,
+  shares: null,
+  lineage: null,
+};
 let selected = null; // a network's label
 let behind = []; // ids of the Records behind what was clicked
 const whenSelected = [];

@@ -1,16 +1,34 @@
 // Tables: sorted by a header, filtered by words, a part of the rows at a time so that a large store stays quick.
 
-const FIRST = 60, LONG = 40;
+const FIRST = 60; // rows
+const LONG = 40; // characters of a cell that wants room
+const LONGEST_NAME = 26; // characters that are never broken
 
 function filterBox(id, value, change) {
-  const input = h("input", { id, type: "search", value, placeholder: "words that a row must hold", oninput: (event) => change(event.target.value) });
+  const input = h("input", {
+    id,
+    type: "search",
+    value,
+    placeholder: "words that a row must hold",
+    oninput: (event) => change(event.target.value),
+  });
   return h("div", { class: "controls" }, h("label", { class: "wide" }, "Filter rows", input));
 }
 
 // A table with its caption, notes and footnotes; `update` after the filter has changed.
 function tableView(key, table, filter = () => "") {
-  const longest = Math.min(26, Math.max(6, ...table.rows.map((row) => row.cells[0].length + (row.marks?.[0]?.length ?? 0))));
-  const head = h("tr"), rows = h("tbody"), more = h("button", { type: "button", class: "more", onclick: () => { settings.all[key] = true; update(); } });
+  const lengthOf = (row) => row.cells[0].length + (row.marks?.[0]?.length ?? 0);
+  const longest = table.rows.reduce((most, row) => Math.max(most, Math.min(LONGEST_NAME, lengthOf(row))), 6);
+  const head = h("tr"),
+    rows = h("tbody"),
+    more = h("button", {
+      type: "button",
+      class: "more",
+      onclick: () => {
+        settings.all[key] = true;
+        update();
+      },
+    });
   const count = h("small", { role: "status" });
   const hasRecords = table.rows.some((row) => row.records.length);
   const named = table.headers.indexOf("model");
@@ -30,12 +48,15 @@ function tableView(key, table, filter = () => "") {
     const value = (place) => (numbers ? numbers[place] : table.rows[place].cells[column]);
     const order = (one, other) => (numbers ? one - other : one.localeCompare(other, "en", { numeric: true }));
     const missing = (place) => value(place) === null || value(place) === "–";
-    return [...places].sort((one, other) => missing(one) - missing(other) || (missing(one) ? 0 : (descending ? -1 : 1) * order(value(one), value(other))));
+    return [...places].sort(
+      (one, other) => missing(one) - missing(other) || (missing(one) ? 0 : (descending ? -1 : 1) * order(value(one), value(other))),
+    );
   };
 
   // From as it came to rising, to falling, and back; figures fall first.
   const sortBy = (column) => {
-    const now = settings.sorts[key], first = Boolean(table.numbers[column]);
+    const now = settings.sorts[key],
+      first = Boolean(table.numbers[column]);
     if (now?.column !== column) settings.sorts[key] = { column, descending: first };
     else if (now.descending === first) settings.sorts[key] = { column, descending: !first };
     else delete settings.sorts[key];
@@ -45,11 +66,16 @@ function tableView(key, table, filter = () => "") {
   const heading = (header, column) => {
     const now = settings.sorts[key];
     const sort = now?.column === column ? (now.descending ? "descending" : "ascending") : "none";
-    return h("th", { scope: "col", "aria-sort": sort, class: table.numbers[column] ? "figure" : "" }, h("button", { type: "button", onclick: () => sortBy(column), id: `${key}-by-${column}` }, header));
+    return h(
+      "th",
+      { scope: "col", "aria-sort": sort, class: table.numbers[column] ? "figure" : "" },
+      h("button", { type: "button", onclick: () => sortBy(column), id: `${key}-by-${column}` }, header),
+    );
   };
 
   const cell = (row, label, text, column) => {
-    const words = column === 0 || column === named ? soft(text) : text, content = row.best?.includes(column) ? h("strong", {}, words) : words;
+    const words = column === 0 || column === named ? soft(text) : text,
+      content = row.best?.includes(column) ? h("strong", {}, words) : words;
     const shown = column === named && label !== null ? h("button", { type: "button", class: "model" }, content) : content;
     const marks = row.marks?.[column] && h("sup", {}, row.marks[column]);
     const kind = table.numbers[column] ? "figure" : text.length > LONG ? "long" : "";
@@ -60,15 +86,23 @@ function tableView(key, table, filter = () => "") {
   const withIds = (cells, made) => (hasRecords ? (table.idsFirst ? [cells[0], made(), ...cells.slice(1)] : [...cells, made()]) : cells);
 
   const line = (place) => {
-    const row = table.rows[place], label = named < 0 ? null : labelOf(row);
+    const row = table.rows[place],
+      label = named < 0 ? null : labelOf(row);
     const cells = row.cells.map((text, column) => cell(row, label, text, column));
-    const choose = (event) => { if (!event.target.closest("a, summary")) select(label, label === selected ? null : row.records.length ? row.records : undefined); };
+    const choose = (event) => {
+      if (!event.target.closest("a, summary")) select(label, label === selected ? null : row.records.length ? row.records : undefined);
+    };
     const attributes = label === null ? {} : { "data-model": label, class: label === selected ? "chosen" : "", onclick: choose };
-    return h("tr", attributes, withIds(cells, () => h("td", { class: "ids" }, ids(row.records))));
+    return h(
+      "tr",
+      attributes,
+      withIds(cells, () => h("td", { class: "ids" }, ids(row.records))),
+    );
   };
 
   const update = () => {
-    const places = sorted(matches()), shown = settings.all[key] ? places : places.slice(0, FIRST);
+    const places = sorted(matches()),
+      shown = settings.all[key] ? places : places.slice(0, FIRST);
     const focused = document.activeElement?.id;
     head.replaceChildren(...withIds(table.headers.map(heading), () => h("th", { scope: "col", class: "plain" }, "Records")));
     head.firstChild.style.minWidth = `min(${longest}ch + 1.6rem, 42vw)`;
@@ -80,9 +114,25 @@ function tableView(key, table, filter = () => "") {
   };
   update();
 
-  const notes = [...table.notes.map((note) => h("li", {}, note)), ...table.footnotes.map(([letter, said]) => h("li", {}, h("sup", {}, letter), ` ${said}`))];
-  const scroll = h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": table.caption }, h("table", {}, h("thead", {}, head), rows));
-  const made = h("div", { class: "table" }, h("h3", {}, table.caption), table.stated.length > 0 && h("p", { class: "dim" }, table.stated.join("; ")), count, scroll, more, notes.length > 0 && h("ul", { class: "notes" }, notes));
+  const notes = [
+    ...table.notes.map((note) => h("li", {}, note)),
+    ...table.footnotes.map(([letter, said]) => h("li", {}, h("sup", {}, letter), ` ${said}`)),
+  ];
+  const scroll = h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": table.caption },
+    h("table", {}, h("thead", {}, head), rows),
+  );
+  const made = h(
+    "div",
+    { class: "table" },
+    h("h3", {}, table.caption),
+    table.stated.length > 0 && h("p", { class: "dim" }, table.stated.join("; ")),
+    count,
+    scroll,
+    more,
+    notes.length > 0 && h("ul", { class: "notes" }, notes),
+  );
   return { element: made, update };
 }
 
@@ -90,12 +140,21 @@ function tableView(key, table, filter = () => "") {
 function ids(records) {
   if (records.length < 2) return records.map(recordLink);
   const all = h("details", {}, h("summary", {}, `${records.length} Records`));
-  all.addEventListener("toggle", () => { if (all.children.length === 1) all.append(...records.map(recordLink)); });
+  all.addEventListener("toggle", () => {
+    if (all.children.length === 1) all.append(...records.map(recordLink));
+  });
   return [all];
 }
 
 function readingView(reading) {
-  const answers = reading.answers.map(([question, lines]) => [question && h("h4", {}, question), h("ul", {}, lines.map((each) => h("li", {}, each)))]);
+  const answers = reading.answers.map(([question, lines]) => [
+    question && h("h4", {}, question),
+    h(
+      "ul",
+      {},
+      lines.map((each) => h("li", {}, each)),
+    ),
+  ]);
   return h("div", { class: "reading" }, h("h3", {}, `Reading · ${reading.caption}`), answers);
 }
 
@@ -104,18 +163,44 @@ function drawTables() {
   if (!data.pages.length) return place.replaceChildren(h("p", {}, "No Record holds anything for a table yet."));
   const page = data.pages.find((each) => each.name === settings.page) ?? data.pages[0];
   const views = page.tables.map((table, number) => tableView(`${page.name}-${number}`, table, () => settings.filter));
-  const open = (name) => { settings.page = name; drawTables(); document.getElementById(`tab-${name}`).focus({ preventScroll: true }); };
-  const tabs = data.pages.map((each) => h("button", {
-    type: "button", class: "tab", role: "tab", id: `tab-${each.name}`, "aria-selected": String(each === page), "aria-controls": "page", tabindex: each === page ? 0 : -1, onclick: () => open(each.name),
-  }, each.name));
+  const open = (name) => {
+    settings.page = name;
+    drawTables();
+    document.getElementById(`tab-${name}`).focus({ preventScroll: true });
+  };
+  const tabs = data.pages.map((each) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "tab",
+        role: "tab",
+        id: `tab-${each.name}`,
+        "aria-selected": String(each === page),
+        "aria-controls": "page",
+        tabindex: each === page ? 0 : -1,
+        onclick: () => open(each.name),
+      },
+      each.name,
+    ),
+  );
   const walk = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], count = data.pages.length;
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key],
+      count = data.pages.length;
     if (step) open(data.pages[(data.pages.indexOf(page) + step + count) % count].name);
   };
   place.replaceChildren(
     h("div", { class: "tabs", role: "tablist", "aria-label": "Tables", onkeydown: walk }, tabs),
-    filterBox("tables-filter", settings.filter, (text) => { settings.filter = text; views.forEach((view) => view.update()); }),
-    h("div", { id: "page", role: "tabpanel", "aria-labelledby": `tab-${page.name}` }, views.map((view) => view.element), page.readings.map(readingView)),
+    filterBox("tables-filter", settings.filter, (text) => {
+      settings.filter = text;
+      views.forEach((view) => view.update());
+    }),
+    h(
+      "div",
+      { id: "page", role: "tabpanel", "aria-labelledby": `tab-${page.name}` },
+      views.map((view) => view.element),
+      page.readings.map(readingView),
+    ),
   );
 }
 
