@@ -19,7 +19,7 @@ from archbench.publish.report import content as report
 from archbench.publish.report import laid, networks, stored
 from archbench.publish.report.content import Source, content
 from archbench.publish.report.document import MARK, document, embedded
-from archbench.records.schema import Doubt, Failure, Record
+from archbench.records.schema import Doubt, Failure, Record, seal
 from archbench.records.store import Store
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -64,6 +64,23 @@ def test_runs_that_failed_and_records_without_a_measurement_are_named() -> None:
     assert "Without a result: 1 failed." in sentences(failed)
     assert [(each["model"], each["failure"]) for each in found["records"]] == [("nin", ""), ("vgg", "no luck")]  # type: ignore[attr-defined]
     assert found["plots"] == []
+
+
+@pytest.mark.parametrize("odd", [None, "text", 5, [1], [{}], {"a": 1}])
+def test_a_record_whose_spec_holds_something_else_is_shown_all_the_same(odd: object) -> None:
+    names = ("takes", "parents", "paper", "deviations", "published", "claims")
+    record = make_record()
+    spec = {**record.model.spec, **dict.fromkeys(names, odd)}
+    found = of(seal(**{**record.model_dump(exclude={"id"}), "model": {**record.model.model_dump(), "spec": spec}}))
+    (model,) = found["models"]  # type: ignore[misc]
+    assert (model["label"], model["title"]) == ("nin", "NIN")
+    assert len(model["published"]) == len(model["claims"]) == (odd == [{}])
+    assert document(found)
+
+
+@pytest.mark.parametrize("curves", [5, {"loss": "x"}, {"loss": [1.0, "x"]}, {"loss": []}])
+def test_curves_that_are_none_are_left_out(curves: object) -> None:
+    assert of(make_record(samples={"curves": curves}))["records"][0]["curves"] == {}  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

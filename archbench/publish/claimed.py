@@ -13,6 +13,7 @@ from archbench.publish.formats import epochs_text
 from archbench.records.schema import Record, Scalar
 
 OLD_FORM = re.compile(r"(none) \((.+)\)")  # of the augmentation, before claims had knobs: `none (fully connected head)`
+NEEDED = {"dataset", "augmentation", "error_pct", "where"}  # of a claim; what it lacks beside these is empty
 PLAIN = "normalise"  # what a Record of before recipes had a preprocessing was trained with
 
 
@@ -90,7 +91,12 @@ def claims(records: Sequence[Record], specs: Iterable[Mapping[str, Any]]) -> lis
 def _of_spec(name: str, spec: Mapping[str, Any]) -> list[Claimed]:
     year, shape = spec["year"], spec.get("input_shape")
     common = {"model": name, "title": spec["title"], "year": math.nan if year is None else year, "pixels": shape[1] if shape else None}
-    return [Claimed(**common, **_migrated(claim)) for claim in spec.get("claims", ())]
+    return [Claimed(**common, **_migrated(claim)) for claim in spec.get("claims") or () if _is_claim(claim)]
+
+
+def _is_claim(claim: Any) -> bool:
+    """Whether a Record of anybody's keeps a claim there, and not something else."""
+    return isinstance(claim, Mapping) and claim.keys() >= NEEDED and isinstance(claim["error_pct"], int | float)
 
 
 def _migrated(claim: Mapping[str, Any]) -> dict[str, Any]:

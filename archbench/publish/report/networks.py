@@ -25,7 +25,7 @@ def _model(members: Sequence[Record], layers: Layers) -> dict[str, Any]:
     """The spec is the newest Record's; the records come newest first."""
     model = members[-1].model
     spec = model.spec
-    facts = {name: spec.get(name) or "" for name in ("takes", "family", "head_kind")}
+    facts = {name: str(spec.get(name) or "") for name in ("takes", "head_kind")}
     counted = [record for record in members if record.kind == "profile" and by_class(record, "macs")]
     return {
         **shown(facts),
@@ -33,11 +33,11 @@ def _model(members: Sequence[Record], layers: Layers) -> dict[str, Any]:
         "name": shown(model.name),
         "title": shown(str(spec["title"])),
         "year": spec["year"] if isinstance(spec["year"], int) else None,
-        "parents": shown(list(spec.get("parents") or ())),
-        "paper": shown({name: text for name, text in (spec.get("paper") or {}).items() if text and name in ("title", "arxiv", "doi")}),
-        "deviations": shown(list(spec.get("deviations") or ())),
-        "published": shown([_published(each) for each in spec.get("published") or ()]),
-        "claims": shown([_claim(each) for each in spec.get("claims") or ()]),
+        "parents": shown(_texts(spec, "parents")),
+        "paper": shown(_paper(spec)),
+        "deviations": shown(_texts(spec, "deviations")),
+        "published": shown([_published(each) for each in _entries(spec, "published")]),
+        "claims": shown([_claim(each) for each in _entries(spec, "claims")]),
         "is_member": not model.knobs and isinstance(spec["year"], int),
         "shares": _shares(counted[-1]) if counted else None,
         "layers": _layers(members[-1], layers),
@@ -45,15 +45,38 @@ def _model(members: Sequence[Record], layers: Layers) -> dict[str, Any]:
     }
 
 
+def _texts(spec: Mapping[str, Any], name: str) -> list[str]:
+    """The texts of a list in a spec, which a Record of anybody's may hold as something else."""
+    found = spec.get(name)
+    return list(map(str, found)) if isinstance(found, list | tuple) else []
+
+
+def _entries(spec: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = spec.get(name)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
+
+
+def _paper(spec: Mapping[str, Any]) -> dict[str, str]:
+    paper = spec.get("paper")
+    known = paper if isinstance(paper, Mapping) else {}
+    return {name: str(known[name]) for name in ("title", "arxiv", "doi") if known.get(name)}
+
+
 def _published(each: Mapping[str, Any]) -> dict[str, Any]:
-    knobs = ", ".join(f"{name}={value}" for name, value in (each.get("knobs") or {}).items())
-    return {"params": each.get("params"), "macs": each.get("macs"), "of": knobs, "source": each.get("source") or ""}
+    counts = {name: each[name] if isinstance(each.get(name), int) else None for name in ("params", "macs")}
+    return {**counts, "of": _knobs(each), "source": str(each.get("source") or "")}
+
+
+def _knobs(each: Mapping[str, Any]) -> str:
+    """`head=fc, norm=batch`."""
+    knobs = each.get("knobs")
+    return ", ".join(f"{name}={value}" for name, value in knobs.items()) if isinstance(knobs, Mapping) else ""
 
 
 def _claim(each: Mapping[str, Any]) -> dict[str, Any]:
-    knobs = "".join(f", {name}={value}" for name, value in (each.get("knobs") or {}).items())
-    text = f"{each['error_pct']} % on {each['dataset']}, {in_words(str(each.get('augmentation') or ''))}{knobs}"
-    return {"text": text, "where": each.get("where") or ""}
+    knobs = f", {_knobs(each)}" if _knobs(each) else ""
+    text = f"{each.get('error_pct')} % on {each.get('dataset')}, {in_words(str(each.get('augmentation') or ''))}{knobs}"
+    return {"text": text, "where": str(each.get("where") or "")}
 
 
 def _shares(profile: Record) -> dict[str, Any]:
