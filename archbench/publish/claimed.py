@@ -91,7 +91,8 @@ def claims(records: Sequence[Record], specs: Iterable[Mapping[str, Any]]) -> lis
 def _of_spec(name: str, spec: Mapping[str, Any]) -> list[Claimed]:
     year, shape = spec["year"], spec.get("input_shape")
     common = {"model": name, "title": spec["title"], "year": math.nan if year is None else year, "pixels": shape[1] if shape else None}
-    return [Claimed(**common, **_migrated(claim)) for claim in spec.get("claims") or () if _is_claim(claim)]
+    kept = spec.get("claims")
+    return [Claimed(**common, **_migrated(claim)) for claim in (kept if isinstance(kept, list | tuple) else ()) if _is_claim(claim)]
 
 
 def _is_claim(claim: Any) -> bool:

@@ -53,9 +53,18 @@ function selectable(mark, row, lines, hint, isFirst) {
   return mark;
 }
 
+// The selected point's name again, above all other points.
+function raiseName() {
+  for (const above of document.querySelectorAll(".plot .above")) {
+    const name = above.parentNode.querySelector(".point.chosen text");
+    above.replaceChildren(...(name ? [name.cloneNode(true)] : []));
+  }
+}
+
 whenSelected.push(() => {
   for (const mark of document.querySelectorAll("[data-label]")) {
     mark.classList.toggle("chosen", mark.dataset.label === selected);
     mark.setAttribute("aria-pressed", String(mark.dataset.label === selected));
   }
+  raiseName();
 });

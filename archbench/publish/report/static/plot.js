@@ -1,6 +1,14 @@
 // A point for each network, and curves over epochs.
 
 const MOST_NAMED = 150; // points, beyond which no names fit
+const LONGEST_SHOWN = 40; // characters of a name
+const SIGN = 7.6; // pixels that one of them takes
+const BESIDE = [
+  [9, 4, "start"],
+  [-9, 4, "end"],
+  [0, -10, "middle"],
+  [0, 19, "middle"],
+]; // places of a name beside its point, the first that is free
 
 const behindIt = (records) => (records.length === 1 ? `Record ${records[0]}` : `Record ${records[0]} and ${records.length - 1} more`);
 const unitOf = (quantity) => (quantity.unit ? ` ${quantity.unit}` : "");
@@ -61,6 +69,7 @@ function scatter(figure, hint, points, qx, qy, isLog) {
     axes(x, y, { width, height }, [titleOf(qx), titleOf(qy)], [writeOf(qx), writeOf(qy)]),
     front,
     s("g", {}, marks),
+    s("g", { class: "above", "aria-hidden": "true" }),
   );
   return { drawn, left: points.length - known.length, front: Boolean(front) };
 }
@@ -77,29 +86,24 @@ function steps(order, places, key) {
   return path;
 }
 
-// Names beside their points, where there is room; the others tell theirs when pointed at.
+// Names beside their points, where there is room; that of another is shown while it is selected.
 function labelled(order, places, width) {
-  if (order.length > MOST_NAMED) return order.map(() => null);
-  const taken = places.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]),
-    free = (box) => taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
+  const taken = places.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+  const free = (box) => taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
   return order.map(({ model }, place) => {
-    const [x, y] = places[place],
-      long = 6.6 * model.length;
-    if (model.length > 40) return null;
-    for (const [dx, dy, anchor] of [
-      [9, 4, "start"],
-      [-9, 4, "end"],
-      [0, -10, "middle"],
-      [0, 19, "middle"],
-    ]) {
-      const left = x + dx - { start: 0, end: long, middle: long / 2 }[anchor],
-        box = [left, y + dy - 11, left + long, y + dy + 3];
+    const [x, y] = places[place];
+    const name = model.length > LONGEST_SHOWN ? `${model.slice(0, LONGEST_SHOWN)}…` : model;
+    const long = SIGN * name.length;
+    for (const [dx, dy, anchor] of order.length > MOST_NAMED ? [] : BESIDE) {
+      const left = x + dx - { start: 0, end: long, middle: long / 2 }[anchor];
+      const box = [left, y + dy - 11, left + long, y + dy + 3];
       if (left > 0 && left + long < width && free(box)) {
         taken.push(box);
-        return s("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, model);
+        return s("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, name);
       }
     }
-    return null;
+    const [dx, dy, anchor] = BESIDE[x + long + 9 < width ? 0 : 1];
+    return s("text", { class: "spare", x: x + dx, y: y + dy, "text-anchor": anchor }, name);
   });
 }
 
@@ -156,11 +160,11 @@ function drawPlots() {
   const draw = () => {
     const { drawn, left, front } = scatter(figure, hint, set.points, qx, qy, isLog);
     figure.replaceChildren(drawn, figure.querySelector(".hint"), caption);
+    raiseName();
     caption.textContent = [
       front && "dashed: no other network here errs less at as little",
       "bars: 95 % intervals",
-      left &&
-        `not shown: ${plural(left, "network")} without both figures${isLog.some(Boolean) ? ", or without a logarithm of one" : ""}`,
+      left && `not shown: ${plural(left, "network")} without both figures${isLog.some(Boolean) ? ", or without a logarithm of one" : ""}`,
       "a click selects a network everywhere",
     ]
       .filter(Boolean)
