@@ -6,6 +6,7 @@ that importing the package is quick.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from archbench.errors import ArchbenchError
     from archbench.evidence import bundle, cite, import_bundle, verify
     from archbench.illustrating import figures
+    from archbench.reporting import report
 
 __version__ = "0.1.0"
 __all__ = [
@@ -50,31 +52,23 @@ __all__ = [
     "list_models",
     "load",
     "profile",
+    "report",
     "run",
     "train",
     "tune",
     "verify",
 ]
-_EVIDENCE = ("bundle", "cite", "import_bundle", "verify")
+_WITHOUT_TORCH = {
+    **dict.fromkeys(("bundle", "cite", "import_bundle", "verify"), "evidence"),
+    "figures": "illustrating",
+    "report": "reporting",
+    "ArchbenchError": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "ArchbenchError":
-        from archbench.errors import ArchbenchError
-
-        return ArchbenchError
-    if name in _EVIDENCE:
-        from archbench import evidence
-
-        return getattr(evidence, name)
-    if name == "figures":
-        from archbench import illustrating
-
-        return illustrating.figures
     if name in __all__:
-        from archbench import api
-
-        return getattr(api, name)
+        return getattr(importlib.import_module(f"archbench.{_WITHOUT_TORCH.get(name, 'api')}"), name)
     raise AttributeError(f"module 'archbench' has no attribute {name!r}")
 
 

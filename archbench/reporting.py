@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from archbench import claiming, layering
+from archbench.config import Settings, expanded
 from archbench.errors import ArchbenchError
 from archbench.publish.predictions import Kept
-from archbench.publish.report.content import Source
-from archbench.publish.report.document import MARK
+from archbench.publish.report.content import Source, content
+from archbench.publish.report.document import MARK, document
 from archbench.records.store import Store, write_atomically
 
+FILE = Path("archbench-report.html")
 HEAD = 4096  # bytes, in which a page names what made it
+
+
+def report(results: str | Path = Settings.results, out: str | Path = FILE) -> Path:
+    """Write what the Records of a folder say as one HTML file; its path. A UserWarning names each file that cannot be read.
+
+    Raises ArchbenchError where there is no such folder, and where `out` is there and is no report.
+    """
+    path = expanded(Path(out))
+    for problem in made(expanded(Path(results)), path)[0].problems:
+        warnings.warn(problem, stacklevel=2)
+    return path
+
+
+def made(results: Path, out: Path) -> tuple[Source, int]:
+    """Write the report of a folder; what it is made from, and how many signs it has. Raises ArchbenchError as `report` does."""
+    if not results.is_dir():
+        raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
+    found = source(results)
+    text = document(content(found))
+    write(text, out)
+    return found, len(text)
 
 
 def source(results: Path) -> Source:

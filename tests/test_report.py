@@ -12,6 +12,7 @@ import pytest
 from conftest import Answer, make_member, make_record
 from test_writing import HOSTILE, hostile
 
+import archbench
 from archbench import layering, reporting
 from archbench.errors import ArchbenchError
 from archbench.publish.predictions import Kept
@@ -189,6 +190,15 @@ def test_the_report_of_the_zoo_is_small_and_holds_every_network_with_its_layers(
 
 def test_the_same_records_give_the_same_page() -> None:
     assert document(of(*hostile())) == document(of(*hostile()))
+
+
+def test_a_notebook_is_told_of_what_cannot_be_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(make_record("lenet"))
+    (store.runs / "damaged.json").write_text("{")
+    with pytest.warns(UserWarning, match="damaged"):
+        path = archbench.report(tmp_path, tmp_path / "r.html")
+    assert "1 Record of 1 network" in path.read_text()
 
 
 def test_a_file_that_is_no_report_is_left_alone(tmp_path: Path, in_process: object) -> None:
