@@ -48,8 +48,8 @@ class Settings:
     yes: Annotated[bool, "Plan more than 10,000 runs"] = False
     dataset: Annotated[
         str | None,
-        "digits, mnist, fashion_mnist, svhn, cifar10, cifar100, imagenet, imagefolder:DIR or NAME=imagefolder:DIR  "
-        "[default: digits; for profile each model's own input]",
+        "digits, shapes, mnist, fashion_mnist, svhn, cifar10, cifar100, imagenet, imagefolder:DIR or NAME=imagefolder:DIR  "
+        "(parameters ride on shapes, as shapes+px=64+link=95)  [default: digits; for profile each model's own input]",
     ] = None
     data_dir: Annotated[Path, "Where data sets are looked for, downloaded to and cached"] = DEFAULT_DATA_DIR
     download: Annotated[bool, "Fetch the data set if it is not there"] = False

@@ -187,14 +187,21 @@ _MAKERS = {"train": _trained, "profile": _profiled, "imported": _imported, "eval
 
 def _data(record: Record, name: str, fingerprint: str) -> tuple[dict[str, Any], list[str]]:
     """The options of the data set, and what must be known of it."""
-    if name in SIZES:
+    known = _size_of(name)
+    if known is not None:
         native = (record.model.spec.get("input_shape") or [0, 0])[1]
-        size = min(max(PADDED_SIZE, native), PADDED_TO) if SIZES[name] == PADDED_SIZE else SIZES[name]
+        size = min(max(PADDED_SIZE, native), PADDED_TO) if known == PADDED_SIZE else known
         chosen, notes = {"dataset": name}, []
     else:
         chosen, size = {"dataset": f"{name}=imagefolder:{FOLDER}"}, FOLDER_SIZE
         notes = [f"{FOLDER} stands for the folder of {name}, whose images must have the fingerprint {fingerprint}"]
     return {**chosen, **({"image_size": record.model.image_size} if record.model.image_size != size else {})}, notes
+
+
+def _size_of(name: str) -> int | None:
+    """Pixels a side of a set that is known by name, which for generated shapes says it; None for class folders."""
+    kind, *parameters = name.split("+")
+    return (64 if "px=64" in parameters else 32) if kind == "shapes" else SIZES.get(name)
 
 
 def recipe_of(record: Record) -> dict[str, Any]:

@@ -28,11 +28,12 @@ def load(wanted: DataRequest, emit: Listener) -> Dataset:
     splits = _splits(wanted)
     classes = class_folders(splits)
     listings = {split: list_files(folder, classes) for split, folder in splits.items()}
-    size, cut = wanted.image_size or DEFAULT_SIZE, Cut(_fill, FILLED)
+    size, cut = wanted.image_size or DEFAULT_SIZE, Cut(fill, FILLED)
     return folders.load(wanted, classes, listings, size, cut, "choose a smaller --image-size", emit)
 
 
-def _fill(image: Image.Image, size: int) -> Image.Image:
+def fill(image: Image.Image, size: int) -> Image.Image:
+    """The shorter side scaled to `size` pixels, and the centre of the longer."""
     return ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
 
 

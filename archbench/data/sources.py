@@ -1,4 +1,4 @@
-"""The data sets a name can mean: scikit-learn's digits, torchvision's, ImageNet, and a user's own class folders."""
+"""The data sets a name can mean: scikit-learn's digits, generated shapes, torchvision's, ImageNet, and a user's own class folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from archbench.config import Settings, expanded
-from archbench.data import imagefolder, imagenet, torchvision_sets
+from archbench.data import imagefolder, imagenet, shapes, torchvision_sets
 from archbench.data.dataset import DIGIT_NAMES, Dataset, Shape
 from archbench.data.request import DataRequest, Origin
 from archbench.data.split import Split
@@ -35,6 +35,8 @@ class Source:
 def request(settings: Settings, test_only: bool = False) -> DataRequest:
     """What `--dataset` asks for; `test_only` when no image will be trained on. Raises ArchbenchError for a name that is not known."""
     text = settings.dataset or "digits"
+    if shapes.is_asked_for(text):
+        return _request(settings, shapes.Shapes.parse(text).label, shapes.NAME, None, test_only)
     name, equals, source = text.partition("=")
     if not equals:
         name, source = "", text
@@ -134,6 +136,7 @@ def _always(num_classes: int, channels: int, size: int) -> Callable[[DataRequest
 CLASS_FOLDERS = Source(imagefolder.shape_of, imagefolder.load)
 SOURCES = {
     "digits": Source(_always(10, 1, 32), _digits, batch_size=32, epochs=8),
+    "shapes": Source(shapes.shape_of, shapes.load),
     "mnist": Source(_always(10, 1, 28), torchvision_sets.MNIST.load),
     "fashion_mnist": Source(_always(10, 1, 28), torchvision_sets.load_fashion_mnist),
     "svhn": Source(_always(10, 3, 32), torchvision_sets.SVHN.load),
