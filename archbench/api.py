@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from archbench.importing import Imported
     from archbench.measure.complexity import Complexity
     from archbench.publish.compare import Difference
+    from archbench.publish.explained import Explained
     from archbench.publish.sides import Lost
     from archbench.studies import Found
 
@@ -104,6 +105,28 @@ def evaluate(record: str, *, emit: Listener = ignore, **settings: Any) -> Record
     normalised, or the data set has other classes or channels.
     """
     return tested(record, Settings.of(**settings), emit).records[0]
+
+
+def explain(
+    *records: str,
+    method: str = "gradcam",
+    of: str = "predicted",
+    n: int = 16,
+    layer: str | None = None,
+    images: str | Path | None = None,
+    emit: Listener = ignore,
+    **settings: Any,
+) -> Explained:
+    """Class activation maps of trained networks, named by their Records, on the first `n` images of a folder or of `dataset`'s test split.
+
+    The options of `archbench explain` by their names; `archbench.publish.sheet.save` draws what comes out. Raises ArchbenchError for what
+    is not there, does not go together, or cannot be had of a network.
+    """
+    from archbench.explaining import Asked
+
+    checked = Settings.of(**settings)
+    folder = None if images is None else expanded(Path(images))
+    return Asked(records, method, of, n, layer, folder).explain(checked, Store(expanded(checked.results)), emit)
 
 
 def load(results: str | Path = Settings.results, where: str | None = None) -> list[Record]:

@@ -47,7 +47,7 @@ def make(beginning: str, settings: Settings, store: Store, emit: Listener) -> Pl
         memory_format=trained["memory_format"],
         deterministic=settings.deterministic or trained["deterministic"],
     )
-    dataset = _dataset(source, settings, emit)
+    dataset = fitting(source, settings, emit)
     part = DataPart(dataset.name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
     batch = settings.batch_size or record.config["batch"]
     choice.check_batch(dataset, batch)
@@ -56,7 +56,7 @@ def make(beginning: str, settings: Settings, store: Store, emit: Listener) -> Pl
     return Plan(() if there else (job,), (there,) if there else (), {dataset.fingerprint: dataset}, () if there else (0.0,))
 
 
-def _dataset(source: transfer.Source, settings: Settings, emit: Listener) -> Dataset:
+def fitting(source: transfer.Source, settings: Settings, emit: Listener) -> Dataset:
     """The data set as the network wants it: its size, its channels, its order of classes."""
     shape, of = source.shape, f"the network of {source.record.id}"
     wanted = dataclasses.replace(request(settings, test_only=True), image_size=shape.image_size)

@@ -42,6 +42,21 @@ ALLOWED = {
     "serving": {"serving", "publish", "errors"},
     "counting": {"catalogue", "measure", "models", "publish", "errors"},
     "evaluating": PLANNING | {"catalogue", "plan"},
+    "explaining": {
+        "explaining",
+        "evaluating",
+        "catalogue",
+        "job",
+        "training",
+        "data",
+        "models",
+        "device",
+        "publish",
+        "config",
+        "records",
+        "events",
+        "errors",
+    },
     "exporting": {"catalogue", "training", "models", "records", "errors"},
     "examining": {"conditions", "device", "environment", "events", "execution", "measure", "models", "records", "stats"},
     "execution": {"chance", "device", "errors", "records"},
@@ -144,6 +159,7 @@ ALLOWED = {
         "claiming",
         "layering",
         "counting",
+        "explaining",
         "measure",
         "examining",
         "exporting",
@@ -221,7 +237,8 @@ def loaded_after(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["publish.results", "publish.formats", "publish.pages", "records.store", "stats", "config", "events", "errors"]
+    "module",
+    ["publish.results", "publish.formats", "publish.pages", "publish.sheet", "records.store", "stats", "config", "events", "errors"],
 )
 def test_these_work_without_torch(module: str) -> None:
     assert "torch" not in loaded_after(f"import archbench.{module}")

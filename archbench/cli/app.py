@@ -35,6 +35,7 @@ COMMANDS = {
     "bundle": "Pack Records, predictions, tables and methods into one archive to attach to a paper, as RO-Crate.",
     "import": "Take an archive of archbench bundle, or benchmarks that pytest-benchmark timed, into the results folder.",
     "evaluate": "Test the kept weights of a training on another data set's test split.",
+    "explain": "Draw class activation maps of trained networks on a few images, or keep them as arrays.",
     "merge": "Join results folders, as those of the parts that --shard cuts: Records, the files beside them, and tags.",
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
     "tables": "Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline.",

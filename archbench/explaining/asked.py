@@ -1,0 +1,136 @@
+"""From Records and images to maps: what is to be explained, checked before any work is done."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from archbench import catalogue, evaluating
+from archbench import device as devices
+from archbench.config import Settings
+from archbench.data.preprocessing import Normaliser
+from archbench.device import Device
+from archbench.errors import ArchbenchError, unknown
+from archbench.events import Listener, Notice
+from archbench.explaining import pictures, places, weighing
+from archbench.explaining.methods import METHODS, Found, Target
+from archbench.explaining.pictures import Pictures
+from archbench.job import preprocessing
+from archbench.models.isolation import preserved_settings
+from archbench.publish.explained import UNKNOWN, Column, Explained
+from archbench.records.schema import Record
+from archbench.records.sources import one_record
+from archbench.records.store import Store
+from archbench.training import transfer
+from archbench.training.transfer import Source
+
+PREDICTED, TRUTH = "predicted", "truth"
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which Records, by the beginnings of their ids, and maps of which class: `predicted`, `truth`, or a class by its name.
+
+    The images are the first `n` of a folder, or of the test split of the settings' data set.
+    """
+
+    records: tuple[str, ...]
+    method: str
+    of: str = PREDICTED
+    n: int = 16
+    layer: str | None = None
+    images: Path | None = None
+
+    def explain(self, settings: Settings, store: Store, emit: Listener) -> Explained:
+        """The maps. Raises ArchbenchError in one line for what is not there, does not go together, or cannot be had of a network."""
+        if self.method not in METHODS:
+            raise unknown("method", self.method, METHODS)
+        weighing.check_installed(self.method)
+        if (self.images is None) == (settings.dataset is None):
+            raise ArchbenchError("--images DIR or --dataset NAME says which images are explained, one of the two")
+        if not self.records:
+            raise ArchbenchError("archbench explain takes the Record of a training, or several; archbench runs lists ids")
+        sources = [_source(each, store) for each in dict.fromkeys(self.records)]
+        _check_alike(sources)
+        class_names = _class_names(sources[0].record)
+        if self.of not in (PREDICTED, TRUTH, *class_names):
+            raise unknown("class", self.of, [PREDICTED, TRUTH, *class_names])
+        device = devices.choose(settings.device)
+        chosen = self._pictures(sources[0], class_names, settings, emit)
+        if self.of == TRUTH and (chosen.labels == UNKNOWN).any():
+            raise ArchbenchError(f"--class {TRUTH}: of an image in {chosen.source} no class is known; folders called as classes tell it")
+        columns = tuple(self._column(source, chosen, class_names, device, store) for source in sources)
+        images, labels = chosen.images.numpy(), chosen.labels.numpy()
+        return Explained(images, labels, chosen.names, class_names, chosen.source, self.method, self.of, columns)
+
+    def _pictures(self, source: Source, class_names: tuple[str, ...], settings: Settings, emit: Listener) -> Pictures:
+        if self.images is None:
+            dataset = evaluating.fitting(source, settings, emit)
+            for how, size in dataset.changes:
+                emit(Notice(f"the images of {dataset.name} are not {size}x{size} and were made so: {how}"))
+            return pictures.of_dataset(dataset, self.n)
+        if source.shape.in_channels not in (1, 3):
+            raise ArchbenchError(
+                f"--images gives colours or grey, and {source.record.model.label} takes {source.shape.in_channels} channels"
+            )
+        return pictures.of_folder(self.images, self.n, source.shape, class_names, emit)
+
+    @preserved_settings()
+    def _column(self, source: Source, chosen: Pictures, class_names: tuple[str, ...], device: Device, store: Store) -> Column:
+        """One network's maps."""
+        record = source.record
+        model, shape = catalogue.shaped(record.model.label, **dataclasses.asdict(source.shape))
+        network = model.build(shape)
+        transfer.load_whole(network, model, source, store)
+        network = network.eval().to(device.torch)
+        normalise = Normaliser(*preprocessing(record), device.torch)
+        called = f"{model.label} ({record.id})"
+        first = normalise(chosen.images[:1].to(device.torch), torch.contiguous_format)
+        layer = "" if self.method == "occlusion" and self.layer is None else places.target(network, first, self.layer, called)
+        target, parts = Target(network, called, layer), []
+        for images, labels in zip(chosen.images.split(BATCH), chosen.labels.split(BATCH), strict=True):
+            prepared = normalise(images.to(device.torch), torch.contiguous_format)
+            parts.append(METHODS[self.method](target, prepared, self._choice(labels.to(device.torch), class_names)))
+        maps, classes, logits = (torch.cat([getattr(part, name) for part in parts]).cpu().numpy() for name in Found._fields)
+        return Column(model.label, record.id, layer, maps, logits, classes)
+
+    def _choice(self, labels: torch.Tensor, class_names: tuple[str, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
+        """From logits to the class of each map."""
+        if self.of == PREDICTED:
+            return lambda logits: logits.argmax(1)
+        if self.of == TRUTH:
+            return lambda logits: labels
+        return lambda logits: torch.full_like(labels, class_names.index(self.of))
+
+
+def _source(beginning: str, store: Store) -> Source:
+    """A training and its weights."""
+    record = one_record(beginning, store.root)
+    if record.kind != "train":
+        raise ArchbenchError(f"{record.id} is no training but {record.kind}, so it has no weights; archbench runs --where kind=train")
+    if record.status != "ok":
+        raise ArchbenchError(f"the training {record.id} ended as {record.status}, so its weights explain nothing")
+    source = transfer.weights_in(store, record.id)
+    preprocessing(record)
+    return source
+
+
+def _check_alike(sources: list[Source]) -> None:
+    """Raise ArchbenchError unless all Records see the same images and know the same classes."""
+    first = sources[0]
+    for other in sources[1:]:
+        if other.shape != first.shape:
+            takes = [f"{each.record.id} takes {each.shape.size} of {each.shape.num_classes} classes" for each in (first, other)]
+            raise ArchbenchError(f"the Records of one sheet see the same images: {' and '.join(takes)}")
+        if _class_names(other.record) != _class_names(first.record):
+            raise ArchbenchError(f"the Records of one sheet know the same classes: {first.record.id} and {other.record.id} do not")
+
+
+def _class_names(record: Record) -> tuple[str, ...]:
+    """As the training had them; numbers where its Record does not tell."""
+    return tuple(record.config.get("classes") or map(str, range(record.model.num_classes)))

@@ -1,0 +1,74 @@
+"""What maps tell of some images: plain arrays, for a sheet and for those who compute on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = -1  # the label of an image whose class nobody told
+
+
+@dataclass(frozen=True)
+class Column:
+    """One network's maps `(N, h, w)` at its own places, its logits `(N, K)`, and of which class each map is, `(N,)`."""
+
+    title: str
+    record: str
+    layer: str
+    maps: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    shown: NDArray[np.int64]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The class of the largest logit, `(N,)`."""
+        predicted: NDArray[np.int64] = self.logits.argmax(1)
+        return predicted
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Images `(N, C, H, W)` uint8 with their names and labels, `(N,)`, -1 where there is none; and a column a network.
+
+    `of` says whose class the maps are: `predicted`, `truth`, or a class by its name. `source` is where the images come from.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    source: str
+    method: str
+    of: str
+    columns: tuple[Column, ...]
+
+    def truth(self, place: int) -> str:
+        """The class of an image; nothing where it is not known."""
+        label = int(self.labels[place])
+        return "" if label == UNKNOWN else self.class_names[label]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row an image and network: what it is, what it was taken for, and the class and logit of its map."""
+        return [
+            {
+                "image": name,
+                "truth": self.truth(place) or None,
+                "record": column.record,
+                "model": column.title,
+                "predicted": self.class_names[column.predicted[place]],
+                "shown": self.class_names[column.shown[place]],
+                "logit": float(column.logits[place, column.shown[place]]),
+            }
+            for column in self.columns
+            for place, name in enumerate(self.names)
+        ]
+
+    def write(self, file: IO[bytes]) -> None:
+        """As numpy's npz: images, labels and names, and of each network `ID_maps`, `ID_logits`, `ID_shown`, ID being its Record's."""
+        arrays: dict[str, Any] = {"images": self.images, "labels": self.labels, "names": self.names, "class_names": self.class_names}
+        for column in self.columns:
+            arrays |= {f"{column.record}_{name}": getattr(column, name) for name in ("maps", "logits", "shown", "layer")}
+        np.savez_compressed(file, method=self.method, records=[column.record for column in self.columns], **arrays)
