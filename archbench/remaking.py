@@ -28,7 +28,7 @@ DEFAULTS: dict[str, Any] = {  # of a recipe's keys, as JSON gives them back
     **{"flip_alternates": False, "average": 0.0, "test_flip": False},
 }
 # pixels a side of the sets that are known by name, and a set of so many classes and channels
-SIZES = {"digits": 32, "mnist": 28, "fashion_mnist": 28, "svhn": 32, "cifar10": 32, "cifar100": 32, "imagenet": 224}
+SIZES = {"digits": 32, "shapes": 32, "mnist": 28, "fashion_mnist": 28, "svhn": 32, "cifar10": 32, "cifar100": 32, "imagenet": 224}
 OF_SHAPES = {(10, 1): "digits", (10, 3): "cifar10", (100, 3): "cifar100", (1000, 3): "imagenet"}
 PADDED_SIZE, PADDED_TO, FOLDER_SIZE = 28, 32, 32
 FOLDER = "DIR"
@@ -201,7 +201,7 @@ def _data(record: Record, name: str, fingerprint: str) -> tuple[dict[str, Any], 
 def _size_of(name: str) -> int | None:
     """Pixels a side of a set that is known by name, which for generated shapes says it; None for class folders."""
     kind, *parameters = name.split("+")
-    return (64 if "px=64" in parameters else 32) if kind == "shapes" else SIZES.get(name)
+    return 64 if kind == "shapes" and "px=64" in parameters else SIZES.get(kind if kind == "shapes" else name)
 
 
 def recipe_of(record: Record) -> dict[str, Any]:

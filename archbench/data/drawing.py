@@ -135,6 +135,6 @@ def object_colours(dice: Dice, n: int) -> NDArray[np.int64]:
 
 def textured(colour: Numbers, texture: Numbers, grain: Numbers) -> Numbers:
     """Colours `(n, 3)` made lighter and darker by textures `(n, H, W)` from -1 to 1 and by the grain of each pixel: `(n, 3, H, W)`."""
-    levels = (texture * TEXTURE + grain * GRAIN).astype(np.int64)
-    made: Numbers = np.clip(colour[:, :, None, None] + levels[:, None], 0, 255)
+    levels = (texture * TEXTURE + grain * GRAIN).astype(np.int16)
+    made: Numbers = np.clip(colour[:, :, None, None].astype(np.int16) + levels[:, None], 0, 255)
     return made

@@ -31,7 +31,7 @@ from archbench.events import Listener
 
 NAME, MARK = "shapes", "+"
 COUNTS = {"train": 10_000, "test": 2_000}
-AT_ONCE = 500  # images made at a time; the draws of each such part are its own
+AT_ONCE = 200  # images made at a time; the draws of each such part are its own
 ALONE, FIRST, SECOND = (0.16, 0.34), (0.22, 0.30), (0.13, 0.17)  # least and largest radius, in sides of the image
 SLANT = 0.25  # of an object, as the tangent of half its angle: 28 degrees either way
 SplitName = Literal["train", "test"]
@@ -137,7 +137,7 @@ class Scenes:
 
 
 def scenes(asked: Shapes, split: SplitName, count: int | None = None) -> Iterator[Scenes]:
-    """A split with its objects, some hundred images at a time; its first `count` alone, if that is given."""
+    """A split with its objects, two hundred images at a time; its first `count` alone, if that is given."""
     whole, number = COUNTS[split] if count is None else min(count, COUNTS[split]), list(COUNTS).index(split)
     for part, start in enumerate(range(0, whole, AT_ONCE)):
         made = _part(asked, split, Dice(asked.seed, number, part))
