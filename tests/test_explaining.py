@@ -248,6 +248,16 @@ def test_a_mistake_is_one_line(asked: dict[str, object], message: str, trained: 
         archbench.explain(record.id, **{"dataset": "digits", "results": folder, **asked})
 
 
+def test_a_missing_library_is_named_with_what_does_without(trained: tuple[Path, Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, record = trained
+    monkeypatch.setattr("archbench.explaining.weighing.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        ArchbenchError, match=r"--method layercam needs grad-cam: pip install 'archbench\[explain\]'; class_map, cam and occ"
+    ):
+        archbench.explain(record.id, dataset="digits", method="layercam", results=folder)
+    assert archbench.explain(record.id, dataset="digits", n=1, method="occlusion", results=folder).columns[0].maps.shape == (1, 8, 8)
+
+
 def test_records_that_explain_nothing_or_do_not_go_together_are_refused(trained: tuple[Path, Record], tmp_path: Path) -> None:
     folder, record = trained
     shutil.copytree(folder, tmp_path / "copy")
