@@ -22,6 +22,9 @@ from archbench.records.store import Store
 
 Capture = pytest.CaptureFixture[str]
 README = "before\n<!-- results -->\nold\n<!-- end of results -->\nbehind\n"
+PAGES = {
+    name: page(name, [make_record(), make_member("nin", counts={"macs": {"pointwise": 1}})], Kept()) for name in ("results", "lineage")
+}
 
 
 def records() -> list[Record]:
@@ -89,13 +92,31 @@ def test_a_readme_without_its_two_marks_is_named(tmp_path: Path, text: str) -> N
     path = tmp_path / "README.md"
     path.write_text(text)
     with pytest.raises(ArchbenchError, match=r"README\.md has no block for results"):
-        files.readme(path, page("results", [make_record()], Kept()))
+        files.readme(path, PAGES)
+
+
+def test_the_lineage_of_a_readme_has_a_row_for_what_was_taken(tmp_path: Path) -> None:
+    """Of the most members together: two of three, of which one takes what the other does; 7 of 10 MACs mix channels only."""
+    counts = {"macs": {"pointwise": 7, "dense_conv": 3}}
+    takes = {"nin": "All.", "nin_deeper": "All.", "mixer": "A | part."}
+    members = [make_member(name, counts=counts) for name in takes]
+    for member in members:
+        member.model.spec["takes"] = takes[member.model.name]
+    alone = make_member("nin_imagenet", counts=counts)
+    pages = {name: page(name, [alone, *members], Kept()) for name in ("results", "lineage")}
+    path = tmp_path / "README.md"
+    path.write_text("<!-- lineage -->\n<!-- end of lineage -->\n" + README)
+    lineage, _, rest = files.readme(path, pages).partition("<!-- end of lineage -->\n")
+    rows = [line for line in lineage.splitlines() if line.startswith("| ")]
+    assert rows[0] == "| model | year | channels only, % | head | takes from NIN |"
+    assert rows[2:] == ["| mixer | 2014 | 70 | gap | A \\| part. |", "| nin | 2014 | 70 | gap | All. |"]
+    assert rest.startswith("before\n<!-- results -->\n<!-- end of results -->")
 
 
 def test_line_ends_of_a_readme_stay_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_bytes(README.replace("\n", "\r\n").encode())
-    text = files.readme(path, page("results", [make_record()], Kept()))
+    text = files.readme(path, PAGES)
     assert text.count("\n") == text.count("\r\n") > 10
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -52,7 +53,8 @@ def command(
         Path | None, typer.Option("--out", help="Folder to write to: NAME.md and NAME.csv, with --format NAME.tex, NAME.html, NAME.json")
     ] = None,
     readme: Annotated[
-        Path | None, typer.Option("--readme", help="Write the results of trainings into this file, between its marks <!-- results -->")
+        Path | None,
+        typer.Option("--readme", help="Fill the blocks of this file anew, behind its marks <!-- lineage --> and <!-- results -->"),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit status 1, and a diff, where the files of --out or --readme lag behind")
@@ -67,6 +69,7 @@ def command(
     from archbench.publish.asked import is_asked
     from archbench.publish.pages import EXPERIMENT, NAMES, experiment_page, page
     from archbench.publish.predictions import Kept
+    from archbench.publish.writing import files
     from archbench.records.store import Store
 
     form = _form(form, json, check)
@@ -83,10 +86,11 @@ def command(
     specs, grid = [_with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
     kept = Kept(None if records_only else results)
 
+    @functools.cache
     def made(name: str) -> Page:
         return experiment_page(grid, records, kept) if name == EXPERIMENT and grid else page(name, records, kept, mix, specs)
 
-    blocks = {expanded(readme): made("results")} if readme is not None else {}
+    blocks = {} if readme is None else {expanded(readme): {name: made(name) for name in files.BLOCKS}}
     where = f"{'of these ' if stored else ''}in {results} yet"
     pages, folder = [made(name) for name in asked], out if out is None else expanded(out)
     lag = tables_out.put(pages, form, folder, blocks, results / "tables", check, where)

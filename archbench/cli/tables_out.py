@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archbench.publish.reading import Reading
 
 SUFFIXES = {"terminal": files.USUAL, "md": ("md",), "csv": ("csv",), "latex": ("tex",), "html": ("html",), "json": ("json",)}
-Blocks = Mapping[Path, Page]  # READMEs, and the results page of whose trainings each shows the tables
+Blocks = Mapping[Path, Mapping[str, Page]]  # READMEs, and by name the pages that their blocks are made from
 
 
 def put(pages: Sequence[Page], form: Format, out: Path | None, blocks: Blocks, usual: Path, check: bool, where: str) -> bool:
@@ -59,7 +59,7 @@ def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks) -> bool:
 
 
 def _readmes(blocks: Blocks) -> dict[Path, str]:
-    return {path: files.readme(path, page) for path, page in blocks.items()}
+    return {path: files.readme(path, pages) for path, pages in blocks.items()}
 
 
 def show(pages: Sequence[Page], form: Format, where: str) -> None:

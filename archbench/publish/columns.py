@@ -95,6 +95,13 @@ BY_CLASS: Columns = {
     **{header: _where_any(cell) for header, cell in _shares(OPERATOR_CLASSES, "%").items()},
 }
 LINEAGE: Columns = {**MODEL, **_shares(COORDINATES[:-1], "MACs", "macs_pct"), **_shares(COORDINATES[:-1], "time", "time_pct")}
+BRIEF: Columns = {
+    **MODEL,
+    "from": lambda row: row["parents"] or MISSING,
+    "channels only, %": _share("channels_macs_pct"),
+    **HEAD,
+    "takes from NIN": lambda row: row["takes"] or MISSING,
+}
 TAKEN: Columns = {
     "model": lambda row: row["model"],
     "from": lambda row: row["parents"] or MISSING,

@@ -28,6 +28,15 @@ def tables(records: Iterable[Record]) -> list[Table]:
     return made
 
 
+def in_brief(made: Sequence[Table]) -> list[Table]:
+    """What each took from NIN, of the most members that `tables` found together: those that took the same share the row of the first."""
+    if not made:
+        return []
+    table = max(made, key=lambda each: len(each.frame))
+    rows = table.frame.drop_duplicates("takes")
+    return [Table(f"lineage · {notes.of_input(table.shown[0])}", rows, BRIEF_NOTES, columns.BRIEF, shown=table.shown)]
+
+
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """All members below each other with all of their shares, and what the reading is computed from; the condition in a column."""
     made = [member_rows(found).assign(condition=notes.caption(found[0])) for found in members(records)]
@@ -118,6 +127,10 @@ def _latency(record: Record) -> dict[str, float]:
     }
 
 
+BRIEF_NOTES = (
+    "channels only: percent of a network's MACs in 1×1 convolutions and their equals, which mix channels at one place",
+    "a network that took the same from the same parents as one above it has no row",
+)
 CHANGE_NOTES = (
     "change: of the share of the MACs that mix channels only, in percentage points from the mean of those parents that stand in this table",
 )

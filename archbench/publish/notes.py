@@ -32,10 +32,15 @@ def is_benchmark(record: Record) -> bool:
     return record.kind == "imported" and record.config.get("data") is None
 
 
+def of_input(record: Record) -> str:
+    """`3×32×32, 10 classes`."""
+    model = record.model
+    return f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
+
+
 def caption(record: Record, batch: bool = True) -> str:
     """What holds for every row of a table, from one of its Records; without the batch size where rows differ in it."""
-    model, config = record.model, record.config
-    shape = f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
+    config, shape = record.config, of_input(record)
     device = record.environment["device"]["name"]
     execution = config["execution"]
     compiled = ", compiled where that is faster" if execution.get("compile_auto") else ", compiled" * execution["compiled"]

@@ -1,4 +1,4 @@
-"""The files of pages, which of them lag behind the Records, and the block of a README that shows the results of trainings."""
+"""The files of pages, which of them lag behind the Records, and the blocks of a README that are made from them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from archbench.errors import ArchbenchError
-from archbench.publish import formats
+from archbench.publish import formats, lineage
 from archbench.publish.pages import Page
+from archbench.publish.results import Table
 from archbench.publish.writing import markdown
 from archbench.publish.writing.rows import as_json
 
@@ -20,7 +21,7 @@ WRITERS: Mapping[str, Callable[[Page], str]] = {
     "json": lambda page: as_json(page.rows) + "\n",
 }
 USUAL = ("md", "csv")  # what a page is written as unless a format is asked for
-BEGIN, END = "<!-- results -->\n", "<!-- end of results -->"
+BEGIN, END = "<!-- {} -->\n", "<!-- end of {} -->"
 
 
 def texts(pages: Iterable[Page], suffixes: Sequence[str]) -> dict[str, str]:
@@ -51,21 +52,41 @@ def _diff(path: Path, held: str, wanted: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def readme(path: Path, results: Page) -> str:
-    """A README with the results of trainings, of the page `results`, between its two marks. Raises ArchbenchError where it has no such."""
+def readme(path: Path, pages: Mapping[str, Page]) -> str:
+    """A README with the blocks that it has marks for filled anew, from the pages of `BLOCKS` by name.
+
+    Raises ArchbenchError where it has no block, or one whose marks do not belong together.
+    """
+    marks = " or ".join(f"{BEGIN.format(name).strip()} and {END.format(name)}" for name in BLOCKS)
     if not path.is_file():
-        raise ArchbenchError(f"there is no file {path}, which would take the results between {BEGIN.strip()} and {END}")
+        raise ArchbenchError(f"there is no file {path}, which would take the results between {marks}")
     try:
         text = path.read_bytes().decode()
     except UnicodeDecodeError:
         raise ArchbenchError(f"{path} is no text in UTF-8") from None
+    asked = [name for name in BLOCKS if BEGIN.format(name).strip() in text or END.format(name) in text]
+    if not asked:
+        raise ArchbenchError(f"{path} has no block for results: lines {marks}, each once")
+    for name in asked:
+        text = _filled(path, text, name, markdown.tables(BLOCKS[name](pages[name])))
+    return text
+
+
+def _filled(path: Path, text: str, name: str, block: str) -> str:
     line_end = "\r\n" if "\r\n" in text else "\n"
-    begin, end = BEGIN.replace("\n", line_end), END
+    begin, end = BEGIN.format(name).replace("\n", line_end), END.format(name)
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise ArchbenchError(f"{path} has no block for results: a line {BEGIN.strip()} and below it one {END}, each once")
+        raise ArchbenchError(f"{path} has no block for {name}: a line {begin.strip()} and below it one {end}, each once")
     before, _, rest = text.partition(begin)
-    return before + begin + _of_trainings(results).replace("\n", line_end) + end + rest.partition(end)[2]
+    return before + begin + block.replace("\n", line_end) + end + rest.partition(end)[2]
 
 
-def _of_trainings(page: Page) -> str:
-    return markdown.tables(formats.once(table for table in page.tables if "test error, %" in table.columns))
+def _of_trainings(page: Page) -> list[Table]:
+    return formats.once(table for table in page.tables if "test error, %" in table.columns)
+
+
+def _of_the_lineage(page: Page) -> list[Table]:
+    return lineage.in_brief(page.tables)
+
+
+BLOCKS: Mapping[str, Callable[[Page], list[Table]]] = {"lineage": _of_the_lineage, "results": _of_trainings}  # by the page of each
