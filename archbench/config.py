@@ -55,7 +55,9 @@ class Settings:
     download: Annotated[bool, "Fetch the data set if it is not there"] = False
     skip_broken: Annotated[bool, "Go on without image files that cannot be read, and record how many"] = False
     images_from: Annotated[
-        str, "Where images of folders lie: auto (README.md has the rule), memory, mapped (a cache on the disk) or files, decoded each time"
+        str,
+        "Where images of folders lie: auto (docs/how-to/data.md has the rule), memory, mapped (a cache on the disk) or files, "
+        "decoded each time",
     ] = "auto"
     memory_limit: Annotated[
         str | None, "Memory that a process with images of folders may take, as 8GB  [default: half of what is free]"
