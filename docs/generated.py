@@ -146,9 +146,7 @@ def home(name: str) -> str:
     """The module that a name of the package comes from."""
     import archbench
 
-    if name == "ArchbenchError":
-        return "errors"
-    return "evidence" if name in archbench._EVIDENCE else "api"
+    return archbench._WITHOUT_TORCH.get(name, "api")
 
 
 def recipes() -> str:

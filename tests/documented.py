@@ -45,7 +45,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 def commands(page: Path) -> list[Command]:
     """All commands of a page, in its order; those inside a sentence last."""
-    name, found = page.name if page.name == "README.md" else f"docs/{page.name}", []
+    name, found = str(page.relative_to(ROOT)), []
     for language, text in blocks(page):
         if language in SHELL:
             found += [Command(name, words) for words in _split(text)]
@@ -95,6 +95,11 @@ RULES: dict[str, Callable[[Command, str, list[str]], bool]] = {
     "it counts the whole zoo, as tests/test_verifying.py and tests/test_catalogue.py do": lambda command, name, rest: (
         (name == "verify" and rest[0] == "results") or (name == "list" and "--out" in rest)
     ),
+    "it draws many figures; .ci/run holds the committed ones against the Records": lambda command, name, rest: (
+        name == "figures" and ("--check" in rest or rest[0].startswith("-") or rest[1:2] != ["--results"])
+    ),
+    "it needs the weights of the reader's runs; tests/test_explaining.py draws maps": lambda command, name, rest: name == "explain",
+    "it serves until it is interrupted; tests/test_serving.py asks it": lambda command, name, rest: name == "serve",
     "it joins folders that the reader's other commands make": lambda command, name, rest: name == "merge",
 }
 

@@ -26,17 +26,21 @@ from archbench.records.where import parse as parsed_where
 from archbench.training import recipe_file
 
 PAGES = pages()
+DRAWS = ("figures", "report")  # commands that are dear with many Records; they run beside these alone, a training and a profile on digits
+FEW = ("nin-train-04193d6211b5.json", "nin-profile-038b7b9c9c94.json")
 WIDTH = 100  # columns of the terminal that the pages show
 OTHERS = {"mkdir", "mkdocs", "mlflow", "sbatch", "tensorboard", "wandb"}  # programs that archbench does not bring
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path) -> Path:
     """A folder as a clone's, with the project's Records, which are the reader's own runs too."""
     shutil.copytree(ROOT / "results", tmp_path / "results")
     shutil.copytree(ROOT / "results/runs", tmp_path / "archbench-runs/runs")
-    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text())
-    monkeypatch.chdir(tmp_path)
+    for few in (tmp_path / "few/results/runs", tmp_path / "few/archbench-runs/runs"):
+        few.mkdir(parents=True)
+        for record in FEW:
+            shutil.copy(ROOT / "results/runs" / record, few)
     return tmp_path
 
 
@@ -117,6 +121,7 @@ def test_commands_run_and_print_what_the_page_shows(
     monkeypatch.setattr(view, "out", Console(highlight=False, width=WIDTH))
     for command in dict.fromkeys(commands(page)):
         if command.arguments is not None and why_not_run(command) is None:
+            monkeypatch.chdir(workspace / "few" if command.arguments[0] in DRAWS else workspace)
             answer = run(command, monkeypatch, capsys)
             assert answer.returncode == 0, f"{' '.join(command.words)}: {answer.stderr}"
             if command.output is not None:
