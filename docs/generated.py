@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 TABLES, FIGURES = ROOT / "results/tables", ROOT / "results/figures"
 PART = re.compile(r"^<!-- from (\S+): (.+) -->$", re.MULTILINE)
 PICTURE = re.compile(r"^<!-- picture (\S+): (.+) -->$", re.MULTILINE)
+FIGURE = re.compile(r"(?<=\| )[*]{0,2}-?\d[-\d., \[\]–nkMGto=*\\]*(?= \|)")  # a cell that holds a figure, with its interval
 TITLES = {
     "results": "Test errors, counts and latency",
     "errors": "Errors over seeds",
@@ -61,6 +62,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/zoo.md", (ROOT / "zoo/README.md").read_text()  # itself made from the specs, and held against them by a test
     for name, title in TITLES.items():
         text = (TABLES / f"{name}.md").read_text()
+        text = FIGURE.sub(lambda found: f'<span class="figure">{found[0]}</span>', text)
         yield f"tables/{name}.md", text if text.startswith("# ") else f"# {title}\n\n{text}".replace("\n### ", "\n## ")
 
 
