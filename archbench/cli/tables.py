@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archbench.config import Settings, expanded, split_names
+from archbench.config import DEFAULT_DATA_DIR, Settings, expanded, split_names
 from archbench.errors import ArchbenchError, unknown
 
 if TYPE_CHECKING:
@@ -66,10 +66,11 @@ def command(
 ) -> None:
     """Make tables from Records: results, errors, classes, claims, operators, lineage, ablations, latency, memory, roofline, environment."""
     from archbench.cli import tables_out, view
-    from archbench.publish.asked import is_asked
+    from archbench.publish.asked import chosen
     from archbench.publish.pages import EXPERIMENT, NAMES, experiment_page, page
     from archbench.publish.predictions import Kept
     from archbench.publish.writing import files
+    from archbench.records import index
     from archbench.records.store import Store
 
     form = _form(form, json, check)
@@ -77,10 +78,10 @@ def command(
     _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
     if not results.is_dir():
         raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
-    stored, problems = Store(results).load()
+    stored, problems = index.load(Store(results), DEFAULT_DATA_DIR / "index")
     specs = _claiming(problems) if "claims" in asked else []
     _check_there(stored, wanted, results, specs)
-    records = [record for record in stored if is_asked(record, wanted, dataset)]
+    records = chosen(stored, wanted, dataset)
     if "errors" in asked and not mix:
         _check_one_ranking(records, wanted)
     specs, grid = [_with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)

@@ -19,7 +19,7 @@ from archbench.publish.formats import MISSING, Row, plain
 from archbench.publish.operators import comparable
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
 from archbench.publish.predictions import Kept
-from archbench.publish.results import Table, error_figures, identity, newest, profile_of, profile_row
+from archbench.publish.results import Profiles, Table, error_figures, identity, profile_of, profile_row, profiled
 from archbench.records.schema import Record
 
 POINTS = "points: what the network with knobs errs more than the one without, in percent points; intervals are 95 % each"
@@ -41,8 +41,8 @@ class Ablations:
 def ablations(records: Iterable[Record], kept: Kept) -> list[Ablations]:
     """For each condition under which a network was run with knobs and without: trainings, then profiles that belong to none of them."""
     records = list(records)
-    profiles = newest(records, "profile")
-    trained = [_trained(runs, profiles, kept) for runs in notes.by(tested(records), _condition).values()]
+    profiles = profiled(records)
+    trained = [_trained(runs, profiles, kept) for runs in notes.by_alike(tested(records), _condition).values()]
     used = {record.id for each in trained for record in each.shown}
     counted = [_profiled(found, used) for found in comparable(records)]
     return [each for each in [*trained, *counted] if each.rows]
@@ -73,7 +73,7 @@ def _beside(records: Sequence[Record]) -> Iterator[tuple[list[Record], list[Reco
             yield base, runs
 
 
-def _trained(runs: Sequence[Record], profiles: Sequence[Record], kept: Kept) -> Ablations:
+def _trained(runs: Sequence[Record], profiles: Profiles, kept: Kept) -> Ablations:
     """Errors with Welch's interval, all p adjusted together, and the counts of the profiles that belong to the trainings."""
     pairs = list(_beside(runs))
     sides = [(Entry(base), Entry(knobbed)) for base, knobbed in pairs if base]

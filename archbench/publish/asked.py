@@ -5,12 +5,18 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Collection, Iterable, Mapping
 
+from archbench.publish.notes import by_alike, one_of_each
 from archbench.records.schema import Record
 
 
 def names(records: Iterable[Record]) -> set[str]:
     """All names that `models` may match: labels, with knobs, and names."""
-    return {name for record in records for name in (record.model.label, record.model.name)}
+    return {name for record in one_of_each(records) for name in (record.model.label, record.model.name)}
+
+
+def chosen(records: Iterable[Record], models: Collection[str], dataset: str | None) -> list[Record]:
+    """Those Records of which `is_asked` is true."""
+    return by_alike(records, lambda record: is_asked(record, models, dataset)).get(True, [])
 
 
 def is_asked(record: Record, models: Collection[str], dataset: str | None) -> bool:

@@ -59,7 +59,7 @@ class Ranking:
 def rankings(records: Iterable[Record], kept: Kept, mix: bool = False) -> list[Ranking]:
     """A ranking for each condition that occurs; with `mix` one of all."""
     rows = tested(records)
-    return [_ranking(each, kept) for each in ([rows] if mix and rows else notes.by(rows, guard.condition).values())]
+    return [_ranking(each, kept) for each in ([rows] if mix and rows else notes.by_alike(rows, guard.condition).values())]
 
 
 def tables(found: Iterable[Ranking], records: Sequence[Record], kept: Kept) -> list[Table]:

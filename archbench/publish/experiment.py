@@ -20,7 +20,7 @@ from archbench.publish.formats import Row, plain
 from archbench.publish.pairwise import ERROR, GAP, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
-from archbench.publish.results import Table, marked, newest, profile_of, training_row
+from archbench.publish.results import Profiles, Table, marked, newest, profile_of, profiled, training_row
 from archbench.publish.spread import SPREAD, Spread
 from archbench.publish.verdicts import VERDICT
 from archbench.records.schema import Record
@@ -38,7 +38,7 @@ class Answers:
 
     grid: Grid
     runs: Mapping[Point, list[Record]]
-    profiles: Sequence[Record]
+    profiles: Profiles
     compared: Sequence[Row]
     spreads: Mapping[Question, Spread]
 
@@ -65,7 +65,7 @@ class Answers:
 def answers(grid: Grid, records: Iterable[Record], kept: Kept) -> list[Answers]:
     """For each condition under which there is something to compare."""
     records = list(records)
-    profiles, places = newest(records, "profile"), {_place(point) for point in grid.points()}
+    profiles, places = profiled(records), {_place(point) for point in grid.points()}
     runs = [record for record in newest(records, "train") if _place_of(grid, record) in places]
     conditions = notes.by(runs, lambda record: (*guard.condition(record, varied_in(grid)), bool(record.config.get("tuned"))))
     found = (_answers(grid, members, profiles, kept) for members in conditions.values())
@@ -126,7 +126,7 @@ def _place_of(grid: Grid, record: Record) -> tuple[Any, ...]:
     return record.model.label, recipe, record.config["data"]["train_fraction"] if grid.train_fractions else None
 
 
-def _answers(grid: Grid, records: Sequence[Record], profiles: Sequence[Record], kept: Kept) -> Answers:
+def _answers(grid: Grid, records: Sequence[Record], profiles: Profiles, kept: Kept) -> Answers:
     at = {place: _of_one_source(members) for place, members in notes.by(records, lambda record: _place_of(grid, record)).items()}
     runs = {point: at.get(_place(point), []) for point in grid.points()}
     spreads = {question: Spread(question, runs) for question in grid.experiment.questions if question.spread}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import functools
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,48 @@ def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, lis
     for record in records:
         groups[key(record)].append(record)
     return dict(groups)
+
+
+class Stored(list[Record]):
+    """All Records from which those of tables are chosen, with what is looked up among them for each table."""
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Stored:
+        """The same, looked through once however many ask."""
+        return records if isinstance(records, Stored) else cls(records)
+
+    @functools.cached_property
+    def counts(self) -> Counter[str]:
+        """How many there are of each key."""
+        return Counter(record.key for record in self)
+
+    @functools.cached_property
+    def groups(self) -> dict[str, dict[int, Record]]:
+        """Those of each group, by their places."""
+        found: dict[str, dict[int, Record]] = defaultdict(dict)
+        for place, record in enumerate(self):
+            found[record.group][place] = record
+        return found
+
+
+def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
+    """The same for a key that is equal in Records which are alike: it is taken of one of them."""
+    groups: dict[Any, list[Record]] = {}
+    of: dict[object, list[Record]] = {}
+    for record in records:
+        members = of.get(record.alike)
+        if members is None:
+            members = of[record.alike] = groups.setdefault(key(record), [])
+        members.append(record)
+    return groups
+
+
+def one_of_each(records: Iterable[Record]) -> list[Record]:
+    """The first of those that are alike."""
+    first: dict[object, Record] = {}
+    for record in records:
+        first.setdefault(record.alike, record)
+    return list(first.values())
 
 
 def is_benchmark(record: Record) -> bool:
@@ -79,7 +122,7 @@ def notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Se
         *twice(runs or found),
         *widths(runs or found),
     ]
-    skipped = max((record.config["data"].get("skipped", 0) for record in runs), default=0)
+    skipped = max((record.config["data"].get("skipped", 0) for record in one_of_each(runs)), default=0)
     if skipped:
         lines.append(f"{skipped} image files that could not be read are left out")
     return (*lines, *older(shown, records))
@@ -167,7 +210,8 @@ def _labels(records: Sequence[Record]) -> str:
 
 def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
     """How many more Records of the same runs there are."""
-    more = sum(record.key in {row.key for row in shown} for record in records) - len(shown)
+    counts = Stored.of(records).counts
+    more = sum(counts[key] for key in {row.key for row in shown}) - len(shown)
     return [f"the newest Record of each run is shown; {more} more of the same runs are in the store"] if more > 0 else []
 
 
@@ -213,7 +257,9 @@ def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
     """Runs over further seeds of the same networks that came to nothing and were not made again since."""
     ended = {run.key for run in runs}
     groups = by(runs, lambda run: run.group)
-    lost = by((each for each in records if each.group in groups and each.key not in ended), lambda record: record.group)
+    others = Stored.of(records).groups
+    gone = {place: each for group in groups for place, each in others.get(group, {}).items() if each.key not in ended}
+    lost = by((gone[place] for place in sorted(gone)), lambda record: record.group)
     counted = {group: len({each.key for each in members}) for group, members in lost.items()}
     said = [(f"{count} more run{'s' * (count != 1)} failed, in no figure", groups[group]) for group, count in counted.items()]
     return [OfRows(f"{_labels(members)}: {message}", {message: [each.id for each in members]}) for message, members in said]
@@ -240,7 +286,7 @@ def interval_notes(runs: Sequence[Record]) -> list[str]:
 
 def tuning(runs: Sequence[Record]) -> list[str]:
     """How the learning rate and the decay of tuned rows were found, and of which rows where not of all in one way."""
-    tuned = [run for run in runs if run.config.get("tuned")]
+    tuned = [run for run in runs if run.config.get("tuned")] if any(run.config.get("tuned") for run in one_of_each(runs)) else []
     ways = by(
         tuned, lambda run: (run.config["tuned"]["val_fraction"], run.config["tuned"]["span"], " and ".join(run.config["tuned"]["space"]))
     )

@@ -16,7 +16,7 @@ from archbench.records.schema import Record
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """Two tables for each condition that occurs: shares by coordinate, and by class; the rows grouped by quantity, then by year."""
-    records = list(records)
+    records = notes.Stored.of(records)
     made = []
     for profiles in comparable(records):
         shown = [quantity for quantity in QUANTITIES if any(by_class(profile, quantity) for profile in profiles)]
@@ -45,7 +45,7 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 def comparable(records: Iterable[Record]) -> list[list[Record]]:
     """The profiles that may stand in one table, by year and name: of each model the newest, one with time before one without."""
     groups = []
-    for same in notes.by(newest(records, "profile"), condition).values():
+    for same in notes.by_alike(newest(records, "profile"), condition).values():
         chosen = [max(runs, key=_timed_and_new) for runs in notes.by(same, lambda record: record.model.label).values()]
         groups.append(sorted(chosen, key=lambda record: (record.model.spec["year"] or math.inf, record.model.label)))
     return groups

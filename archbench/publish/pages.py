@@ -27,6 +27,7 @@ from archbench.publish import (
     results,
     roofline,
 )
+from archbench.publish.notes import Stored
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
@@ -34,7 +35,6 @@ from archbench.publish.writing import csv, html, latex, markdown, rows
 from archbench.records.schema import Record
 
 PAGES = {
-    "results": results,
     "operators": operators,
     "lineage": lineage,
     "latency": latency,
@@ -105,6 +105,7 @@ def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False, sp
 
     `mix` lets the errors page rank what was trained under different settings; `specs` are networks whose claims are set beside the Records.
     """
+    records = Stored.of(records)
     if name == "errors":
         found = errors.rankings(records, kept, mix)
         return Page(name, errors.tables(found, records, kept), errors.frame(found), ())
@@ -116,11 +117,18 @@ def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False, sp
     if name == "ablations":
         beside = ablations.ablations(records, kept)
         return Page(name, ablations.tables(beside, records, kept), ablations.frame(beside), ())
+    return _of_all(name, records)
+
+
+def _of_all(name: str, records: Sequence[Record]) -> Page:
+    """The pages that are of Records alone."""
+    if name in PAGES:
+        return Page(name, PAGES[name].tables(records), PAGES[name].frame(records), reading.readings(records) if name in READ else ())
     if name == "environment":
         environment = environments.frame(records)
         return Page(name, environments.tables(environment, records), environment, ())
-    made, failed = PAGES[name], rows.of_failed(records) if name == "results" else ()
-    return Page(name, made.tables(records), made.frame(records), reading.readings(records) if name in READ else (), failed)
+    tables = results.tables(records)
+    return Page("results", tables, results.stacked(tables), (), rows.of_failed(records))
 
 
 def experiment_page(grid: Grid, records: Sequence[Record], kept: Kept) -> Page:

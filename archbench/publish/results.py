@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from archbench import stats
 from archbench.publish import best, columns, guard
 from archbench.publish.formats import Row
 from archbench.publish.launches import logarithms
-from archbench.publish.notes import benchmark_notes, by, caption, is_benchmark, is_doubtful, notes, told_apart
+from archbench.publish.notes import Stored, benchmark_notes, by, by_alike, caption, is_benchmark, is_doubtful, notes, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
 from archbench.records.store import settled
@@ -26,6 +27,7 @@ PROFILE_FIGURES: dict[str, dict[str, Any]] = {
 }
 
 
+Profiles = Mapping[tuple[Any, ...], Sequence[Record]]  # of each network in its circumstances
 STAR = "*: doubtful, as the notes on its network say"
 
 
@@ -48,15 +50,15 @@ class Table:
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs, trainings first; profiles that belong to no training get tables of their own."""
-    records = list(records)
+    records = Stored.of(records)
     imported, profiles = by(newest(records, "imported"), is_benchmark), newest(records, "profile")
     trainings = [*newest(records, "train"), *newest(records, "evaluated"), *imported.get(False, [])]
-    made, used = [], set()
-    together = by(trainings, condition).values()
+    made, used, beside = [], set(), profiled(profiles)
+    together = by_alike(trainings, condition).values()
     captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
     for said, rows in zip(captions, map(told_apart, together), strict=True):
         groups = by(rows, lambda record: record.group)
-        matched = {group: profile_of(members[0], profiles) for group, members in groups.items()}
+        matched = {group: profile_of(members[0], beside) for group, members in groups.items()}
         used |= {profile.id for profile in matched.values() if profile}
         frame = in_order(pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()]))
         found = [profile for profile in matched.values() if profile]
@@ -64,7 +66,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
         below = (*notes(rows, found, records), *why)
         made.append(Table(said, frame, below, columns.TRAININGS, shown=(*rows, *found), best=places))
     alone = [profile for profile in profiles if profile.id not in used]
-    for rows in map(told_apart, by(alone, condition).values()):
+    for rows in map(told_apart, by_alike(alone, condition).values()):
         frame = in_order(pd.DataFrame([profile_row(profile) for profile in rows]))
         places, why = marked(frame, rows)
         made.append(Table(caption(rows[0]), frame, (*notes([], rows, records), *why), columns.PROFILES, shown=tuple(rows), best=places))
@@ -78,17 +80,18 @@ def marked(frame: pd.DataFrame, shown: Iterable[Record]) -> tuple[dict[str, froz
     """The best rows of a table by their `records`, under each header that has such, and what their mark means."""
     known = {record.id: record for record in shown}
     rows = [[known[id] for id in str(ids).split() if id in known] for ids in frame.records]
-    errors = best.least([[value(run, "test_error_pct") for run in runs if has_error(run)] for runs in rows])
+    figures = [errors_of(runs) for runs in rows]
+    errors = best.least(figures)
     times = best.least([[each for run in runs for each in single_image_s(run)] for runs in rows])
-    compared = sum(any(map(has_error, runs)) for runs in rows) > 1
+    compared = sum(map(bool, figures)) > 1
     why = [best.SEEDS if errors else best.FEW_SEEDS] * compared + [best.LAUNCHES] * bool(times)
     doubtful = any(frame[name].any() for name in ("latency_doubtful", "images_doubtful"))
     return {"test error, %": errors, "latency, ms": times}, why + [STAR] * doubtful
 
 
-def has_error(run: Record) -> bool:
-    """Whether a run came to a test error."""
-    return not math.isnan(value(run, "test_error_pct"))
+def errors_of(runs: Iterable[Record]) -> list[float]:
+    """The test error of each run that came to one."""
+    return [error for run in runs if not math.isnan(error := value(run, "test_error_pct"))]
 
 
 def single_image_s(profile: Record) -> list[float]:
@@ -143,8 +146,7 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
 
 def error_figures(runs: Sequence[Record]) -> dict[str, Any]:
     """The test error of one network over its runs, with its interval, and how many of the runs came to something."""
-    errors = [run.measurement("test_error_pct") for run in runs]
-    interval = _error_interval([row for row in errors if row is not None and row.value is not None])
+    interval = _error_interval(runs)
     left = [run for run in runs if run.status == "ok" and not any(doubt.code == "at_chance" for doubt in run.warnings)]
     return {
         "test_error_pct": interval.value,
@@ -177,13 +179,16 @@ def identity(record: Record) -> dict[str, Any]:
     return {"model": record.model.label, "title": spec["title"], "year": year}
 
 
-def _error_interval(rows: Sequence[Any]) -> stats.Interval:
+def _error_interval(runs: Sequence[Record]) -> stats.Interval:
     """Wilson's over the test images for one run, Student's t over seeds for more, within 0 and 100."""
-    if not rows:
+    errors = errors_of(runs)
+    if not errors:
         return stats.Interval(math.nan, math.nan, math.nan, 0)
-    if len(rows) == 1:
-        return stats.Interval(rows[0].value, rows[0].low, rows[0].high, 1)
-    value, low, high, n = stats.mean_t([row.value for row in rows])
+    if len(errors) == 1:
+        rows = (run.measurement("test_error_pct") for run in runs)
+        row = next(row for row in rows if row is not None and row.value is not None)
+        return stats.Interval(errors[0], row.low, row.high, 1)  # type: ignore[arg-type]
+    value, low, high, n = stats.mean_t(errors)
     return stats.Interval(value, max(low, 0.0), min(high, 100.0), n)  # no error lies outside
 
 
@@ -211,8 +216,7 @@ def _profile_figures(profile: Record | None) -> dict[str, Any]:
 
 def value(record: Record, name: str, **at: Any) -> float:
     """A measurement of a Record; NaN where it has none."""
-    row = record.measurement(name, **at)
-    return _number(row.value) if row is not None else math.nan
+    return record.figure(name, at)
 
 
 def _number(figure: float | None) -> float:
@@ -222,13 +226,17 @@ def _number(figure: float | None) -> float:
 def mean_of(runs: Iterable[Record], name: str) -> float:
     """The mean of a measurement over the runs that have it; NaN where none has."""
     values = [each for run in runs if not math.isnan(each := value(run, name))]
-    return stats.mean_t(values).value if values else math.nan
+    return statistics.fmean(values) if values else math.nan
 
 
-def profile_of(run: Record, profiles: Sequence[Record]) -> Record | None:
+def profiled(records: Iterable[Record]) -> Profiles:
+    """The profile that stands for each run, with those of the same network in the same circumstances."""
+    return by_alike(newest(records, "profile"), _network)
+
+
+def profile_of(run: Record, profiles: Profiles) -> Record | None:
     """The newest profile of the same network in the same circumstances."""
-    same = [profile for profile in profiles if _network(profile) == _network(run) and _circumstances(profile) == _circumstances(run)]
-    return max(same, key=lambda profile: profile.created, default=None)
+    return max(profiles.get(_network(run), ()), key=lambda profile: profile.created, default=None)
 
 
 def counted(run: Record, profiles: Sequence[Record]) -> Record | None:
@@ -243,7 +251,7 @@ def _input(record: Record) -> tuple[int, int, int]:
 
 def _network(record: Record) -> tuple[Any, ...]:
     model = record.model
-    return model.name, model.knobs, model.source_sha256
+    return model.name, frozenset(model.knobs.items()), model.source_sha256, *_circumstances(record)
 
 
 def _device(record: Record) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -128,6 +129,16 @@ class Record(Strict):
         """What a Record without a result says of itself: `nin (train) failed: ...`."""
         assert self.failure is not None
         return f"{self.model.label} ({self.kind}) {self.status.replace('_', ' ')}: {self.failure.message}"
+
+    @property
+    def alike(self) -> object:
+        """Equal in Records of one network, settings and machine, as far as that is known without a look at them."""
+        return self.id
+
+    def figure(self, name: str, at: Mapping[str, Scalar]) -> float:
+        """The value of a measurement; NaN where there is none."""
+        row = self.measurement(name, **at)
+        return math.nan if row is None or row.value is None else row.value
 
     def measurement(self, name: str, **at: Scalar) -> Measurement | None:
         """The row of this name whose `at` holds at least these values."""

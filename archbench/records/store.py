@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from archbench.errors import ArchbenchError, StorageError
 from archbench.records.lease import Lease
@@ -102,7 +103,7 @@ class Store:
                 records.append(record)
             except ArchbenchError as error:
                 problems.append(str(error))
-        return sorted(records, key=_by_age), problems
+        return sorted(records, key=by_age), problems
 
     def find(self, label: str, kind: str, key: str) -> Record | None:
         """The Record that stands for a key, as it is on the disk now.
@@ -113,7 +114,7 @@ class Store:
         for path in self.runs.glob(f"{plain_name(label)}-{kind}-*.json"):
             if self._keys.get(path.name, key) == key:
                 found += self.load(path.name)[0]
-        return settled(sorted(found, key=_by_age)).get(key)
+        return settled(sorted(found, key=by_age)).get(key)
 
     def write_file(self, relative: Path, write: Callable[[IO[bytes]], Any]) -> StoredFile:
         """Write a file beside the Records and return its size and hash."""
@@ -131,7 +132,8 @@ class Store:
         return self.checkpoints / f"{key}.pt"
 
 
-def _by_age(record: Record) -> tuple[str, str]:
+def by_age(record: Record) -> tuple[str, str]:
+    """The key by which Records come oldest first."""
     return record.created, record.id
 
 
@@ -171,7 +173,7 @@ def read_hashed(path: Path) -> tuple[Record, str]:
     if not path.is_file():
         raise ArchbenchError(f"{path.name} is not a file")
     try:
-        stored = json.loads(path.read_bytes())
+        stored = _parsed(path.read_bytes())
     except OSError as error:
         raise ArchbenchError(f"{path.name} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
@@ -192,6 +194,17 @@ def read_hashed(path: Path) -> tuple[Record, str]:
         return Record.model_validate(stored), whole
     except ValidationError as error:
         raise ArchbenchError(f"{path.name} is not a Record: {_first(error)}") from None
+
+
+def _parsed(content: bytes) -> Any:
+    """What JSON says; by pydantic's parser, which takes a third of the time, and by Python's where that one sees no JSON.
+
+    Raises ValueError, or RecursionError.
+    """
+    try:
+        return from_json(content)
+    except ValueError:
+        return json.loads(content)
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:

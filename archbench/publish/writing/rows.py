@@ -12,6 +12,7 @@ import pandas as pd
 from archbench.publish import results
 from archbench.publish.writing.csv import DIGITS
 from archbench.records.schema import Record
+from archbench.records.store import SETTLED
 
 INTEGERS = ("year", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
 
@@ -41,7 +42,7 @@ def of_failed(records: Iterable[Record]) -> list[dict[str, Any]]:
             }
         )
         for record in records
-        if record.failure is not None and record.status != "diverged"
+        if record.status not in SETTLED and record.failure is not None
     ]
 
 

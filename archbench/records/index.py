@@ -1,0 +1,158 @@
+"""The index of a results folder: what tables ask of each Record, so that a hundred thousand are read once and not at each call.
+
+It is a cache, an SQLite file in the user's own cache folder: deleted or damaged it is made anew. In the results folder it would be
+committed, could not be kept where that is read-only, and one that came with somebody's Records could say other figures than they do.
+
+Each file is known by its name, size, times and number on the disk, so that one look at the folder finds what was added, changed or
+removed. A file that was written just now is not kept yet, since it could change again within the same tick of the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from archbench.errors import ArchbenchError
+from archbench.records.indexed import Entry, Parts, TornError, entry_of, record_of
+from archbench.records.schema import Record
+from archbench.records.store import Store, by_age, read_record
+
+LEAST = 500  # files: fewer are read in less than a second
+BATCH = 1000  # files that are read between two writes, so that an index that was cut short goes on
+SETTLED_S = 2.0  # the coarsest clock of a file system
+WAIT_S = 60.0  # for another process that writes the same index
+KEPT_FOR_S = 30 * 24 * 3600.0  # one that nobody used
+SUFFIX = ".sqlite"
+TABLES = f"""
+CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, text TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS entries ({", ".join(f'"{name}" TEXT' for name in Entry._fields)}, PRIMARY KEY (file));
+"""
+REPLACE = f"REPLACE INTO entries VALUES ({', '.join('?' * len(Entry._fields))})"
+
+
+def load(store: Store, folder: Path) -> tuple[list[Record], list[str]]:
+    """As `Store.load`; where the Records are many, by the index of their store in `folder`.
+
+    Where none can be kept, as in a read-only home or on a full disk, the same is done in memory.
+    """
+    stamps = _stamps(store.runs)
+    if len(stamps) < LEAST:
+        return store.load()
+    path = folder / f"{hashlib.sha256(os.fsencode(store.runs.resolve())).hexdigest()[:16]}-{_version()}{SUFFIX}"
+    for _ in range(2):
+        try:
+            path = path.expanduser()
+            with contextlib.closing(_opened(path)) as connection:
+                return _loaded(connection, stamps, store)
+        except (sqlite3.OperationalError, OSError, RuntimeError):  # locked, read-only, full, no home: the file may be as it should
+            break
+        except (sqlite3.DatabaseError, TornError):  # no index, or a damaged one
+            with contextlib.suppress(OSError):
+                path.unlink()
+    with contextlib.closing(_tables(sqlite3.connect(":memory:"))) as connection:
+        return _loaded(connection, stamps, store)
+
+
+def _stamps(runs: Path) -> dict[str, str]:
+    """What tells the content of each file from another; empty for one that is not to be kept."""
+    settled_ns = time.time_ns() - int(1e9 * SETTLED_S)
+    found = {}
+    try:
+        with os.scandir(runs) as files:
+            for file in files:
+                if file.name.endswith(".json"):
+                    found[file.name] = _stamp(file, settled_ns)
+    except OSError:  # no folder: who reads the store says so
+        return {}
+    return found
+
+
+def _stamp(file: os.DirEntry[str], settled_ns: int) -> str:
+    try:
+        facts = file.stat()
+        file.name.encode()
+    except (OSError, UnicodeEncodeError):
+        return ""
+    return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}" if facts.st_mtime_ns < settled_ns else ""
+
+
+def _version() -> str:
+    """Of the code that reads Records and keeps them."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    if path.exists():
+        os.utime(path)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+    return _tables(sqlite3.connect(path, timeout=WAIT_S))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove indexes that nobody used for a month: of folders that are gone, or of another archbench."""
+    for path in folder.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > KEPT_FOR_S:
+                path.unlink()
+
+
+def _tables(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.isolation_level = None
+    connection.executescript(TABLES)
+    return connection
+
+
+def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: Store) -> tuple[list[Record], list[str]]:
+    known = {entry[0]: entry for entry in connection.execute("SELECT * FROM entries")}
+    kept = [entry for file, stamp in stamps.items() if (entry := known.get(file)) is not None and entry[1] == stamp]
+    same = {entry[0] for entry in kept}
+    added = sorted(file for file in stamps if file not in same)
+    gone = [file for file in known if file not in stamps]
+    del known
+    records: list[Record] = []
+    problems: list[str] = []
+    for start in range(0, len(added), BATCH):
+        batch, complaints = _read(added[start : start + BATCH], store)
+        problems += complaints
+        records += (record for file, record in batch.items() if not stamps[file])
+        kept += _written(connection, [(file, stamps[file], record) for file, record in batch.items() if stamps[file]])
+    if gone:
+        connection.executemany("DELETE FROM entries WHERE file = ?", [(file,) for file in gone])
+    parts = Parts(dict(connection.execute("SELECT number, text FROM parts")))
+    records += (record_of(entry, parts.of(entry), store.runs) for entry in kept)
+    return sorted(records, key=by_age), problems
+
+
+def _read(files: Iterable[str], store: Store) -> tuple[dict[str, Record], list[str]]:
+    records, problems = {}, []
+    for file in files:
+        try:
+            records[file] = read_record(store.runs / file)
+        except ArchbenchError as error:
+            problems.append(str(error))
+    return records, problems
+
+
+def _written(connection: sqlite3.Connection, records: Sequence[tuple[str, str, Record]]) -> list[Entry]:
+    """Keep Records; the numbers of parts, once given, stay."""
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        numbers: dict[str, int] = {}
+
+        def number(text: str) -> int:
+            if text not in numbers:
+                connection.execute("INSERT OR IGNORE INTO parts (text) VALUES (?)", (text,))
+                (numbers[text],) = connection.execute("SELECT number FROM parts WHERE text = ?", (text,)).fetchone()
+            return numbers[text]
+
+        entries = [entry_of(file, stamp, record, number) for file, stamp, record in records]
+        connection.executemany(REPLACE, entries)
+    return entries

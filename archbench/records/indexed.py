@@ -1,0 +1,256 @@
+"""A Record as an index keeps it: in a row of text, what it shares with others in parts that are kept once."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import from_json, to_json
+
+from archbench.records.schema import Doubt, Failure, Measurement, ModelSnapshot, Record, Scalar, StoredFile, Uncounted
+from archbench.records.store import read_record
+
+OWN = (("seed",), ("normalisation",), ("resumed_from_step",), ("execution", "step_s"), ("execution", "compile_s"))  # of the config
+DOUBTS, REST = {"warnings", "uncounted"}, {"schema_version", "failure", "duration_s", "files"}
+NO_DOUBTS: dict[str, Any] = dict.fromkeys(DOUBTS, ())
+Place = tuple[str, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class TornError(Exception):
+    """An index does not hold what was written to it."""
+
+
+class Entry(NamedTuple):
+    """The row of a Record: what is looked at in all of them as it is, the rest as JSON; `parts` names what it shares."""
+
+    file: str
+    stamp: str
+    id: str
+    key: str
+    group: str
+    kind: str
+    status: str
+    created: str
+    parts: str
+    own: str
+    figures: str
+    doubts: str
+    rest: str
+    checksum: str
+
+
+PARTS, FIGURES = Entry._fields.index("parts"), Entry._fields.index("figures")
+WIDTH = 4  # figures of a measurement: value, low, high, n
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What many Records share to the letter: the network, the settings but for those of one run, the machine, which rows were measured."""
+
+    model: ModelSnapshot
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    rows: Sequence[dict[str, Any]]
+    own: Sequence[Place]
+    places: dict[tuple[Any, ...], int | None] = field(default_factory=dict)
+
+    def place(self, name: str, at: Mapping[str, Scalar]) -> int | None:
+        """Which row has this name and at least these values."""
+        asked = (name, *at.items())
+        if asked not in self.places:
+            matching = (place for place, row in enumerate(self.rows) if row["name"] == name and at.items() <= row["at"].items())
+            self.places[asked] = next(matching, None)
+        return self.places[asked]
+
+
+class Parts:
+    """What entries share, by the numbers of its parts; each is parsed once."""
+
+    def __init__(self, texts: Mapping[int, str]) -> None:
+        self.texts = texts
+        self._read: dict[str, Any] = {}
+        self._shared: dict[str, Shared] = {}
+
+    def of(self, entry: Sequence[str]) -> Shared:
+        """What an entry shares. Raises TornError where it or a part of it is damaged."""
+        if entry[-1] != _checksum("\n".join(entry[:-1])):
+            raise TornError
+        parts = entry[PARTS]
+        if parts not in self._shared:
+            _, *numbers = parts.split()
+            config, environment, rows = map(self._part, numbers[1:])
+            self._shared[parts] = Shared(self._part(numbers[0], ModelSnapshot.model_validate), config, environment, rows, _own(config))
+        return self._shared[parts]
+
+    def _part(self, number: str, made: Callable[[Any], Any] = lambda value: value) -> Any:
+        if number not in self._read:
+            checksum, _, content = self.texts.get(int(number), "").partition(" ")
+            if checksum != _checksum(content):
+                raise TornError
+            self._read[number] = made(from_json(content))
+        return self._read[number]
+
+
+def _text(value: Any) -> str:
+    return to_json(value).decode()
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _own(config: Mapping[str, Any]) -> list[Place]:
+    """The places in a config that are a run's own."""
+    return [place for place in OWN if isinstance(holder := _holder(config, place), dict) and place[-1] in holder]
+
+
+def _holder(config: Mapping[str, Any], place: Place) -> Any:
+    return config if len(place) == 1 else config.get(place[0])
+
+
+def _with(config: dict[str, Any], places: Sequence[Place], values: Sequence[Any]) -> dict[str, Any]:
+    """A copy of a config with other values at these places, in the same order."""
+    made = dict(config)
+    for place, value in zip(places, values, strict=True):
+        if len(place) == 1:
+            made[place[0]] = value
+        else:
+            made[place[0]] = {**made[place[0]], place[1]: value}
+    return made
+
+
+def entry_of(file: str, stamp: str, record: Record, number: Callable[[str], int]) -> Entry:
+    """The row of a Record; `number` gives the number of a part by its text."""
+    own = _own(record.config)
+    rows = [{"name": row.name, "method": row.method, "at": row.at} for row in record.measurements]
+    config = _with(record.config, own, [None] * len(own))
+    texts = map(_text, (record.model, config, record.environment, rows))
+    figures = [figure for row in record.measurements for figure in (row.value, row.low, row.high, row.n)]
+    plain = (
+        *(file, stamp, record.id, record.key, record.group, record.kind, record.status, record.created),
+        " ".join([record.kind, *(str(number(f"{_checksum(text)} {text}")) for text in texts)]),
+        _text([_holder(record.config, place)[place[-1]] for place in own]),
+        _text(figures),
+        _text({name: getattr(record, name) for name in DOUBTS}) if record.warnings or record.uncounted else "",
+        _text({name: getattr(record, name) for name in REST}),
+    )
+    return Entry(*plain, checksum=_checksum("\n".join(plain)))
+
+
+def record_of(entry: Sequence[str], shared: Shared, runs: Path) -> Indexed:
+    """The Record of a row."""
+    _, _, identity, key, group, kind, status, created, _, _, _, doubts, _, _ = entry
+    fields = {"id": identity, "key": key, "group": group, "kind": kind, "status": status, "created": created, "model": shared.model}
+    fields["environment"] = shared.environment
+    if not doubts:
+        fields |= NO_DOUBTS
+    return _made(Indexed, fields, {"_entry": entry, "_shared": shared, "_runs": runs})
+
+
+def _made(kind: type[Model], fields: dict[str, Any], private: dict[str, Any] | None = None) -> Model:
+    """As `model_construct`, which takes four times as long to look for what is left out."""
+    made = kind.__new__(kind)
+    put = object.__setattr__
+    put(made, "__dict__", fields)
+    put(made, "__pydantic_fields_set__", set(fields))
+    put(made, "__pydantic_extra__", None)
+    put(made, "__pydantic_private__", private)
+    return made
+
+
+class Indexed(Record):
+    """A Record from an index. What few tables ask for is read when it is asked for: `samples` from the Record's file."""
+
+    _entry: Sequence[str]
+    _shared: Shared
+    _runs: Path
+    _figures: list[Any]
+
+    def __getattr__(self, name: str) -> Any:
+        reads = READS.get(name)
+        if reads is None:
+            return super().__getattr__(name)  # type: ignore[misc]
+        self.__dict__.update(reads(self))
+        return self.__dict__[name]
+
+    @property
+    def alike(self) -> object:
+        """The same object in all that differ in seed, figures and doubts alone."""
+        return _of(self)["_shared"]
+
+    def measurement(self, name: str, **at: Scalar) -> Measurement | None:
+        """As of any Record, but only the row that is asked for is made."""
+        place = _of(self)["_shared"].place(name, at)
+        return None if place is None else _row(self, place)
+
+    def figure(self, name: str, at: Mapping[str, Scalar]) -> float:
+        """The value of a measurement; NaN where there is none."""
+        mine = _of(self)
+        place = mine["_shared"].place(name, at)
+        found = None if place is None else _figures(mine)[WIDTH * place]
+        return math.nan if found is None else float(found)
+
+
+def _figures(mine: dict[str, Any]) -> list[Any]:
+    """Value, ends and n of each row, one behind the other."""
+    if "_figures" not in mine:
+        mine["_figures"] = from_json(mine["_entry"][FIGURES])
+    found: list[Any] = mine["_figures"]
+    return found
+
+
+def _of(record: Indexed) -> dict[str, Any]:
+    """The attributes of its own, without pydantic's search for them."""
+    private = record.__pydantic_private__
+    assert private is not None
+    return private
+
+
+def _row(record: Indexed, place: int) -> Measurement:
+    mine = _of(record)
+    value, low, high, n = _figures(mine)[WIDTH * place : WIDTH * (place + 1)]
+    return _made(Measurement, {**mine["_shared"].rows[place], "value": value, "low": low, "high": high, "n": n})
+
+
+def _entry(record: Indexed) -> Entry:
+    return Entry(*_of(record)["_entry"])
+
+
+def _config(record: Indexed) -> dict[str, Any]:
+    shared: Shared = _of(record)["_shared"]
+    return {"config": _with(shared.config, shared.own, from_json(_entry(record).own))}
+
+
+def _measurements(record: Indexed) -> dict[str, Any]:
+    return {"measurements": tuple(_row(record, place) for place in range(len(_of(record)["_shared"].rows)))}
+
+
+def _doubts(record: Indexed) -> dict[str, Any]:
+    found = from_json(_entry(record).doubts)
+    warnings, uncounted = (tuple(map(kind.model_validate, found[name])) for kind, name in ((Doubt, "warnings"), (Uncounted, "uncounted")))
+    return {"warnings": warnings, "uncounted": uncounted}
+
+
+def _rest(record: Indexed) -> dict[str, Any]:
+    found = from_json(_entry(record).rest)
+    failure = found["failure"] and Failure.model_validate(found["failure"])
+    return {**found, "failure": failure, "files": tuple(map(StoredFile.model_validate, found["files"]))}
+
+
+def _samples(record: Indexed) -> dict[str, Any]:
+    return {"samples": read_record(_of(record)["_runs"] / _entry(record).file).samples}
+
+
+READS: dict[str, Callable[[Indexed], dict[str, Any]]] = {
+    "config": _config,
+    "measurements": _measurements,
+    **dict.fromkeys(DOUBTS, _doubts),
+    **dict.fromkeys(REST, _rest),
+    "samples": _samples,
+}

@@ -1,0 +1,149 @@
+"""Seconds, and the peak of memory, that tables from many Records take: when the index is made, once it is there, and after one more Record.
+
+python benchmarks/many_records.py [--records 100000] [--settings 20] [--folder DIR]
+
+The Records are those of results/runs under other settings, seeds and times, with figures that scatter; their folder is deleted afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from archbench.records.schema import ID_LENGTH
+from archbench.records.store import Store, plain_name
+
+EVIDENCE = Path(__file__).parents[1] / "results"
+NETWORKS, PROFILES, BATCHES, LOST = 40, 0.05, (1, 8, 32, 64, 128), 0.015  # of the Records, and of the trainings that came to nothing
+AFTERWARDS = ("results", "errors", "lineage")
+Stored = dict[str, Any]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--settings", type=int, default=20, help="under which the networks are trained; the seeds follow from the number")
+    parser.add_argument("--pages", default=",".join(AFTERWARDS), help="made once the index is there, with commas")
+    parser.add_argument("--folder", type=Path, help="made, and deleted afterwards; about 1 GB for 100,000 Records")
+    options = parser.parse_args()
+    if options.folder:
+        options.folder.mkdir(parents=True)  # so that nothing of anybody's is deleted
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        home, results = Path(folder) / "home", Path(folder) / "results"
+        (results / "runs").mkdir(parents=True)
+        home.mkdir()
+        begun = time.perf_counter()
+        made = stored(options.records, options.settings)
+        sizes = [write(record, results) for record in made]
+        print(f"{len(sizes):,} Records, {sum(sizes) / 1e6:,.0f} MB, written in {time.perf_counter() - begun:.0f} s")
+        timed("results", results, home, "first index")
+        pages = options.pages.split(",")
+        for page in pages:
+            timed(page, results, home, "once indexed")
+        write(next(stored(1, 1, seed=1)), results)
+        timed(pages[0], results, home, "after one more Record")
+    if options.folder:
+        options.folder.rmdir()
+
+
+def timed(page: str, results: Path, home: Path, what: str) -> None:
+    """Make a page in a process of its own, and print its seconds, those of a core, and its peak of memory."""
+    command = [sys.executable, "-m", "archbench", "tables", page, "--records-only", "--format", "md", "--results", str(results)]
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, "HOME": str(home)}, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begun
+    if status:
+        sys.exit(f"{' '.join(command)} failed")
+    cpu_s = used.ru_utime + used.ru_stime
+    print(f"  {page:<10}{what:<24}{seconds:6.1f} s, {cpu_s:5.1f} s of a core, peak {used.ru_maxrss / 1024:,.0f} MiB", flush=True)
+
+
+def write(record: Stored, results: Path) -> int:
+    """Write a Record, without the flush that a run's own has, and return its bytes."""
+    lines = {name: f"{json.dumps(name)}:{tight(value)}" for name, value in record.items() if name != "id"}
+    identity = hashlib.sha256(f"{{{','.join(lines[name] for name in sorted(lines))}}}".encode()).hexdigest()[:ID_LENGTH]
+    content = ("{\n" + ",\n".join([f'"id":"{identity}"', *lines.values()]) + "\n}\n").encode()
+    results.joinpath("runs", f"{plain_name(record['model']['label'])}-{record['kind']}-{identity}.json").write_bytes(content)
+    return len(content)
+
+
+def tight(value: Any) -> str:
+    """The JSON that a hash is taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def stored(count: int, settings: int, seed: int = 0) -> Iterator[Stored]:
+    """As many Records, oldest first: trainings of each network under each setting over seeds, and profiles of it from time to time."""
+    draw, began = random.Random(seed), datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=200 * seed)
+    evidence = [record.model_dump(mode="json") for record in Store(EVIDENCE).load()[0]]
+    training = next(each for each in evidence if each["kind"] == "train" and each["config"]["data"]["train_fraction"] < 1)
+    profiles = [each for each in evidence if each["kind"] == "profile" and each["model"]["image_size"] == 32]
+    profiles = list({each["model"]["label"]: each for each in profiles if not each["model"]["knobs"]}.values())[:NETWORKS]
+    each_s = timedelta(days=150) / max(count, 1)
+    for place in range(count):
+        network = profiles[place % len(profiles)]
+        run = place // len(profiles)
+        if draw.random() < PROFILES:
+            made = profiled(network, BATCHES[run % len(BATCHES)], draw)
+        else:
+            made = trained(training, network, run % settings, run // settings, draw)
+        made["created"] = (began + place * each_s).isoformat(timespec="microseconds")
+        yield made
+
+
+def profiled(network: Stored, batch: int, draw: random.Random) -> Stored:
+    """A profile whose times are a little others."""
+    made = copy.copy(network)
+    made["config"] = {**network["config"], "batch": batch}
+    times = {"latency_s", "infer_images_per_s", "train_images_per_s", "time_s"}
+    rows = ((row, draw.gauss(1, 0.02) if row["name"] in times else 1.0) for row in network["measurements"])
+    made["measurements"] = [scaled(row, factor) for row, factor in rows]
+    made["key"] = made["group"] = digest("profile", network["key"], batch)
+    return made
+
+
+def trained(training: Stored, network: Stored, setting: int, seed: int, draw: random.Random) -> Stored:
+    """A training of a network: its length is the setting; one in a hundred or so came to nothing."""
+    made, epochs = copy.copy(training), 5 + setting
+    config = training["config"]
+    execution = {**config["execution"], "step_s": {"channels_last": draw.random(), "contiguous": draw.random()}}
+    made["config"] = {**config, "seed": seed, "execution": execution, "training": {**config["training"], "epochs": epochs}}
+    made["model"], label = network["model"], network["model"]["label"]
+    error_pct = 20 + 30 * random.Random(label).random() + 20 / epochs
+    factor = draw.gauss(error_pct, 0.5) / training["measurements"][0]["value"]
+    made["measurements"] = [scaled(row, factor) for row in training["measurements"]]
+    made["samples"] = {"curves": {name: [draw.random() for _ in curve] for name, curve in training["samples"]["curves"].items()}}
+    made["group"] = digest("train", label, epochs)
+    made["key"] = digest("train", label, epochs, seed)
+    made["files"] = [{**file, "path": f"files/{label}-{made['key']}/{Path(file['path']).name}"} for file in training["files"]]
+    if draw.random() < LOST:
+        made |= {"status": "failed", "failure": {"reason": "killed", "message": "the machine was switched off"}, "measurements": []}
+    return made
+
+
+def scaled(row: Stored, factor: float) -> Stored:
+    """A measurement times a factor, with its bounds."""
+    return {**row, **{name: row[name] * factor for name in ("value", "low", "high") if row[name] is not None}}
+
+
+def digest(*parts: object) -> str:
+    """16 hex digits, as a key has them."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    main()
