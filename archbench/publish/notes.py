@@ -42,6 +42,11 @@ class Stored(list[Record]):
         return Counter(record.key for record in self)
 
     @functools.cached_property
+    def kinds(self) -> dict[str, list[Record]]:
+        """Those of each kind."""
+        return by(self, lambda record: record.kind)
+
+    @functools.cached_property
     def groups(self) -> dict[str, dict[int, Record]]:
         """Those of each group, by their places."""
         found: dict[str, dict[int, Record]] = defaultdict(dict)
@@ -148,8 +153,9 @@ def doubts(shown: Sequence[Record]) -> list[str]:
 def _of_times(shown: Sequence[Record]) -> list[str]:
     """A line for each kind of doubt that concerns single times: `nin (batch 1, 8 compiled), vgg (batch 1): the time did not settle`."""
     lines: list[str] = []
+    doubtful = [record for record in shown if record.warnings]
     for code, said in OF_ONE_TIME.items():
-        at = [(record, ", ".join(_where(doubt) for doubt in record.warnings if doubt.code == code and doubt.at)) for record in shown]
+        at = [(record, ", ".join(_where(doubt) for doubt in record.warnings if doubt.code == code and doubt.at)) for record in doubtful]
         found = [(record, where) for record, where in at if where]
         named = dict.fromkeys(f"{record.model.label} (batch {where})" for record, where in found)
         parts = {f"{said} (batch {where})": [each.id for each, there in found if there == where] for _, where in found}

@@ -95,7 +95,9 @@ def errors_of(runs: Iterable[Record]) -> list[float]:
 
 
 def single_image_s(profile: Record) -> list[float]:
-    """Logarithms of the seconds of each launch for one image."""
+    """Logarithms of the seconds of each launch for one image; a training has none."""
+    if profile.kind == "train":
+        return []
     row = profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
     return logarithms(profile, row) if row is not None else []
 
@@ -112,7 +114,7 @@ def stacked(made: Sequence[Table]) -> pd.DataFrame:
 
 def newest(records: Iterable[Record], kind: str) -> list[Record]:
     """The Record that stands for each run of a kind."""
-    return list(settled(record for record in records if record.kind == kind).values())
+    return list(settled(Stored.of(records).kinds.get(kind, ())).values())
 
 
 def condition(record: Record) -> tuple[Any, ...]:

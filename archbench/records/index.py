@@ -10,15 +10,16 @@ removed. A file that was written just now is not kept yet, since it could change
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from archbench.errors import ArchbenchError
-from archbench.records.indexed import Entry, Parts, TornError, entry_of, record_of
+from archbench.records.indexed import Entry, Parts, TornError, entry_of, is_keepable, record_of
 from archbench.records.schema import Record
 from archbench.records.store import Store, by_age, read_record
 
@@ -27,12 +28,11 @@ BATCH = 1000  # files that are read between two writes, so that an index that wa
 SETTLED_S = 2.0  # the coarsest clock of a file system
 WAIT_S = 60.0  # for another process that writes the same index
 KEPT_FOR_S = 30 * 24 * 3600.0  # one that nobody used
-SUFFIX = ".sqlite"
-TABLES = f"""
+SUFFIX, MARK = ".sqlite", 0x4E494E  # of the file's name, and within it
+TABLES = """
 CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, text TEXT UNIQUE);
-CREATE TABLE IF NOT EXISTS entries ({", ".join(f'"{name}" TEXT' for name in Entry._fields)}, PRIMARY KEY (file));
+CREATE TABLE IF NOT EXISTS entries (file TEXT PRIMARY KEY, stamp TEXT, checksum INTEGER, lines BLOB);
 """
-REPLACE = f"REPLACE INTO entries VALUES ({', '.join('?' * len(Entry._fields))})"
 
 
 def load(store: Store, folder: Path) -> tuple[list[Record], list[str]]:
@@ -105,8 +105,14 @@ def _sweep(folder: Path) -> None:
 
 
 def _tables(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A connection to an index, which is begun where the file is empty. Raises TornError for another's database."""
     connection.isolation_level = None
-    connection.executescript(TABLES)
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not tables:
+        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {MARK}; COMMIT;")
+    if connection.execute("PRAGMA user_version").fetchone() != (MARK,):
+        connection.close()
+        raise TornError
     return connection
 
 
@@ -122,13 +128,31 @@ def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: St
     for start in range(0, len(added), BATCH):
         batch, complaints = _read(added[start : start + BATCH], store)
         problems += complaints
-        records += (record for file, record in batch.items() if not stamps[file])
-        kept += _written(connection, [(file, stamps[file], record) for file, record in batch.items() if stamps[file]])
+        kept += _written(connection, [(file, stamps[file], batch.pop(file)) for file in list(batch) if _is_kept(stamps[file], batch[file])])
+        records += batch.values()
     if gone:
         connection.executemany("DELETE FROM entries WHERE file = ?", [(file,) for file in gone])
     parts = Parts(dict(connection.execute("SELECT number, text FROM parts")))
-    records += (record_of(entry, parts.of(entry), store.runs) for entry in kept)
+    with _no_collection():
+        records += (record_of(entry, parts, store.runs) for entry in kept)
     return sorted(records, key=by_age), problems
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Python's search for cycles would walk again and again over what is made here, which has none, and later over all of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
+def _is_kept(stamp: str, record: Record) -> bool:
+    return bool(stamp) and is_keepable(record)
 
 
 def _read(files: Iterable[str], store: Store) -> tuple[dict[str, Record], list[str]]:
@@ -154,5 +178,5 @@ def _written(connection: sqlite3.Connection, records: Sequence[tuple[str, str, R
             return numbers[text]
 
         entries = [entry_of(file, stamp, record, number) for file, stamp, record in records]
-        connection.executemany(REPLACE, entries)
+        connection.executemany("REPLACE INTO entries VALUES (?, ?, ?, ?)", entries)
     return entries

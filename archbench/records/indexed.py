@@ -27,10 +27,17 @@ class TornError(Exception):
 
 
 class Entry(NamedTuple):
-    """The row of a Record: what is looked at in all of them as it is, the rest as JSON; `parts` names what it shares."""
+    """A row of an index: a file of a Record as it was, and what it holds, a line for each field of `Lines`, with its CRC-32."""
 
     file: str
     stamp: str
+    checksum: int
+    lines: bytes
+
+
+class Lines(NamedTuple):
+    """What is looked at in all Records as it is, the rest as JSON; `parts` names what a Record shares."""
+
     id: str
     key: str
     group: str
@@ -42,10 +49,8 @@ class Entry(NamedTuple):
     figures: str
     doubts: str
     rest: str
-    checksum: str
 
 
-PARTS, FIGURES = Entry._fields.index("parts"), Entry._fields.index("figures")
 WIDTH = 4  # figures of a measurement: value, low, high, n
 
 
@@ -58,11 +63,11 @@ class Shared:
     environment: dict[str, Any]
     rows: Sequence[dict[str, Any]]
     own: Sequence[Place]
-    places: dict[tuple[Any, ...], int | None] = field(default_factory=dict)
+    places: dict[object, int | None] = field(default_factory=dict)
 
     def place(self, name: str, at: Mapping[str, Scalar]) -> int | None:
         """Which row has this name and at least these values."""
-        asked = (name, *at.items())
+        asked = (name, *at.items()) if at else name
         if asked not in self.places:
             matching = (place for place, row in enumerate(self.rows) if row["name"] == name and at.items() <= row["at"].items())
             self.places[asked] = next(matching, None)
@@ -77,11 +82,8 @@ class Parts:
         self._read: dict[str, Any] = {}
         self._shared: dict[str, Shared] = {}
 
-    def of(self, entry: Sequence[str]) -> Shared:
-        """What an entry shares. Raises TornError where it or a part of it is damaged."""
-        if entry[-1] != _checksum("\n".join(entry[:-1])):
-            raise TornError
-        parts = entry[PARTS]
+    def of(self, parts: str) -> Shared:
+        """What these parts are. Raises TornError where one is damaged."""
         if parts not in self._shared:
             _, *numbers = parts.split()
             config, environment, rows = map(self._part, numbers[1:])
@@ -98,7 +100,7 @@ class Parts:
 
 
 def _text(value: Any) -> str:
-    return to_json(value).decode()
+    return to_json(value, inf_nan_mode="constants").decode()
 
 
 def _checksum(text: str) -> str:
@@ -132,25 +134,36 @@ def entry_of(file: str, stamp: str, record: Record, number: Callable[[str], int]
     config = _with(record.config, own, [None] * len(own))
     texts = map(_text, (record.model, config, record.environment, rows))
     figures = [figure for row in record.measurements for figure in (row.value, row.low, row.high, row.n)]
-    plain = (
-        *(file, stamp, record.id, record.key, record.group, record.kind, record.status, record.created),
+    lines = (
+        *(record.id, record.key, record.group, record.kind, record.status, record.created),
         " ".join([record.kind, *(str(number(f"{_checksum(text)} {text}")) for text in texts)]),
         _text([_holder(record.config, place)[place[-1]] for place in own]),
         _text(figures),
         _text({name: getattr(record, name) for name in DOUBTS}) if record.warnings or record.uncounted else "",
         _text({name: getattr(record, name) for name in REST}),
     )
-    return Entry(*plain, checksum=_checksum("\n".join(plain)))
+    content = "\n".join(lines).encode()
+    return Entry(file, stamp, zlib.crc32(content), content)
 
 
-def record_of(entry: Sequence[str], shared: Shared, runs: Path) -> Indexed:
-    """The Record of a row."""
-    _, _, identity, key, group, kind, status, created, _, _, _, doubts, _, _ = entry
+def is_keepable(record: Record) -> bool:
+    """Whether its fields are a line each; somebody else's Record may have others."""
+    return not any("\n" in each for each in (record.key, record.group, record.created))
+
+
+def record_of(entry: tuple[str, str, int, bytes], parts: Parts, runs: Path) -> Indexed:
+    """The Record of a row. Raises TornError where that is damaged."""
+    file, _, checksum, content = entry
+    if zlib.crc32(content) != checksum:
+        raise TornError
+    lines = Lines._make(content.decode().split("\n"))
+    identity, key, group, kind, status, created, of, _, _, doubts, _ = lines
+    shared = parts.of(of)
     fields = {"id": identity, "key": key, "group": group, "kind": kind, "status": status, "created": created, "model": shared.model}
     fields["environment"] = shared.environment
     if not doubts:
         fields |= NO_DOUBTS
-    return _made(Indexed, fields, {"_entry": entry, "_shared": shared, "_runs": runs})
+    return _made(Indexed, fields, {"_lines": lines, "_shared": shared, "_path": (runs, file)})
 
 
 def _made(kind: type[Model], fields: dict[str, Any], private: dict[str, Any] | None = None) -> Model:
@@ -167,9 +180,9 @@ def _made(kind: type[Model], fields: dict[str, Any], private: dict[str, Any] | N
 class Indexed(Record):
     """A Record from an index. What few tables ask for is read when it is asked for: `samples` from the Record's file."""
 
-    _entry: Sequence[str]
+    _lines: Lines
     _shared: Shared
-    _runs: Path
+    _path: tuple[Path, str]
     _figures: list[Any]
 
     def __getattr__(self, name: str) -> Any:
@@ -193,14 +206,15 @@ class Indexed(Record):
         """The value of a measurement; NaN where there is none."""
         mine = _of(self)
         place = mine["_shared"].place(name, at)
-        found = None if place is None else _figures(mine)[WIDTH * place]
-        return math.nan if found is None else float(found)
+        if place is None or (found := _figures(mine)[WIDTH * place]) is None:
+            return math.nan
+        return found  # type: ignore[no-any-return]
 
 
 def _figures(mine: dict[str, Any]) -> list[Any]:
     """Value, ends and n of each row, one behind the other."""
     if "_figures" not in mine:
-        mine["_figures"] = from_json(mine["_entry"][FIGURES])
+        mine["_figures"] = from_json(mine["_lines"].figures)
     found: list[Any] = mine["_figures"]
     return found
 
@@ -218,13 +232,14 @@ def _row(record: Indexed, place: int) -> Measurement:
     return _made(Measurement, {**mine["_shared"].rows[place], "value": value, "low": low, "high": high, "n": n})
 
 
-def _entry(record: Indexed) -> Entry:
-    return Entry(*_of(record)["_entry"])
+def _lines(record: Indexed) -> Lines:
+    found: Lines = _of(record)["_lines"]
+    return found
 
 
 def _config(record: Indexed) -> dict[str, Any]:
     shared: Shared = _of(record)["_shared"]
-    return {"config": _with(shared.config, shared.own, from_json(_entry(record).own))}
+    return {"config": _with(shared.config, shared.own, from_json(_lines(record).own))}
 
 
 def _measurements(record: Indexed) -> dict[str, Any]:
@@ -232,19 +247,20 @@ def _measurements(record: Indexed) -> dict[str, Any]:
 
 
 def _doubts(record: Indexed) -> dict[str, Any]:
-    found = from_json(_entry(record).doubts)
+    found = from_json(_lines(record).doubts)
     warnings, uncounted = (tuple(map(kind.model_validate, found[name])) for kind, name in ((Doubt, "warnings"), (Uncounted, "uncounted")))
     return {"warnings": warnings, "uncounted": uncounted}
 
 
 def _rest(record: Indexed) -> dict[str, Any]:
-    found = from_json(_entry(record).rest)
+    found = from_json(_lines(record).rest)
     failure = found["failure"] and Failure.model_validate(found["failure"])
     return {**found, "failure": failure, "files": tuple(map(StoredFile.model_validate, found["files"]))}
 
 
 def _samples(record: Indexed) -> dict[str, Any]:
-    return {"samples": read_record(_of(record)["_runs"] / _entry(record).file).samples}
+    runs, file = _of(record)["_path"]
+    return {"samples": read_record(runs / file).samples}
 
 
 READS: dict[str, Callable[[Indexed], dict[str, Any]]] = {
