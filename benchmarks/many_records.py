@@ -112,6 +112,8 @@ def profiled(network: Stored, batch: int, draw: random.Random) -> Stored:
     times = {"latency_s", "infer_images_per_s", "train_images_per_s", "time_s"}
     rows = ((row, draw.gauss(1, 0.02) if row["name"] in times else 1.0) for row in network["measurements"])
     made["measurements"] = [scaled(row, factor) for row, factor in rows]
+    if conditions := network["environment"].get("conditions"):
+        made["environment"] = {**network["environment"], "conditions": {**conditions, "seconds": draw.random()}}
     made["key"] = made["group"] = digest("profile", network["key"], batch)
     return made
 

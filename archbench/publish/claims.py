@@ -45,9 +45,9 @@ def frame(records: Iterable[Record], specs: Specs = ()) -> pd.DataFrame:
 
     The claims are those of `specs`, and of other networks those that the Records keep.
     """
-    records = list(records)
-    trained = _trained(records)
-    return pd.DataFrame([row for claim in claims(records, specs) for row in _rows(claim, trained)])
+    records = notes.Stored.of(records)
+    trained = notes.by(_trained(records), lambda record: record.model.name)
+    return pd.DataFrame([row for claim in claims(records, specs) for row in _rows(claim, trained.get(claim.model, ()))])
 
 
 def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
@@ -96,11 +96,11 @@ def _not_known(what: Sequence[str]) -> str:
 
 
 def _rows(claim: Claimed, trained: Sequence[Record]) -> list[Row]:
-    own = [record for record in trained if record.model.name == claim.model and dict(record.model.knobs) == claim.knobs]
-    near = [record for record in own if is_named_after(_data(record)["name"], claim.dataset)]
+    own = notes.by_alike(trained, lambda record: dict(record.model.knobs) == claim.knobs).get(True, [])
+    near = notes.by_alike(own, lambda record: is_named_after(_data(record)["name"], claim.dataset)).get(True, [])
     if near:
         return [_row(claim, runs) for runs in notes.by(near, lambda record: record.group).values()]
-    elsewhere = ", ".join(dict.fromkeys(_data(record)["name"] for record in own))
+    elsewhere = ", ".join(dict.fromkeys(_data(record)["name"] for record in notes.one_of_each(own)))
     return [{**claim.row, **_nothing(), "verdict": NO_RECORD, "why": f"only on {elsewhere}" if elsewhere else "", "records": ""}]
 
 

@@ -91,7 +91,7 @@ def _captions(found: Sequence[Ranking]) -> list[str]:
 
 def tested(records: Iterable[Record]) -> list[Record]:
     """The newest Record of each training, and of each test of published weights."""
-    records = list(records)
+    records = notes.Stored.of(records)
     published = [record for record in newest(records, "imported") if not notes.is_benchmark(record)]
     return [*newest(records, "train"), *published]
 

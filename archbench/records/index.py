@@ -19,16 +19,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from archbench.errors import ArchbenchError
-from archbench.records.indexed import Entry, Parts, TornError, entry_of, is_keepable, record_of
+from archbench.records.indexed import Draft, Entry, Parts, TornError, draft_of, entry_of, is_keepable, record_of
 from archbench.records.schema import Record
 from archbench.records.store import Store, by_age, read_record
 
 LEAST = 500  # files: fewer are read in less than a second
+SPREAD_FROM, MOST_PROCESSES = 5000, 8  # files: from here on several processes read
 BATCH = 1000  # files that are read between two writes, so that an index that was cut short goes on
 SETTLED_S = 2.0  # the coarsest clock of a file system
 WAIT_S = 60.0  # for another process that writes the same index
 KEPT_FOR_S = 30 * 24 * 3600.0  # one that nobody used
 SUFFIX, MARK = ".sqlite", 0x4E494E  # of the file's name, and within it
+Found = Draft | str | None
 TABLES = """
 CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, text TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS entries (file TEXT PRIMARY KEY, stamp TEXT, checksum INTEGER, lines BLOB);
@@ -124,18 +126,24 @@ def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: St
     gone = [file for file in known if file not in stamps]
     del known
     records: list[Record] = []
-    problems: list[str] = []
-    for start in range(0, len(added), BATCH):
-        batch, complaints = _read(added[start : start + BATCH], store)
-        problems += complaints
-        kept += _written(connection, [(file, stamps[file], batch.pop(file)) for file in list(batch) if _is_kept(stamps[file], batch[file])])
-        records += batch.values()
+    problems: dict[str, str] = {}
+    drafted: set[str] = set()
+    for batch in _batches([file for file in added if stamps[file]], store.runs):
+        kept += _written(connection, [(file, stamps[file], found) for file, found in batch if isinstance(found, Draft)])
+        problems |= {file: found for file, found in batch if isinstance(found, str)}
+        drafted |= {file for file, found in batch if isinstance(found, Draft)}
+    for file in added:
+        if file not in drafted and file not in problems:
+            try:
+                records.append(read_record(store.runs / file))
+            except ArchbenchError as error:
+                problems[file] = str(error)
     if gone:
         connection.executemany("DELETE FROM entries WHERE file = ?", [(file,) for file in gone])
     parts = Parts(dict(connection.execute("SELECT number, text FROM parts")))
     with _no_collection():
         records += (record_of(entry, parts, store.runs) for entry in kept)
-    return sorted(records, key=by_age), problems
+    return sorted(records, key=by_age), [problems[file] for file in sorted(problems)]
 
 
 @contextlib.contextmanager
@@ -151,21 +159,39 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _is_kept(stamp: str, record: Record) -> bool:
-    return bool(stamp) and is_keepable(record)
+def _batches(files: Sequence[str], runs: Path) -> Iterator[list[tuple[str, Found]]]:
+    """What files hold, in parts; of many, by as many processes as there are cores."""
+    parts = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+    cores = os.cpu_count() or 1
+    if len(files) < SPREAD_FROM or cores < 2:
+        yield from (read(runs, part) for part in parts)
+        return
+    import multiprocessing
+    import signal
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(cores, MOST_PROCESSES), context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield from pool.map(read, [runs] * len(parts), parts)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _read(files: Iterable[str], store: Store) -> tuple[dict[str, Record], list[str]]:
-    records, problems = {}, []
+def read(runs: Path, files: Iterable[str]) -> list[tuple[str, Found]]:
+    """What these files hold: a draft of a row, what is wrong, or None for a Record that no row can hold."""
+    found: list[tuple[str, Found]] = []
     for file in files:
         try:
-            records[file] = read_record(store.runs / file)
+            record = read_record(runs / file)
         except ArchbenchError as error:
-            problems.append(str(error))
-    return records, problems
+            found.append((file, str(error)))
+        else:
+            found.append((file, draft_of(record) if is_keepable(record) else None))
+    return found
 
 
-def _written(connection: sqlite3.Connection, records: Sequence[tuple[str, str, Record]]) -> list[Entry]:
+def _written(connection: sqlite3.Connection, drafts: Sequence[tuple[str, str, Draft]]) -> list[Entry]:
     """Keep Records; the numbers of parts, once given, stay."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
@@ -177,6 +203,6 @@ def _written(connection: sqlite3.Connection, records: Sequence[tuple[str, str, R
                 (numbers[text],) = connection.execute("SELECT number FROM parts WHERE text = ?", (text,)).fetchone()
             return numbers[text]
 
-        entries = [entry_of(file, stamp, record, number) for file, stamp, record in records]
+        entries = [entry_of(file, stamp, draft, number) for file, stamp, draft in drafts]
         connection.executemany("REPLACE INTO entries VALUES (?, ?, ?, ?)", entries)
     return entries

@@ -15,7 +15,11 @@ from pydantic_core import from_json, to_json
 from archbench.records.schema import Doubt, Failure, Measurement, ModelSnapshot, Record, Scalar, StoredFile, Uncounted
 from archbench.records.store import read_record
 
-OWN = (("seed",), ("normalisation",), ("resumed_from_step",), ("execution", "step_s"), ("execution", "compile_s"))  # of the config
+OWN = (  # places whose values are a run's own, in its config and its environment; none tells which table a run stands in
+    *(("config", name) for name in ("seed", "normalisation", "resumed_from_step")),
+    *(("config", "execution", name) for name in ("step_s", "compile_s")),
+    *(("environment", name) for name in ("conditions", "clock")),
+)
 DOUBTS, REST = {"warnings", "uncounted"}, {"schema_version", "failure", "duration_s", "files"}
 NO_DOUBTS: dict[str, Any] = dict.fromkeys(DOUBTS, ())
 Place = tuple[str, ...]
@@ -59,8 +63,7 @@ class Shared:
     """What many Records share to the letter: the network, the settings but for those of one run, the machine, which rows were measured."""
 
     model: ModelSnapshot
-    config: dict[str, Any]
-    environment: dict[str, Any]
+    holders: dict[str, Any]
     rows: Sequence[dict[str, Any]]
     own: Sequence[Place]
     places: dict[object, int | None] = field(default_factory=dict)
@@ -87,7 +90,8 @@ class Parts:
         if parts not in self._shared:
             _, *numbers = parts.split()
             config, environment, rows = map(self._part, numbers[1:])
-            self._shared[parts] = Shared(self._part(numbers[0], ModelSnapshot.model_validate), config, environment, rows, _own(config))
+            holders = {"config": config, "environment": environment}
+            self._shared[parts] = Shared(self._part(numbers[0], ModelSnapshot.model_validate), holders, rows, _own(holders))
         return self._shared[parts]
 
     def _part(self, number: str, made: Callable[[Any], Any] = lambda value: value) -> Any:
@@ -107,42 +111,56 @@ def _checksum(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-def _own(config: Mapping[str, Any]) -> list[Place]:
-    """The places in a config that are a run's own."""
-    return [place for place in OWN if isinstance(holder := _holder(config, place), dict) and place[-1] in holder]
+def _own(holders: Mapping[str, Any]) -> list[Place]:
+    """The places in a config and an environment that are a run's own."""
+    return [place for place in OWN if isinstance(holder := _holder(holders, place), dict) and place[-1] in holder]
 
 
-def _holder(config: Mapping[str, Any], place: Place) -> Any:
-    return config if len(place) == 1 else config.get(place[0])
+def _holder(holders: Mapping[str, Any], place: Place) -> Any:
+    for name in place[:-1]:
+        holders = holders.get(name) if isinstance(holders, dict) else None  # type: ignore[assignment]
+    return holders
 
 
-def _with(config: dict[str, Any], places: Sequence[Place], values: Sequence[Any]) -> dict[str, Any]:
-    """A copy of a config with other values at these places, in the same order."""
-    made = dict(config)
-    for place, value in zip(places, values, strict=True):
-        if len(place) == 1:
-            made[place[0]] = value
-        else:
-            made[place[0]] = {**made[place[0]], place[1]: value}
+def _with(holders: dict[str, Any], places: Sequence[Place], values: Sequence[Any]) -> dict[str, Any]:
+    """A copy of a config and an environment with other values at these places, in the same order."""
+    made = dict(holders)
+    for (first, *rest), value in zip(places, values, strict=True):
+        made[first] = _with(made[first], [tuple(rest)], [value]) if rest else value
     return made
 
 
-def entry_of(file: str, stamp: str, record: Record, number: Callable[[str], int]) -> Entry:
-    """The row of a Record; `number` gives the number of a part by its text."""
-    own = _own(record.config)
+class Draft(NamedTuple):
+    """The lines of a Record before and behind that of its parts, and the parts themselves."""
+
+    before: tuple[str, ...]
+    parts: tuple[str, ...]
+    behind: tuple[str, ...]
+
+
+def draft_of(record: Record) -> Draft:
+    """What a row of it will hold."""
+    holders = {"config": record.config, "environment": record.environment}
+    own = _own(holders)
     rows = [{"name": row.name, "method": row.method, "at": row.at} for row in record.measurements]
-    config = _with(record.config, own, [None] * len(own))
-    texts = map(_text, (record.model, config, record.environment, rows))
+    shared = _with(holders, own, [None] * len(own))
+    texts = map(_text, (record.model, shared["config"], shared["environment"], rows))
     figures = [figure for row in record.measurements for figure in (row.value, row.low, row.high, row.n)]
-    lines = (
-        *(record.id, record.key, record.group, record.kind, record.status, record.created),
-        " ".join([record.kind, *(str(number(f"{_checksum(text)} {text}")) for text in texts)]),
-        _text([_holder(record.config, place)[place[-1]] for place in own]),
+    before = record.id, record.key, record.group, record.kind, record.status, record.created
+    behind = (
+        _text([_holder(holders, place)[place[-1]] for place in own]),
         _text(figures),
         _text({name: getattr(record, name) for name in DOUBTS}) if record.warnings or record.uncounted else "",
         _text({name: getattr(record, name) for name in REST}),
     )
-    content = "\n".join(lines).encode()
+    return Draft(before, tuple(f"{_checksum(text)} {text}" for text in texts), behind)
+
+
+def entry_of(file: str, stamp: str, draft: Draft, number: Callable[[str], int]) -> Entry:
+    """The row of a file; `number` gives the number of a part by its text."""
+    kind = draft.before[Lines._fields.index("kind")]
+    parts = " ".join([kind, *(str(number(part)) for part in draft.parts)])
+    content = "\n".join([*draft.before, parts, *draft.behind]).encode()
     return Entry(file, stamp, zlib.crc32(content), content)
 
 
@@ -160,7 +178,6 @@ def record_of(entry: tuple[str, str, int, bytes], parts: Parts, runs: Path) -> I
     identity, key, group, kind, status, created, of, _, _, doubts, _ = lines
     shared = parts.of(of)
     fields = {"id": identity, "key": key, "group": group, "kind": kind, "status": status, "created": created, "model": shared.model}
-    fields["environment"] = shared.environment
     if not doubts:
         fields |= NO_DOUBTS
     return _made(Indexed, fields, {"_lines": lines, "_shared": shared, "_path": (runs, file)})
@@ -237,9 +254,10 @@ def _lines(record: Indexed) -> Lines:
     return found
 
 
-def _config(record: Indexed) -> dict[str, Any]:
+def _holders(record: Indexed) -> dict[str, Any]:
+    """Its config and its environment."""
     shared: Shared = _of(record)["_shared"]
-    return {"config": _with(shared.config, shared.own, from_json(_lines(record).own))}
+    return _with(shared.holders, shared.own, from_json(_lines(record).own))
 
 
 def _measurements(record: Indexed) -> dict[str, Any]:
@@ -264,7 +282,7 @@ def _samples(record: Indexed) -> dict[str, Any]:
 
 
 READS: dict[str, Callable[[Indexed], dict[str, Any]]] = {
-    "config": _config,
+    **dict.fromkeys(("config", "environment"), _holders),
     "measurements": _measurements,
     **dict.fromkeys(DOUBTS, _doubts),
     **dict.fromkeys(REST, _rest),
