@@ -27,7 +27,7 @@ from archbench.records.store import Store, plain_name
 
 EVIDENCE = Path(__file__).parents[1] / "results"
 NETWORKS, PROFILES, BATCHES, LOST = 40, 0.05, (1, 8, 32, 64, 128), 0.015  # of the Records, and of the trainings that came to nothing
-AFTERWARDS = ("results", "errors", "lineage")
+AFTERWARDS = ("results", "lineage", "operators")
 Stored = dict[str, Any]
 
 
