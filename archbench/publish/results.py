@@ -233,12 +233,12 @@ def mean_of(runs: Iterable[Record], name: str) -> float:
 
 def profiled(records: Iterable[Record]) -> Profiles:
     """The profile that stands for each run, with those of the same network in the same circumstances."""
-    return by_alike(newest(records, "profile"), _network)
+    return by_alike(newest(records, "profile"), _alike)
 
 
 def profile_of(run: Record, profiles: Profiles) -> Record | None:
     """The newest profile of the same network in the same circumstances."""
-    return max(profiles.get(_network(run), ()), key=lambda profile: profile.created, default=None)
+    return max(profiles.get(_alike(run), ()), key=lambda profile: profile.created, default=None)
 
 
 def counted(run: Record, profiles: Sequence[Record]) -> Record | None:
@@ -253,7 +253,12 @@ def _input(record: Record) -> tuple[int, int, int]:
 
 def _network(record: Record) -> tuple[Any, ...]:
     model = record.model
-    return model.name, frozenset(model.knobs.items()), model.source_sha256, *_circumstances(record)
+    return model.name, frozenset(model.knobs.items()), model.source_sha256
+
+
+def _alike(record: Record) -> tuple[Any, ...]:
+    """What a training shares with a profile beside it: the network and its circumstances."""
+    return *_network(record), *_circumstances(record)
 
 
 def _device(record: Record) -> tuple[str, str]:

@@ -34,14 +34,14 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     Counts are those of any profile of the network at the same input; a latency is one under the training's conditions.
     """
     records = list(records)
-    profiles = results.newest(records, "profile")
+    profiles, beside = results.newest(records, "profile"), results.profiled(records)
     tested = [record for kind in ("train", "evaluated", "imported") for record in results.newest(records, kind)]
     groups = list(notes.by((record for record in tested if not notes.is_benchmark(record)), guard.condition).values())
     captions = guard.distinct([notes.caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
     for each in conditions(groups, captions, guard.condition):
         runs = notes.by(notes.told_apart(each.records), lambda record: record.group)
-        matched = {group: results.profile_of(members[0], profiles) for group, members in runs.items()}
+        matched = {group: results.profile_of(members[0], beside) for group, members in runs.items()}
         timed, untimed = _of_one_way(matched)
         counted = {group: matched[group] or results.counted(members[0], profiles) for group, members in runs.items()}
         rows = [_row(members, counted[group], group in timed) for group, members in runs.items()]
