@@ -99,7 +99,7 @@ def command_line() -> str:
     from archbench.cli.app import ABOUT, COMMANDS, build
 
     group: Any = typer.main.get_command(build(COMMANDS))
-    lines = [f"# The command line\n\n{ABOUT} `python -m archbench` is the same as `archbench`.\n"]
+    lines = [f"# The command line\n\n{ABOUT} `python -m archbench` is the same as `archbench`, and every command has `--help`.\n"]
     lines += ["| command | |", "| --- | --- |", *(f"| [`{name}`](#{name}) | {cell(COMMANDS[name])} |" for name in COMMANDS)]
     lines += [
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -108,3 +109,9 @@ def why_not_run(command: Command) -> str | None:
     """The rule by which a command is only held against the application; None: it is run."""
     name, *rest = command.arguments or [""]
     return next((reason for reason, holds in RULES.items() if holds(command, name, rest)), None)
+
+
+def trains(tree: ast.Module) -> bool:
+    """Whether Python code calls a function of archbench that trains or times networks; tests/test_cli.py and its like run those."""
+    called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(isinstance(name, ast.Attribute) and name.attr in TRAINS and ast.unparse(name.value) == "archbench" for name in called)

@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import typer
 from conftest import Answer
-from documented import OTHER, ROOT, SHELL, Command, blocks, commands, pages, why_not_run
+from documented import OTHER, ROOT, SHELL, Command, blocks, commands, pages, trains, why_not_run
 from rich.console import Console
 
-from archbench import models
+from archbench import count, models
 from archbench.cli import app, tables, view
 from archbench.config import Settings, split_names
 from archbench.data import sources
 from archbench.experiments import files as experiments
 from archbench.records.where import parse as parsed_where
 from archbench.training import recipe_file
+from zoo import registry
 
 PAGES = pages()
 DRAWS = ("figures", "report")  # commands that are dear with many Records; they run beside these alone, a training and a profile on digits
@@ -150,8 +152,8 @@ PYTHON = [(page, text) for page in PAGES for language, text in blocks(page) if l
 
 
 @pytest.mark.parametrize(("page", "text"), PYTHON, ids=[page.name for page, _ in PYTHON])
-def test_python_blocks_compile_and_name_what_is_there(page: Path, text: str) -> None:
-    """Each import, and each name that is taken from archbench or zoo."""
+def test_python_blocks_name_what_is_there_and_run(page: Path, text: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each import, and each name that is taken from archbench or zoo; a block runs unless it trains. What is registered is counted."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -161,6 +163,14 @@ def test_python_blocks_compile_and_name_what_is_there(page: Path, text: str) -> 
             assert [each.name for each in node.names if not hasattr(module, each.name)] == []
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("archbench", "zoo"):
             assert hasattr(importlib.import_module(node.value.id), node.attr), f"{page.name}: {node.value.id}.{node.attr}"
+    registered: list[Any] = []
+    monkeypatch.setattr(registry, "register", lambda spec: lambda builder: registered.append((spec, builder)))
+    monkeypatch.chdir(workspace)
+    if not trains(tree):
+        exec(compile(tree, page.name, "exec"), {})
+    for spec, build in registered:
+        counted = count(build(10, 3, 32), torch.randn(1, 3, 32, 32))
+        assert [(counted.params, counted.macs)] == [(each.params, each.macs) for each in spec.published]
 
 
 def test_pictures_and_pages_that_the_readme_leads_to_are_there() -> None:

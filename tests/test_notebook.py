@@ -8,17 +8,10 @@ from typing import Any
 
 import matplotlib
 import pytest
-from documented import ROOT
+from documented import ROOT, trains
 
 NOTEBOOK = json.loads((ROOT / "notebooks/tour.ipynb").read_text())
 CODE = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
-TRAINS = {"run", "train", "tune", "profile", "evaluate"}
-
-
-def trains(tree: ast.Module) -> bool:
-    """Whether a cell calls a function of archbench that trains or times networks; tests/test_cli.py runs those."""
-    called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return any(isinstance(name, ast.Attribute) and name.attr in TRAINS and ast.unparse(name.value) == "archbench" for name in called)
 
 
 def test_it_holds_no_outputs() -> None:
