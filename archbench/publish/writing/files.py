@@ -57,16 +57,16 @@ def readme(path: Path, pages: Mapping[str, Page]) -> str:
 
     Raises ArchbenchError where it has no block, or one whose marks do not belong together.
     """
-    marks = " or ".join(f"{BEGIN.format(name).strip()} and {END.format(name)}" for name in BLOCKS)
+    marks = f"lines {BEGIN.format('NAME').strip()} and {END.format('NAME')} of {' or '.join(BLOCKS)}"
     if not path.is_file():
-        raise ArchbenchError(f"there is no file {path}, which would take the results between {marks}")
+        raise ArchbenchError(f"there is no file {path}, which would take the tables between {marks}")
     try:
         text = path.read_bytes().decode()
     except UnicodeDecodeError:
         raise ArchbenchError(f"{path} is no text in UTF-8") from None
     asked = [name for name in BLOCKS if BEGIN.format(name).strip() in text or END.format(name) in text]
     if not asked:
-        raise ArchbenchError(f"{path} has no block for results: lines {marks}, each once")
+        raise ArchbenchError(f"{path} has no block for tables: {marks}")
     for name in asked:
         text = _filled(path, text, name, markdown.tables(BLOCKS[name](pages[name])))
     return text
