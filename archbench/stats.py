@@ -294,13 +294,15 @@ def holm_adjusted(p_values: Sequence[float], family: int | None = None) -> list[
 
     A `family` larger than those that are told counts further ones, of which nothing is known, as p = 1.
     """
-    values = np.asarray(p_values, dtype=float)
-    told = np.flatnonzero(~np.isnan(values))
-    rising = told[np.argsort(values[told], kind="stable")]
-    against = max(len(told), family or 0) - np.arange(len(told))  # how many each stands against, itself and all that are larger
-    adjusted = np.full(len(values), math.nan)
-    adjusted[rising] = np.minimum(np.maximum.accumulate(values[rising] * against), 1.0)
-    return [float(p) for p in adjusted]
+    from statsmodels.stats.multitest import multipletests
+
+    told = [place for place, p in enumerate(p_values) if not math.isnan(p)]
+    adjusted = [math.nan] * len(p_values)
+    if told:
+        further = [1.0] * ((family or 0) - len(told))
+        for place, p in zip(told, multipletests([*(p_values[place] for place in told), *further], method="holm")[1], strict=False):
+            adjusted[place] = float(p)
+    return adjusted
 
 
 def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
