@@ -120,8 +120,10 @@ def test_a_folder_that_is_made_later_is_shown_when_it_is_there(tmp_path: Path) -
 
 
 def test_interrupt_ends_it_with_one_line_and_torch_is_not_loaded(tmp_path: Path) -> None:
+    # a shell's background job, as these tests may be, hands down that SIGINT is ignored
     code = (
-        "import sys; from archbench.cli import app; sys.argv = ['archbench', 'serve', '--results', 'r', '--port', '0']\n"
+        "import signal, sys; from archbench.cli import app; sys.argv = ['archbench', 'serve', '--results', 'r', '--port', '0']\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "status = app._status(); print(status, 'torch' in sys.modules)"
     )
     process = subprocess.Popen(
@@ -142,7 +144,10 @@ def test_interrupt_ends_it_with_one_line_and_torch_is_not_loaded(tmp_path: Path)
     assert json.loads(connection.getresponse().read())["records"] == []
     connection.close()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    try:
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (out, err) == ("0 False\n", "ended\n")
 
 
