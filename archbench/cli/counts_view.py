@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from archbench.cli.view import columns_table, needed_width, out, print_table
+from archbench.cli import view
+from archbench.cli.view import columns_table, needed_width, print_table
 from archbench.publish import formats
 
 LEAST_NAME = 12  # columns that a model's name is left before the table is turned
@@ -20,11 +21,11 @@ def print_counts(counted: Sequence[dict[str, Any]]) -> None:
     """Counts by operator class, a line a model, or a column where lines do not fit; then what tells other counters from ours."""
     for place, columns in enumerate(_fitted(counted)):
         if place:
-            out.print()
+            view.out.print()
         print_table(columns_table(columns))
     for row in counted:
         for line in _lines(row):
-            out.print(Text(line))
+            view.out.print(Text(line))
 
 
 def _fitted(counted: Sequence[dict[str, Any]]) -> Iterator[Columns]:
@@ -33,13 +34,13 @@ def _fitted(counted: Sequence[dict[str, Any]]) -> Iterator[Columns]:
     """
     kinds = list(dict.fromkeys(kind for row in counted for kind in row["operators"]))
     whole = _by_model(counted, [row["model"] for row in counted], {kind: kind for kind in kinds})
-    if needed_width(whole) <= out.width:
+    if needed_width(whole) <= view.out.width:
         yield whole
         return
     headings = {kind: SHORT.get(kind, kind).replace("_", ", ").replace("-", "-, ") for kind in kinds}
     unnamed = _by_model(counted, [""] * len(counted), headings)
     del unnamed["input"]
-    room = out.width - needed_width(unnamed) + len("model")
+    room = view.out.width - needed_width(unnamed) + len("model")
     if room >= LEAST_NAME:
         yield {**unnamed, "model": [_folded(row["model"], room) for row in counted]}
     else:
@@ -63,7 +64,7 @@ def _turned(counted: Sequence[Mapping[str, Any]], kinds: list[str]) -> Iterator[
     for row in counted:
         cells = [row["input"], formats.scaled(row["params"]), formats.scaled(row["macs"]), *(_share(row, kind) for kind in kinds)]
         name = _folded(row["model"], max(LEAST_NAME, *map(len, cells)))
-        if len(table) > 1 and needed_width({**table, name: cells}) > out.width:
+        if len(table) > 1 and needed_width({**table, name: cells}) > view.out.width:
             yield table
             table = {"model": labels}
         table[name] = cells

@@ -63,7 +63,7 @@ def print_tables(made: Sequence[Table]) -> None:
     for table in made:
         text = {str(header): [one_line(str(cell)) for cell in cells] for header, cells in formats.cells(table).to_dict("list").items()}
         drawn, narrow = _drawn(table, text), False
-        if _extent(drawn).minimum > out.width and TIMES & text.keys():
+        if _least(drawn) > out.width and TIMES & text.keys():
             short = {header: [INTERVAL.sub("", cell) for cell in cells] if header in TIMES else cells for header, cells in text.items()}
             drawn, narrow = _drawn(table, short), short != text
         needed = _widest(drawn)
@@ -99,10 +99,18 @@ def say_dim(note: str) -> None:
 
 def print_table(drawn: RichTable) -> None:
     """A table, wider than the terminal where its figures would else be cut."""
-    least = _extent(drawn).minimum
+    least = _least(drawn)
     if least > out.width:
         drawn.width = least  # the terminal's is a bound that Rich keeps by hiding columns
     out.print(drawn, width=max(out.width, least), crop=False, no_wrap=least > out.width)
+
+
+def _least(drawn: RichTable) -> int:
+    """The least columns that a table takes where each of its own is as narrow as it may be; Rich counts a word that is broken as whole."""
+    bare = RichTable(box=drawn.box, show_edge=drawn.show_edge, padding=drawn.padding, pad_edge=drawn.pad_edge)
+    for column in drawn.columns:
+        bare.add_column("x" * (column.min_width or 1), no_wrap=True)
+    return _extent(bare).minimum
 
 
 def needed_width(columns: dict[str, list[str]]) -> int:
