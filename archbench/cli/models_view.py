@@ -9,7 +9,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 from rich.tree import Tree
 
-from archbench.cli.view import WIDE, columns_table, out, print_table
+from archbench.cli import view
+from archbench.cli.view import WIDE, columns_table, print_table
 from archbench.publish import formats
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ def print_models(models: Sequence[dict[str, Any]]) -> None:
         "MACs": [formats.scaled(row["macs"]) for row in models],
         "head": [row["head"] for row in models],
     }
-    if out.width < WIDE:
+    if view.out.width < WIDE:
         columns = {header: cells for header, cells in columns.items() if header not in ("title", "family", "input")}
     print_table(columns_table(columns, whole="name"))
     for row in models:
         if row["uncounted"]:
-            out.print(Text(f"· {row['name']}: not counted: {', '.join(row['uncounted'])}", style="dim"))
+            view.out.print(Text(f"· {row['name']}: not counted: {', '.join(row['uncounted'])}", style="dim"))
 
 
 def print_tree(roots: Sequence[Node]) -> None:
@@ -42,7 +43,7 @@ def print_tree(roots: Sequence[Node]) -> None:
     for root in roots:
         drawn = Tree(_leaf(root), guide_style="dim")
         _grow(drawn, root)
-        out.print(drawn)
+        view.out.print(drawn)
 
 
 def _grow(branch: Tree, node: Node) -> None:
@@ -72,7 +73,7 @@ def print_model(described: dict[str, Any]) -> None:
         "not counted": ", ".join(row["operator"] for row in described["uncounted"]),
     }
     year = f", {described['year']}" if described["year"] else ""
-    out.print(Text(f"{described['name']}: {described['title']}{year}", style="bold"))
+    view.out.print(Text(f"{described['name']}: {described['title']}{year}", style="bold"))
     for fact, text in facts.items():
         _fact(fact, text)
     for each in described["published"]:
@@ -83,7 +84,7 @@ def print_model(described: dict[str, Any]) -> None:
         _fact("departs", deviation)
     print_table(columns_table(_layer_columns(described["layers"])))
     if paper:
-        out.print(Text(f"\n{paper['bibtex']}"))
+        view.out.print(Text(f"\n{paper['bibtex']}"))
 
 
 def _fact(name: str, text: str) -> None:
@@ -92,7 +93,7 @@ def _fact(name: str, text: str) -> None:
         grid.add_column(width=12)
         grid.add_column()
         grid.add_row(Text(name, style="dim"), Text(text))
-        out.print(grid)
+        view.out.print(grid)
 
 
 def _layer_columns(layers: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
