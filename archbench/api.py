@@ -134,10 +134,7 @@ def load(results: str | Path = Settings.results, where: str | None = None) -> li
 
     `where` is as in `archbench runs --where`: `model=nin and error<20`. Raises ArchbenchError when there is no such folder.
     """
-    folder = expanded(Path(results))
-    if not folder.is_dir():
-        raise ArchbenchError(f"there is no results folder {folder}")
-    found = listed(Store(folder), where)
+    found = listed(Store.of(expanded(Path(results))), where)
     for problem in found.problems:
         warnings.warn(problem, stacklevel=2)
     return found.records

@@ -135,9 +135,7 @@ def _behind(pages: Sequence[str], results: Path, models: Sequence[str], dataset:
     from archbench.publish.citing import of_tables
     from archbench.publish.predictions import Kept
 
-    if not results.is_dir():
-        raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
-    stored = located(str(results), results)
+    stored = located(str(results), Store.of(results).root)
     records = of_tables.asked([each.record for each in stored], models, dataset)
     wanted = {identity for name in pages for identity in of_tables.ids(name, records, Kept(results))}
     return [each for each in stored if each.record.id in wanted]

@@ -62,9 +62,7 @@ def figures(
 def pictured(names: Sequence[str], results: Path, models: Sequence[str], dataset: str | None) -> Pictured:
     """What the Records of a folder give of these figures. Raises ArchbenchError as `figures` does, and where there is no such folder."""
     asked = gallery.asked(names)
-    if not results.is_dir():
-        raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
-    stored, problems = Store(results).load()
+    stored, problems = Store.of(results).load()
     records = of_tables.asked(stored, models, dataset) if stored else []
     found = {name: gallery.pictures(name, records) for name in asked}
     missing = [gallery.missing(name) for name, made in found.items() if not made]

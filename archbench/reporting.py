@@ -30,9 +30,7 @@ def report(results: str | Path = Settings.results, out: str | Path = FILE) -> Pa
 
 def made(results: Path, out: Path) -> tuple[Source, int]:
     """Write the report of a folder; what it is made from, and how many signs it has. Raises ArchbenchError as `report` does."""
-    if not results.is_dir():
-        raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
-    found = source(results)
+    found = source(Store.of(results).root)
     text = document(content(found))
     write(text, out)
     return found, len(text)

@@ -39,7 +39,7 @@ ALLOWED = {
     "claiming": {"errors"},
     "layering": set(),
     "reporting": {"claiming", "layering", "publish", "records", "config", "errors"},
-    "serving": {"serving", "publish", "errors"},
+    "serving": {"serving", "publish", "records", "errors"},
     "counting": {"catalogue", "measure", "models", "publish", "errors"},
     "evaluating": PLANNING | {"catalogue", "plan"},
     "explaining": {

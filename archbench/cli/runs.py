@@ -42,10 +42,7 @@ def command(
         raise ArchbenchError("--tag and --untag mark what --where finds; --where 'id=*' finds all")
     if (checkpoints or prune) and (where is not None):
         raise ArchbenchError("--where finds Records, and checkpoints have none; leave it out")
-    results = expanded(results)
-    if not results.is_dir():
-        raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
-    store = Store(results)
+    store = Store.of(expanded(results))
     if checkpoints or prune:
         _show_checkpoints(store, prune, json)
         return

@@ -76,9 +76,7 @@ def command(
     form = _form(form, json, check)
     asked, results, wanted = _asked(names or (NAMES if check else ["results"])), expanded(results), split_names(models)
     _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
-    if not results.is_dir():
-        raise ArchbenchError(f"there is no results folder {results}; archbench run makes one, --results looks elsewhere")
-    stored, problems = index.load(Store(results), DEFAULT_DATA_DIR / "index")
+    stored, problems = index.load(Store.of(results), DEFAULT_DATA_DIR / "index")
     specs = _claiming(problems) if "claims" in asked else []
     _check_there(stored, wanted, results, specs)
     records = chosen(stored, wanted, dataset)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from archbench.publish import guard, notes, pairwise, verdicts
+from archbench.publish import grouping, guard, notes, pairwise, verdicts
 from archbench.publish.columns import MODEL, PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, NEWCOMBE, PAIRS, WELCH, tested
 from archbench.publish.formats import MISSING, Row, plain
@@ -42,7 +42,7 @@ def ablations(records: Iterable[Record], kept: Kept) -> list[Ablations]:
     """For each condition under which a network was run with knobs and without: trainings, then profiles that belong to none of them."""
     records = list(records)
     profiles = profiled(records)
-    trained = [_trained(runs, profiles, kept) for runs in notes.by_alike(tested(records), _condition).values()]
+    trained = [_trained(runs, profiles, kept) for runs in grouping.by_alike(tested(records), _condition).values()]
     used = {record.id for each in trained for record in each.shown}
     counted = [_profiled(found, used) for found in comparable(records)]
     return [each for each in [*trained, *counted] if each.rows]
@@ -67,9 +67,9 @@ def _condition(record: Record) -> tuple[object, ...]:
 
 def _beside(records: Sequence[Record]) -> Iterator[tuple[list[Record], list[Record]]]:
     """The runs of each network without knobs, and those of the same network, from the same code, with knobs."""
-    for members in notes.by(records, lambda record: (record.model.name, record.model.source_sha256)).values():
+    for members in grouping.by(records, lambda record: (record.model.name, record.model.source_sha256)).values():
         base = [record for record in members if not record.model.knobs]
-        for runs in notes.by((record for record in members if record.model.knobs), lambda record: record.group).values():
+        for runs in grouping.by((record for record in members if record.model.knobs), lambda record: record.group).values():
             yield base, runs
 
 

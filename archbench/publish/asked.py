@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Collection, Iterable, Mapping
 
-from archbench.publish.notes import by_alike, one_of_each
+from archbench.publish.grouping import by_alike, one_of_each
 from archbench.records.schema import Record
 
 

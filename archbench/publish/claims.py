@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import notes
+from archbench.publish import grouping, notes
 from archbench.publish.claimed import Claimed, claims, in_words, is_named_after
 from archbench.publish.columns import Columns
 from archbench.publish.errors import tested
@@ -45,8 +45,8 @@ def frame(records: Iterable[Record], specs: Specs = ()) -> pd.DataFrame:
 
     The claims are those of `specs`, and of other networks those that the Records keep.
     """
-    records = notes.Stored.of(records)
-    trained = notes.by(_trained(records), lambda record: record.model.name)
+    records = grouping.Stored.of(records)
+    trained = grouping.by(_trained(records), lambda record: record.model.name)
     return pd.DataFrame([row for claim in claims(records, specs) for row in _rows(claim, trained.get(claim.model, ()))])
 
 
@@ -96,11 +96,11 @@ def _not_known(what: Sequence[str]) -> str:
 
 
 def _rows(claim: Claimed, trained: Sequence[Record]) -> list[Row]:
-    own = notes.by_alike(trained, lambda record: dict(record.model.knobs) == claim.knobs).get(True, [])
-    near = notes.by_alike(own, lambda record: is_named_after(_data(record)["name"], claim.dataset)).get(True, [])
+    own = grouping.by_alike(trained, lambda record: dict(record.model.knobs) == claim.knobs).get(True, [])
+    near = grouping.by_alike(own, lambda record: is_named_after(_data(record)["name"], claim.dataset)).get(True, [])
     if near:
-        return [_row(claim, runs) for runs in notes.by(near, lambda record: record.group).values()]
-    elsewhere = ", ".join(dict.fromkeys(_data(record)["name"] for record in notes.one_of_each(own)))
+        return [_row(claim, runs) for runs in grouping.by(near, lambda record: record.group).values()]
+    elsewhere = ", ".join(dict.fromkeys(_data(record)["name"] for record in grouping.one_of_each(own)))
     return [{**claim.row, **_nothing(), "verdict": NO_RECORD, "why": f"only on {elsewhere}" if elsewhere else "", "records": ""}]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archbench.publish import guard, notes
+from archbench.publish import grouping, guard, notes
 from archbench.publish.columns import Columns
 from archbench.publish.errors import tested
 from archbench.publish.formats import Row, plain
@@ -62,11 +62,11 @@ def frame(records: Iterable[Record], kept: Kept) -> pd.DataFrame:
 def _conditions(records: Iterable[Record], kept: Kept) -> list[tuple[list[Record], list[Network]]]:
     """Runs whose predictions are there and that may stand in one table, and the networks that they are of."""
     there = [record for record in tested(records) if kept.of(record) is not None]
-    return [(runs, _networks(runs, kept)) for runs in notes.by_alike(there, guard.condition).values()]
+    return [(runs, _networks(runs, kept)) for runs in grouping.by_alike(there, guard.condition).values()]
 
 
 def _networks(runs: Sequence[Record], kept: Kept) -> list[Network]:
-    groups = notes.by(runs, lambda record: record.group)
+    groups = grouping.by(runs, lambda record: record.group)
     labels = [members[0].model.label for members in groups.values()]
     names = [label if labels.count(label) == 1 else f"{label} ({group[:4]})" for label, group in zip(labels, groups, strict=True)]
     return [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import notes
+from archbench.publish import grouping
 from archbench.publish.columns import Columns
 from archbench.publish.formats import MISSING, Row, three_digits
 from archbench.publish.results import Table, identity
@@ -22,7 +22,7 @@ NONE = "commit: – where archbench was not run from a clone"
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """A row for each Record with what is known of its environment; `environment` names those that are equal, oldest first."""
-    found = notes.by_alike(records, _facts)
+    found = grouping.by_alike(records, _facts)
     rows = [
         {"environment": f"E{place}", **identity(record), "kind": record.kind, **dict(facts), "record": record.id}
         for place, (facts, members) in enumerate(found.items(), start=1)
@@ -74,7 +74,7 @@ def _library(name: str) -> str:
 
 def _versions(records: Iterable[Record]) -> Columns:
     """A column for each library that any Record names."""
-    names = sorted({name for record in notes.one_of_each(records) for name in record.environment["libraries"]})
+    names = sorted({name for record in grouping.one_of_each(records) for name in record.environment["libraries"]})
     return {name: _text(_library(name)) for name in names}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import best, guard, notes, pairwise
+from archbench.publish import best, grouping, guard, notes, pairwise
 from archbench.publish.columns import TRAINED, Columns
 from archbench.publish.formats import MISSING, Row, interval, plain, rounded
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
@@ -59,7 +59,7 @@ class Ranking:
 def rankings(records: Iterable[Record], kept: Kept, mix: bool = False) -> list[Ranking]:
     """A ranking for each condition that occurs; with `mix` one of all."""
     rows = tested(records)
-    return [_ranking(each, kept) for each in ([rows] if mix and rows else notes.by_alike(rows, guard.condition).values())]
+    return [_ranking(each, kept) for each in ([rows] if mix and rows else grouping.by_alike(rows, guard.condition).values())]
 
 
 def tables(found: Iterable[Ranking], records: Sequence[Record], kept: Kept) -> list[Table]:
@@ -91,13 +91,13 @@ def _captions(found: Sequence[Ranking]) -> list[str]:
 
 def tested(records: Iterable[Record]) -> list[Record]:
     """The newest Record of each training, and of each test of published weights."""
-    records = notes.Stored.of(records)
+    records = grouping.Stored.of(records)
     published = [record for record in newest(records, "imported") if not notes.is_benchmark(record)]
     return [*newest(records, "train"), *published]
 
 
 def _ranking(rows: Sequence[Record], kept: Kept) -> Ranking:
-    entries = _marked(sorted(map(Entry, notes.by(notes.told_apart(rows), lambda record: record.group).values()), key=_by_error))
+    entries = _marked(sorted(map(Entry, grouping.by(notes.told_apart(rows), lambda record: record.group).values()), key=_by_error))
     return Ranking(entries, pairwise.pairs([each for each in entries if each.tested], kept), guard.differing(rows))
 
 

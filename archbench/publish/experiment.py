@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from archbench.experiments.definition import Grid, Point, Question
-from archbench.publish import guard, notes, pairwise, verdicts
+from archbench.publish import grouping, guard, notes, pairwise, verdicts
 from archbench.publish.columns import PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, PAIRS, WELCH
 from archbench.publish.formats import Row, plain
@@ -67,7 +67,7 @@ def answers(grid: Grid, records: Iterable[Record], kept: Kept) -> list[Answers]:
     records = list(records)
     profiles, places = profiled(records), {_place(point) for point in grid.points()}
     runs = [record for record in newest(records, "train") if _place_of(grid, record) in places]
-    conditions = notes.by(runs, lambda record: (*guard.condition(record, varied_in(grid)), bool(record.config.get("tuned"))))
+    conditions = grouping.by(runs, lambda record: (*guard.condition(record, varied_in(grid)), bool(record.config.get("tuned"))))
     found = (_answers(grid, members, profiles, kept) for members in conditions.values())
     return [each for each in found if each.is_told]
 
@@ -127,7 +127,7 @@ def _place_of(grid: Grid, record: Record) -> tuple[Any, ...]:
 
 
 def _answers(grid: Grid, records: Sequence[Record], profiles: Profiles, kept: Kept) -> Answers:
-    at = {place: _of_one_source(members) for place, members in notes.by(records, lambda record: _place_of(grid, record)).items()}
+    at = {place: _of_one_source(members) for place, members in grouping.by(records, lambda record: _place_of(grid, record)).items()}
     runs = {point: at.get(_place(point), []) for point in grid.points()}
     spreads = {question: Spread(question, runs) for question in grid.experiment.questions if question.spread}
     return Answers(grid, runs, profiles, _compared(grid, runs, kept), spreads)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from archbench.errors import ArchbenchError
-from archbench.publish import notes
+from archbench.publish import grouping
 from archbench.records.schema import Record
 
 Facts = dict[str, Any]
@@ -69,7 +69,7 @@ def condition(record: Record, varied: Collection[str] = ()) -> tuple[Any, ...]:
 
 def differing(records: Sequence[Record]) -> list[str]:
     """Names of the facts that are not the same in all; of recipes that differ in name, the name alone."""
-    found = [facts(record) for record in notes.one_of_each(records)]
+    found = [facts(record) for record in grouping.one_of_each(records)]
     names = [name for name in dict.fromkeys(name for each in found for name in each) if len({each.get(name) for each in found}) > 1]
     return [name for name in names if "recipe" not in names or not name.startswith(RECIPES_OWN)]
 

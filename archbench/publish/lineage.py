@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import columns, notes
+from archbench.publish import columns, grouping, notes
 from archbench.publish.operators import comparable
 from archbench.publish.results import Table, identity, value
 from archbench.publish.shares import COORDINATES, QUANTITIES, by_class, class_shares, coordinate_shares
@@ -48,7 +48,7 @@ def members(records: Iterable[Record]) -> list[list[Record]]:
     groups: list[list[Record]] = []
     for profiles in comparable(records):
         unmodified = [record for record in profiles if not record.model.knobs and record.model.spec["year"] is not None]
-        groups += notes.by(unmodified, lambda record: record.model.name.endswith(IMAGENET)).values()
+        groups += grouping.by(unmodified, lambda record: record.model.name.endswith(IMAGENET)).values()
     return groups
 
 

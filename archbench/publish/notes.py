@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from archbench.publish.footnotes import OfRows
 from archbench.publish.formats import epochs_text
+from archbench.publish.grouping import Stored, by, one_of_each
 from archbench.records.schema import Doubt, Measurement, Record
 
 OF_ONE_TIME = {
@@ -18,61 +18,6 @@ OF_ONE_TIME = {
 }
 HASH = 6  # digits of a source's hash that tell it from another
 OF_TIMES = {*OF_ONE_TIME, "busy", "steal", "governor", "hot"}  # doubts that concern a time
-
-
-def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
-    """Records that have the same key, together, in the order of the first of each."""
-    groups: dict[Any, list[Record]] = defaultdict(list)
-    for record in records:
-        groups[key(record)].append(record)
-    return dict(groups)
-
-
-class Stored(list[Record]):
-    """All Records from which those of tables are chosen, with what is looked up among them for each table."""
-
-    @classmethod
-    def of(cls, records: Iterable[Record]) -> Stored:
-        """The same, looked through once however many ask."""
-        return records if isinstance(records, Stored) else cls(records)
-
-    @functools.cached_property
-    def counts(self) -> Counter[str]:
-        """How many there are of each key."""
-        return Counter(record.key for record in self)
-
-    @functools.cached_property
-    def kinds(self) -> dict[str, list[Record]]:
-        """Those of each kind."""
-        return by(self, lambda record: record.kind)
-
-    @functools.cached_property
-    def groups(self) -> dict[str, dict[int, Record]]:
-        """Those of each group, by their places."""
-        found: dict[str, dict[int, Record]] = defaultdict(dict)
-        for place, record in enumerate(self):
-            found[record.group][place] = record
-        return found
-
-
-def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
-    """The same for a key that is equal in Records which are alike: it is taken of one of them."""
-    groups: dict[Any, list[Record]] = {}
-    of: dict[object, list[Record]] = {}
-    for record in records:
-        members = of.get(record.alike)
-        if members is None:
-            members = of[record.alike] = groups.setdefault(key(record), [])
-        members.append(record)
-    return groups
-
-
-def one_of_each(records: Iterable[Record]) -> list[Record]:
-    """The first of those that are alike."""
-    first: dict[object, Record] = {}
-    for record in records:
-        first.setdefault(record.alike, record)
-    return list(first.values())
 
 
 def is_benchmark(record: Record) -> bool:

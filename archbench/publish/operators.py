@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import columns, notes
+from archbench.publish import columns, grouping, notes
 from archbench.publish.results import Table, condition, identity, newest
 from archbench.publish.shares import COORDINATE, COORDINATES, OPERATOR_CLASSES, QUANTITIES, by_class, class_shares, coordinate_shares
 from archbench.records.schema import Record
@@ -16,7 +16,7 @@ from archbench.records.schema import Record
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """Two tables for each condition that occurs: shares by coordinate, and by class; the rows grouped by quantity, then by year."""
-    records = notes.Stored.of(records)
+    records = grouping.Stored.of(records)
     made = []
     for profiles in comparable(records):
         shown = [quantity for quantity in QUANTITIES if any(by_class(profile, quantity) for profile in profiles)]
@@ -45,8 +45,8 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 def comparable(records: Iterable[Record]) -> list[list[Record]]:
     """The profiles that may stand in one table, by year and name: of each model the newest, one with time before one without."""
     groups = []
-    for same in notes.by_alike(newest(records, "profile"), condition).values():
-        chosen = [max(runs, key=_timed_and_new) for runs in notes.by(same, lambda record: record.model.label).values()]
+    for same in grouping.by_alike(newest(records, "profile"), condition).values():
+        chosen = [max(runs, key=_timed_and_new) for runs in grouping.by(same, lambda record: record.model.label).values()]
         groups.append(sorted(chosen, key=lambda record: (record.model.spec["year"] or math.inf, record.model.label)))
     return groups
 

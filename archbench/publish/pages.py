@@ -27,7 +27,7 @@ from archbench.publish import (
     results,
     roofline,
 )
-from archbench.publish.notes import Stored
+from archbench.publish.grouping import Stored
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table

@@ -13,8 +13,9 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import best, columns, guard
 from archbench.publish.formats import Row
+from archbench.publish.grouping import Stored, by, by_alike
 from archbench.publish.launches import logarithms
-from archbench.publish.notes import Stored, benchmark_notes, by, by_alike, caption, is_benchmark, is_doubtful, notes, told_apart
+from archbench.publish.notes import benchmark_notes, caption, is_benchmark, is_doubtful, notes, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
 from archbench.records.store import settled

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archbench.publish import guard, notes
+from archbench.publish import grouping, guard, notes
 from archbench.records.schema import Record
 
 MISSING = "missing"
@@ -93,7 +93,7 @@ def _sources(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
 
 def _of_several_settings(records: Sequence[Record]) -> list[str]:
     """Labels of which some runs look comparable and were not made alike: tuned or not, say, or mirrored or not."""
-    runs = notes.by(records, _comparable).values()
+    runs = grouping.by(records, _comparable).values()
     return list(dict.fromkeys(members[0].model.label for members in runs if len({record.group for record in members}) > 1))
 
 
@@ -120,7 +120,7 @@ def _runs(records: Sequence[Record]) -> dict[tuple[Any, ...], list[Record]]:
     """
     well = [record for record in _by_age(records) if record.status == "ok"]
     runs = {}
-    for run, members in notes.by(well, _comparable).items():
+    for run, members in grouping.by(well, _comparable).items():
         alike = [record for record in members if record.group == members[-1].group]
         runs[run] = _by_age(list({_seed(record): record for record in alike}.values()))
     return runs

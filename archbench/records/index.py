@@ -21,7 +21,7 @@ from pathlib import Path
 from archbench.errors import ArchbenchError
 from archbench.records.indexed import Draft, Entry, Parts, TornError, draft_of, entry_of, is_keepable, record_of
 from archbench.records.schema import Record
-from archbench.records.store import Store, by_age, read_record
+from archbench.records.store import Store, by_age, facts, read_record
 
 LEAST = 500  # files: fewer are read in less than a second
 SPREAD_FROM, MOST_PROCESSES = 5000, 8  # files: from here on several processes read
@@ -63,24 +63,13 @@ def load(store: Store, folder: Path) -> tuple[list[Record], list[str]]:
 def _stamps(runs: Path) -> dict[str, str]:
     """What tells the content of each file from another; empty for one that is not to be kept."""
     settled_ns = time.time_ns() - int(1e9 * SETTLED_S)
-    found = {}
-    try:
-        with os.scandir(runs) as files:
-            for file in files:
-                if file.name.endswith(".json"):
-                    found[file.name] = _stamp(file, settled_ns)
-    except OSError:  # no folder: who reads the store says so
-        return {}
-    return found
+    return {name: _stamp(name, found, settled_ns) for name, found in facts(runs).items()}
 
 
-def _stamp(file: os.DirEntry[str], settled_ns: int) -> str:
-    try:
-        facts = file.stat()
-        file.name.encode()
-    except (OSError, UnicodeEncodeError):
+def _stamp(name: str, found: os.stat_result | None, settled_ns: int) -> str:
+    if found is None or found.st_mtime_ns >= settled_ns or not name.isprintable():  # a name that is no Unicode stands in no column
         return ""
-    return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}" if facts.st_mtime_ns < settled_ns else ""
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
 
 
 def _version() -> str:

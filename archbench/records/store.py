@@ -39,6 +39,13 @@ class Store:
         self.runs, self.checkpoints, self.leases = root / "runs", root / "checkpoints", root / ".leases"
         self._keys: dict[str, str] = {}  # of the Records read so far, by the names of their files, which hold their ids
 
+    @classmethod
+    def of(cls, root: Path) -> Store:
+        """The store of a folder that is there. Raises ArchbenchError for one that is not."""
+        if not root.is_dir():
+            raise ArchbenchError(f"there is no results folder {root}; archbench run makes one, --results looks elsewhere")
+        return cls(root)
+
     def check_writable(self, option: str = "--results") -> None:
         """Raise StorageError now rather than after an hour of training: where a folder cannot be written, or the disk is full.
 
@@ -130,6 +137,18 @@ class Store:
     def checkpoint_path(self, key: str) -> Path:
         """Where a training of this key keeps its checkpoint."""
         return self.checkpoints / f"{key}.pt"
+
+
+def facts(runs: Path) -> dict[str, os.stat_result | None]:
+    """Of each file of a Record, by its name, what the disk says of it; None where it says nothing. Empty where there is no folder."""
+    found: dict[str, os.stat_result | None] = {}
+    with contextlib.suppress(OSError), os.scandir(runs) as entries:
+        for entry in entries:
+            if entry.name.endswith(".json"):
+                found[entry.name] = None
+                with contextlib.suppress(OSError):  # it went meanwhile, or leads nowhere
+                    found[entry.name] = entry.stat()
+    return found
 
 
 def by_age(record: Record) -> tuple[str, str]:

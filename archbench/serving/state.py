@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from archbench.publish.report.content import Source, content
 from archbench.publish.report.document import document, embedded
+from archbench.records.store import Store, facts
 
 LENGTH = 16  # hex digits of a state
 
@@ -34,22 +34,9 @@ class Live:
 
     def state(self) -> str:
         """A hash over names, sizes and times of the files of the Records; no file is opened."""
-        whole = hashlib.sha256()
-        for entry in sorted(self._files()):
-            whole.update(f"{entry!r}\n".encode())
-        return whole.hexdigest()[:LENGTH]
-
-    def _files(self) -> list[tuple[str, int, int]]:
-        found = []
-        try:
-            with os.scandir(self.results / "runs") as entries:
-                for entry in entries:
-                    if entry.name.endswith(".json"):
-                        facts = entry.stat()
-                        found.append((entry.name, facts.st_size, facts.st_mtime_ns))
-        except OSError:  # no folder yet, or a file that went meanwhile: the next question sees what is there
-            pass
-        return found
+        found = facts(Store(self.results).runs)
+        seen = sorted((name, known.st_size, known.st_mtime_ns) if known else (name,) for name, known in found.items())
+        return hashlib.sha256(repr(seen).encode()).hexdigest()[:LENGTH]
 
     def made(self) -> Made:
         """The page as the Records are now; who asks while it is made waits for it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from archbench import remaking
-from archbench.publish import notes
+from archbench.publish import grouping, notes
 from archbench.publish.formats import epochs_text
 from archbench.records.schema import Record
 
@@ -34,7 +34,7 @@ INITIAL = {"default": "PyTorch's initial weights", "he": "initial weights of He 
 
 def paragraphs(records: Iterable[Record]) -> list[str]:
     """A paragraph for each set of settings, in the order of the first Record of each."""
-    return [_paragraph(settings, members) for settings, members in notes.by(records, _settings).items()]
+    return [_paragraph(settings, members) for settings, members in grouping.by(records, _settings).items()]
 
 
 def _settings(record: Record) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def _kind(record: Record) -> str:
 def _networks(records: Sequence[Record]) -> str:
     """`nin (seeds 0, 1) and lenet (seed 0) were trained on digits: ...`."""
     said = []
-    for label, members in notes.by(records, lambda record: record.model.label).items():
+    for label, members in grouping.by(records, lambda record: record.model.label).items():
         seeds = sorted({record.config["seed"] for record in members if record.kind == "train"})
         said.append(f"{label} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})" if seeds else label)
     several = len(said) > 1
@@ -247,7 +247,7 @@ def _wishes(records: Sequence[Record]) -> list[str]:
 
 def _layouts(records: Sequence[Record]) -> list[str]:
     """The memory layouts that were found to be the fastest, or asked for."""
-    layouts = notes.by(records, lambda record: str(record.config["execution"].get("memory_format", "unknown")).replace("_", " "))
+    layouts = grouping.by(records, lambda record: str(record.config["execution"].get("memory_format", "unknown")).replace("_", " "))
     if len(layouts) == 1:
         return [f"Memory layout: {layout}." for layout in layouts]
     return [f"Memory layout: {'; '.join(f'{layout} ({_named(members)})' for layout, members in layouts.items())}."]
@@ -255,7 +255,7 @@ def _layouts(records: Sequence[Record]) -> list[str]:
 
 def _seeds(records: Sequence[Record]) -> list[str]:
     """The interval over seeds, where there are several."""
-    runs = notes.by(records, lambda record: record.group).values()
+    runs = grouping.by(records, lambda record: record.group).values()
     several = any(len({each.config.get("seed") for each in members}) > 1 for members in runs)
     return ["Over several seeds: mean with Student's t interval (95 %)."] * (several and records[0].kind == "train")
 
@@ -270,7 +270,7 @@ def _made(records: Sequence[Record]) -> list[str]:
     said = [(notes.OF_ONE_TIME.get(doubt.code, doubt.message), record) for record in records for doubt in record.warnings]
     doubts = dict.fromkeys(text for text, _ in said)
     lines = [f"{text} ({_named([record for other, record in said if other == text])})" for text in doubts]
-    return [*[f"Made by {versions}." for versions in notes.by(records, _versions)], *[f"Doubts: {'; '.join(lines)}."] * bool(lines)]
+    return [*[f"Made by {versions}." for versions in grouping.by(records, _versions)], *[f"Doubts: {'; '.join(lines)}."] * bool(lines)]
 
 
 def _named(records: Sequence[Record]) -> str:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from archbench.publish import guard, notes, results
+from archbench.publish import grouping, guard, notes, results
 from archbench.publish.figures import marks
 from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import LINES, SERIES, Look
@@ -30,11 +30,11 @@ ACROSS = {1: 3, 2: 5}  # panels side by side, by columns
 def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which a network was trained."""
     trained = [record for record in results.newest(records, "train") if _losses(record)]
-    groups = list(notes.by(trained, guard.condition).values())
+    groups = list(grouping.by(trained, guard.condition).values())
     captions = guard.distinct([notes.caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
     for each in conditions(groups, captions, guard.condition):
-        runs = notes.by(notes.told_apart(each.records), lambda record: record.group)
+        runs = grouping.by(notes.told_apart(each.records), lambda record: record.group)
         rows = sorted((_row(members) for members in runs.values()), key=lambda row: row["model"])
         several = any(len(row["seeds"]) > 1 for row in rows)
         said = ["mean over the steps of an epoch" + ("; line: mean over seeds, shaded: from the least to the greatest" if several else "")]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from archbench import stats
-from archbench.publish import guard, notes, results
+from archbench.publish import grouping, guard, notes, results
 from archbench.publish.figures import marks
 from archbench.publish.figures.error import ONE, SEVERAL
 from archbench.publish.figures.letters import Letters
@@ -30,12 +30,12 @@ BESIDE = 0.012  # how far apart the marks of one share stand, as a part of the a
 
 def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which a network was trained on several shares, in all else alike."""
-    together = notes.by(results.newest(records, "train"), _condition).values()
+    together = grouping.by(results.newest(records, "train"), _condition).values()
     groups = [kept for runs in together if (kept := _on_several_shares(notes.told_apart(runs)))]
     captions = guard.distinct([_caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
     for each in conditions(groups, captions, _condition, share=False):
-        rows = [_row(runs) for runs in notes.by(each.records, lambda record: (record.model.label, _share(record))).values()]
+        rows = [_row(runs) for runs in grouping.by(each.records, lambda record: (record.model.label, _share(record))).values()]
         shown = sorted((row for row in rows if row[ERROR]["value"] is not None), key=lambda row: (row["model"], row["train_pct"]))
         if not shown:
             continue
@@ -61,7 +61,7 @@ def _share(record: Record) -> float:
 
 def _on_several_shares(runs: Sequence[Record]) -> list[Record]:
     """Runs of the networks that were trained on more than one share."""
-    shares = {label: {_share(run) for run in members} for label, members in notes.by(runs, lambda run: run.model.label).items()}
+    shares = {label: {_share(run) for run in members} for label, members in grouping.by(runs, lambda run: run.model.label).items()}
     return [run for run in runs if len(shares[run.model.label]) > 1]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from archbench.publish import guard, notes, results
+from archbench.publish import grouping, guard, notes, results
 from archbench.publish.figures import marks
 from archbench.publish.figures.labels import ANYWHERE, RIGHT_BESIDE, Placing
 from archbench.publish.figures.look import BLUE, FAINT, GREEN, LINES, VERMILLION, Look
@@ -36,11 +36,11 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     records = list(records)
     profiles, beside = results.newest(records, "profile"), results.profiled(records)
     tested = [record for kind in ("train", "evaluated", "imported") for record in results.newest(records, kind)]
-    groups = list(notes.by((record for record in tested if not notes.is_benchmark(record)), guard.condition).values())
+    groups = list(grouping.by((record for record in tested if not notes.is_benchmark(record)), guard.condition).values())
     captions = guard.distinct([notes.caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
     for each in conditions(groups, captions, guard.condition):
-        runs = notes.by(notes.told_apart(each.records), lambda record: record.group)
+        runs = grouping.by(notes.told_apart(each.records), lambda record: record.group)
         matched = {group: results.profile_of(members[0], beside) for group, members in runs.items()}
         timed, untimed = _of_one_way(matched)
         counted = {group: matched[group] or results.counted(members[0], profiles) for group, members in runs.items()}
@@ -56,7 +56,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
 def _of_one_way(matched: dict[str, Record | None]) -> tuple[dict[str, Record], dict[str, Record]]:
     """The profiles whose latencies may be compared, the largest such set, and the others, whose latencies are left out."""
     found = {group: profile for group, profile in matched.items() if profile is not None}
-    ways = notes.by(found.values(), results.condition).values()
+    ways = grouping.by(found.values(), results.condition).values()
     chosen = {profile.id for profile in max(ways, key=len, default=[])}
     return tuple({group: each for group, each in found.items() if (each.id in chosen) is among} for among in (True, False))  # type: ignore[return-value]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archbench.publish import claims, errors, guard, notes
+from archbench.publish import claims, errors, grouping, guard, notes
 from archbench.publish.pages import NAMES, Page, page
 from archbench.publish.predictions import Kept
 from archbench.publish.report import laid, method, networks, plotted, stored, summary
@@ -36,7 +36,7 @@ def content(source: Source) -> dict[str, Any]:
         "counts": _counts(source.records),
         "summary": summary.summary(source.records, made),
         "pages": [laid.page(each) for each in made if each.tables],
-        "plots": plotted.sets(source.records),
+        "plots": plotted.sets(made[NAMES.index("results")].tables),
         "quantities": plotted.QUANTITIES,
         "shares": plotted.shares(source.records),
         "models": models,
@@ -58,7 +58,7 @@ def _counts(records: Iterable[Record]) -> dict[str, int]:
 
 def _crowded(records: Sequence[Record]) -> dict[tuple[Any, ...], list[Record]]:
     """Trainings under conditions with too many networks to compare each two, by condition."""
-    together = notes.by(errors.tested(records), guard.condition)
+    together = grouping.by(errors.tested(records), guard.condition)
     return {key: runs for key, runs in together.items() if len(Counter(run.group for run in runs)) > MOST_RANKED}
 
 

@@ -9,21 +9,14 @@ import json
 from importlib import resources
 from typing import Any
 
-import jinja2
 import markupsafe
 
+from archbench.publish.templates import environment
 from archbench.records.schema import plain
 
 SCRIPTS = ("dom", "state", "records", "tables", "axes", "marks", "plot", "shares", "lineage", "part", "main")
 MARK = "archbench report"  # the generator that a page names, by which one is known
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("archbench.publish.report"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    undefined=jinja2.StrictUndefined,
-)
+ENVIRONMENT = environment("archbench.publish.report", autoescape=True)
 ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}  # in JSON these stand in texts alone
 
 

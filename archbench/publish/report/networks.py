@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from archbench.publish import notes
+from archbench.publish import grouping
 from archbench.publish.claimed import in_words
 from archbench.publish.report.stored import shown
 from archbench.publish.shares import COORDINATE, QUANTITIES, by_class, class_shares, coordinate_shares
@@ -16,7 +16,7 @@ Layers = Mapping[str, Mapping[str, Any]]
 
 def models(records: Iterable[Record], layers: Layers) -> list[dict[str, Any]]:
     """A network each, knobs included, by year; those whose year is not known last."""
-    found = notes.by(records, lambda record: record.model.label)
+    found = grouping.by(records, lambda record: record.model.label)
     made = [_model(members, layers) for members in found.values()]
     return sorted(made, key=lambda model: (model["year"] is None, model["year"] or 0, model["label"]))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import results
 from archbench.publish.citing.latex import one_line
 from archbench.publish.lineage import member_rows, members
 from archbench.publish.notes import caption
 from archbench.publish.report.stored import rounded
+from archbench.publish.results import Table
 from archbench.publish.shares import COORDINATES
 from archbench.records.schema import Record
 
@@ -33,9 +33,9 @@ _COLUMNS: dict[str, tuple[str, str, tuple[str, ...], float]] = {
 QUANTITIES = [{"key": key, "name": name, "unit": unit} for key, (name, unit, *_) in _COLUMNS.items()]
 
 
-def sets(records: Iterable[Record]) -> list[dict[str, Any]]:
+def sets(tables: Iterable[Table]) -> list[dict[str, Any]]:
     """A set of points for each results table: what may be compared, and no more."""
-    made = [{"caption": one_line(table.caption), "points": _points(table.frame)} for table in results.tables(records)]
+    made = [{"caption": one_line(table.caption), "points": _points(table.frame)} for table in tables]
     return [each for each in made if each["points"]]
 
 

@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from archbench.publish.citing.latex import one_line
 from archbench.publish.formats import FIGURE, MISSING
 from archbench.publish.results import Table
+from archbench.publish.templates import environment
 from archbench.publish.writing.grid import Grid, grid
 from archbench.publish.writing.stated import stated
 
 if TYPE_CHECKING:
     from archbench.publish.pages import Page
 
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("archbench.publish.writing"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    undefined=jinja2.StrictUndefined,
-)
+ENVIRONMENT = environment("archbench.publish.writing", autoescape=True)
 ENVIRONMENT.filters["one_line"] = one_line
 
 

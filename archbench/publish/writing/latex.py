@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jinja2
-
 from archbench.publish.citing.latex import one_line
 from archbench.publish.results import Table
+from archbench.publish.templates import environment
 from archbench.publish.writing.grid import Grid, grid
 from archbench.publish.writing.latex_columns import Column, columns
 from archbench.publish.writing.latex_text import breakable
@@ -26,18 +25,14 @@ GAP = 3  # digits between two columns
 LINES, CAPTION, HEAD = 55, 4, 3  # lines of \footnotesize on a page, and about those of a caption and of headers
 LEAST_ROOM = 20  # digits for columns that break, where the others leave none
 NOTE_TO_TEXT = 1.2  # so many more characters has a line of notes
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("archbench.publish.writing"),
+ENVIRONMENT = environment(
+    "archbench.publish.writing",
     block_start_string="<%",
     block_end_string="%>",
     variable_start_string="<<",
     variable_end_string=">>",
     comment_start_string="<#",
     comment_end_string="#>",
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    undefined=jinja2.StrictUndefined,
     autoescape=False,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from archbench.publish import notes
+from archbench.publish import grouping
 from archbench.publish.results import Table
 from archbench.records.schema import Record
 
@@ -39,7 +39,7 @@ def versions(shown: Iterable[Record]) -> str:
 
 def _counted(shown: Sequence[Record]) -> str:
     """`3 networks, 5 seeds each`, `3 networks, 1 to 5 seeds each`."""
-    runs = notes.by((record for record in shown if record.kind == "train"), lambda record: record.group)
+    runs = grouping.by((record for record in shown if record.kind == "train"), lambda record: record.group)
     networks = len({record.model.label for record in shown})
     text = f"{networks} network{'s' * (networks != 1)}"
     if not runs:
