@@ -82,7 +82,9 @@ def _checks_of(path: Path, again: Given | None, emit: Listener) -> Iterator[Chec
 def bundle(
     *named: str | Path, out: str | Path, results: str | Path = Settings.results, where: str | None = None, licence: str | None = None
 ) -> Packed:
-    """Pack Records with their predictions, tables and methods into one archive `out`, an RO-Crate, the same bytes for the same Records.
+    """Pack Records with their predictions, tables, figures and methods into one archive `out`, an RO-Crate.
+
+    The same Records give the same bytes, with the same matplotlib, which draws the figures.
 
     `named` are Records and tables as `cite` takes them, or `where` is an expression as in `archbench.load`; `licence` is what they are
     licensed under, a name or a web address. Raises ArchbenchError as `cite` does, and where the archive cannot be written.

@@ -19,6 +19,7 @@ from conftest import Answer, make_record, make_tested
 import archbench
 from archbench.bundling import taking
 from archbench.errors import ArchbenchError
+from archbench.publish.figures import files
 from archbench.records.schema import StoredFile
 from archbench.records.store import Store
 
@@ -103,6 +104,23 @@ def test_records_are_chosen_by_an_expression(store: Store, tmp_path: Path) -> No
     found = archbench.bundle(out=tmp_path / "b.zip", results=store.root, where="model=vgg")
     assert (found.records, found.predictions) == (1, 0)
     assert "results" in found.tables
+    assert found.figures == ()  # without counts, time or curves
+
+
+def test_a_bundle_holds_the_figures_that_its_records_give(tmp_path: Path, in_process: Callable[..., Answer]) -> None:
+    """The same bytes twice, with the data in them, and a part of the metadata."""
+    Store(tmp_path / "store").save(make_record(samples={"curves": {"loss": [2.0, 1.0]}}))
+    for name in ("a.zip", "b.zip"):
+        answer = in_process("bundle", "store", "--out", name)
+        assert answer.stderr.endswith("figures: curves-digits-modern-8ep\n")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extract("figures/curves-digits-modern-8ep.pdf", tmp_path)
+        parts = {part["@id"]: part for part in json.loads(archive.read("ro-crate-metadata.json"))["@graph"]}
+    assert parts["figures/curves-digits-modern-8ep.pdf"]["encodingFormat"] == "application/pdf"
+    stored = files.data_of(tmp_path / "figures/curves-digits-modern-8ep.pdf")
+    assert stored is not None
+    assert stored["figure"] == "curves"
 
 
 def test_predictions_that_were_changed_are_left_out_and_named(store: Store, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ FORMATS = {
     ".npz": "application/zip",
     ".md": "text/markdown",
     ".csv": "text/csv",
+    ".pdf": "application/pdf",
     ".bib": "application/x-bibtex",
 }
 UNSTATED = "No licence is stated. The bundle was packed without one: ask those who made the Records."

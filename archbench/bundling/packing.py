@@ -1,4 +1,5 @@
-"""Packs Records with what belongs to them. Unpacked, a bundle is a results folder; the same Records give the same bytes on any machine.
+"""Packs Records with what belongs to them. Unpacked, a bundle is a results folder; the same Records give the same bytes on any machine with
+the same matplotlib, which draws the figures.
 
 Nothing is compressed: how far a file shrinks depends on the version of zlib, and predictions are compressed already.
 """
@@ -18,6 +19,8 @@ from archbench.errors import ArchbenchError
 from archbench.publish import pages
 from archbench.publish.citing import citation, formats
 from archbench.publish.citing.citation import Citation
+from archbench.publish.figures import files, gallery
+from archbench.publish.figures.look import Look
 from archbench.publish.predictions import FILE, Kept
 from archbench.records.located import Located
 from archbench.records.merging import check_places, is_whole
@@ -48,11 +51,12 @@ class Content:
 
 @dataclass(frozen=True)
 class Packed:
-    """How many Records and files of predictions a bundle holds, which tables, and what was left out, a line each."""
+    """How many Records and files of predictions a bundle holds, which tables and figures, and what was left out, a line each."""
 
     records: int
     predictions: int
     tables: tuple[str, ...]
+    figures: tuple[str, ...]
     problems: tuple[str, ...]
 
 
@@ -71,14 +75,18 @@ def pack(found: Sequence[Located], out: Path, licence: str | None = None) -> Pac
     problems: list[str] = []
     cited = citation.cite(found)
     predictions = list(_predictions(found, problems))
-    tables = list(_tables(found))
-    made = list({each.path: each for each in (*_records(found), *predictions, *tables, *_texts(cited))}.values())
+    tables, figures = list(_tables(found)), list(_figures(found))
+    made = list({each.path: each for each in (*_records(found), *predictions, *tables, *figures, *_texts(cited))}.values())
     made.append(Content(README, "What this bundle is", _readme(found, made, licence).encode()))
     made.sort(key=lambda each: each.path)
     whole = crate.metadata([each.part() for each in made], [each.record for each in found], cited, licence)
     _write(out, [Content(crate.NAME, "", whole.encode()), *made])
-    named = tuple(dict.fromkeys(Path(each.path).stem for each in tables))
-    return Packed(len(found), len(predictions), named, tuple(problems))
+    return Packed(len(found), len(predictions), _named(tables), _named(figures), tuple(problems))
+
+
+def _named(contents: Sequence[Content]) -> tuple[str, ...]:
+    """What these are called, each once whatever formats there are."""
+    return tuple(dict.fromkeys(Path(each.path).stem for each in contents))
 
 
 def _records(found: Sequence[Located]) -> Iterator[Content]:
@@ -110,6 +118,15 @@ def _tables(found: Sequence[Located]) -> Iterator[Content]:
         if page.tables:
             yield Content(f"tables/{name}.md", f"The table {name}", page.markdown().encode())
             yield Content(f"tables/{name}.csv", f"The rows of the table {name}", page.csv().encode())
+
+
+def _figures(found: Sequence[Located]) -> Iterator[Content]:
+    """Each figure of which these Records give something, as it goes into a paper."""
+    records, look = [each.record for each in found], Look.of("paper", 2)
+    for figure in gallery.NAMES:
+        for picture in gallery.pictures(figure, records):
+            for name, content in files.contents(picture, look, ("pdf",)):
+                yield Content(f"figures/{name}", f"The figure {figure}: {picture.condition}", content)
 
 
 def _texts(cited: Citation) -> Iterator[Content]:

@@ -32,7 +32,7 @@ COMMANDS = {
     "compare": "Say for each measurement of two sides whether it differs, with an interval; --fail-above for CI.",
     "cite": "Cite Records or a table: entries for archbench and the papers, methods, the command that makes them again, and hashes.",
     "verify": "Recompute what Records tell and needs no training; --rerun trains or profiles again. Exit status 1 where something differs.",
-    "bundle": "Pack Records, predictions, tables and methods into one archive to attach to a paper, as RO-Crate.",
+    "bundle": "Pack Records, predictions, tables, figures and methods into one archive to attach to a paper, as RO-Crate.",
     "import": "Take an archive of archbench bundle, or benchmarks that pytest-benchmark timed, into the results folder.",
     "evaluate": "Test the kept weights of a training on another data set's test split.",
     "explain": "Draw class activation maps of trained networks on a few images, or keep them as arrays.",

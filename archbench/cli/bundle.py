@@ -23,9 +23,9 @@ def command(
     licence: Annotated[str | None, typer.Option("--licence", help=LICENCE_HELP)] = None,
     json: JSON = False,
 ) -> None:
-    """Pack Records, predictions, tables and methods into one archive, as RO-Crate; archbench import takes it into another store.
+    """Pack Records, predictions, tables, figures and methods into one archive, as RO-Crate; archbench import takes it into another store.
 
-    Unpacked it is a results folder. The same Records give the same bytes; weights stay behind.
+    Unpacked it is a results folder. The same Records give the same bytes with the same matplotlib; weights stay behind.
     """
     import dataclasses
 
@@ -39,5 +39,6 @@ def command(
         records, files = (
             f"{count} {name}{'s' * (count != 1)}" for count, name in ((packed.records, "Record"), (packed.predictions, "file"))
         )
-        view.say(f"{out}: {records}, {files} of predictions, tables: {', '.join(packed.tables) or 'none'}")
+        drawn = f"; figures: {', '.join(packed.figures)}" if packed.figures else ""
+        view.say(f"{out}: {records}, {files} of predictions, tables: {', '.join(packed.tables) or 'none'}{drawn}")
     view.report_problems(packed.problems)

@@ -14,7 +14,7 @@ import re
 import signal
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,17 @@ def _cores() -> int:
 def write(picture: Picture, look: Look, formats: Sequence[str], out: Path) -> list[Path]:
     """Write a picture and return its files."""
     paths = []
+    for name, content in contents(picture, look, formats):
+        write_atomically(out / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        paths.append(out / name)
+    return paths
+
+
+def contents(picture: Picture, look: Look, formats: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """The files of a picture, by name."""
     for stem, figure in gallery.drawn(picture, look):
         for form in formats:
-            content = rendered(figure, picture, look, form)
-            write_atomically(out / f"{stem}.{form}", lambda file, content=content: file.write(content))  # type: ignore[misc]
-            paths.append(out / f"{stem}.{form}")
-    return paths
+            yield f"{stem}.{form}", rendered(figure, picture, look, form)
 
 
 def rendered(figure: Figure, picture: Picture, look: Look, form: str) -> bytes:
