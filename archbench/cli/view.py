@@ -15,6 +15,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement as RichMeasurement
+from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -99,6 +100,7 @@ def say_dim(note: str) -> None:
 
 def print_table(drawn: RichTable) -> None:
     """A table, wider than the terminal where its figures would else be cut."""
+    _narrow(drawn)
     least = _least(drawn)
     if least > out.width:
         drawn.width = least  # the terminal's is a bound that Rich keeps by hiding columns
@@ -149,13 +151,25 @@ def columns_table(
         words = [word for text in (header, *cells) for word in text.split() if len(word) <= WIDEST_WHOLE]
         # without a least width Rich cuts figures at a space when all columns are too wide together, and words within
         heading = header.replace(", ", "\n")
-        least = max(map(len, words), default=0) if wraps else max(longest, *map(len, heading.split("\n")))
-        drawn.add_column(Text(heading), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least)
+        whole_width = max(longest, *map(len, heading.split("\n")))
+        least = max(map(len, words), default=0) if wraps else whole_width
+        drawn.add_column(Text(heading), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least, width=whole_width)
     rows = list(zip(*columns.values(), strict=True))
     for place, (row, following) in enumerate(itertools.zip_longest(rows, rows[1:])):
         styles = ("bold" if place in bold.get(header, ()) else "" for header in columns)
         drawn.add_row(*map(Text, row, styles), end_section=grouped and following is not None and row[0] != following[0])
     return drawn
+
+
+def _narrow(drawn: RichTable) -> None:
+    """Take from the columns that have most to give until the table fits; Rich takes from the widest, even below its least width."""
+    for _ in range(_widest(drawn) - out.width):
+        column = max(drawn.columns, key=_to_give)
+        column.width = (column.width or 0) - min(1, _to_give(column))
+
+
+def _to_give(column: Column) -> int:
+    return (column.width or 0) - (column.min_width or 0)
 
 
 def print_line(line: str) -> None:
