@@ -294,15 +294,13 @@ def holm_adjusted(p_values: Sequence[float], family: int | None = None) -> list[
 
     A `family` larger than those that are told counts further ones, of which nothing is known, as p = 1.
     """
-    from statsmodels.stats.multitest import multipletests
-
-    told = [place for place, p in enumerate(p_values) if not math.isnan(p)]
-    adjusted = [math.nan] * len(p_values)
-    if told:
-        further = [1.0] * ((family or 0) - len(told))
-        for place, p in zip(told, multipletests([*(p_values[place] for place in told), *further], method="holm")[1], strict=False):
-            adjusted[place] = float(p)
-    return adjusted
+    values = np.array(p_values, dtype=float)
+    told = np.flatnonzero(~np.isnan(values))
+    if len(told):
+        size = max(family or 0, len(told))
+        ordered = told[np.argsort(values[told])]
+        values[ordered] = np.minimum(np.maximum.accumulate(values[ordered] * (size - np.arange(len(ordered)))), 1.0)
+    return values.tolist()  # type: ignore[no-any-return]
 
 
 def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
