@@ -40,7 +40,7 @@ class Ablations:
 
 def ablations(records: Iterable[Record], kept: Kept) -> list[Ablations]:
     """For each condition under which a network was run with knobs and without: trainings, then profiles that belong to none of them."""
-    records = list(records)
+    records = grouping.Stored.of(records)
     profiles = profiled(records)
     trained = [_trained(runs, profiles, kept) for runs in grouping.by_alike(tested(records), _condition).values()]
     used = {record.id for each in trained for record in each.shown}
@@ -65,12 +65,12 @@ def _condition(record: Record) -> tuple[object, ...]:
     return (*guard.condition(record), (record.config.get("tuned") or {}).get("trials"))
 
 
-def _beside(records: Sequence[Record]) -> Iterator[tuple[list[Record], list[Record]]]:
+def _beside(records: Sequence[Record]) -> Iterator[tuple[Sequence[Record], Sequence[Record]]]:
     """The runs of each network without knobs, and those of the same network, from the same code, with knobs."""
-    for members in grouping.by(records, lambda record: (record.model.name, record.model.source_sha256)).values():
-        base = [record for record in members if not record.model.knobs]
-        for runs in grouping.by((record for record in members if record.model.knobs), lambda record: record.group).values():
-            yield base, runs
+    for members in grouping.by_alike(records, lambda record: (record.model.name, record.model.source_sha256)).values():
+        sides = grouping.by_alike(members, lambda record: bool(record.model.knobs))
+        for runs in grouping.by_column(sides.get(True, []), "group").values():
+            yield sides.get(False, []), runs
 
 
 def _trained(runs: Sequence[Record], profiles: Profiles, kept: Kept) -> Ablations:
@@ -117,7 +117,7 @@ def _untested() -> Row:
     return {**figures, "runs": 0, "left_chance": 0, "diverged": 0, **told, "verdict": ""}
 
 
-def _alone(pairs: Iterable[tuple[list[Record], list[Record]]]) -> list[str]:
+def _alone(pairs: Iterable[tuple[Sequence[Record], Sequence[Record]]]) -> list[str]:
     return list(dict.fromkeys(side[0].model.label for base, side in pairs if not base))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from archbench.publish.grouping import by_alike, one_of_each
 from archbench.records.schema import Record
@@ -14,7 +14,7 @@ def names(records: Iterable[Record]) -> set[str]:
     return {name for record in one_of_each(records) for name in (record.model.label, record.model.name)}
 
 
-def chosen(records: Iterable[Record], models: Collection[str], dataset: str | None) -> list[Record]:
+def chosen(records: Iterable[Record], models: Collection[str], dataset: str | None) -> Sequence[Record]:
     """Those Records of which `is_asked` is true."""
     return by_alike(records, lambda record: is_asked(record, models, dataset)).get(True, [])
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import zoo
 from archbench.publish.formats import epochs_text
+from archbench.publish.grouping import last_of_each
 from archbench.records.schema import Record, Scalar
+from archbench.records.store import by_age
 
 OLD_FORM = re.compile(r"(none) \((.+)\)")  # of the augmentation, before claims had knobs: `none (fully connected head)`
 NEEDED = {"dataset", "augmentation", "error_pct", "where"}  # of a claim; what it lacks beside these is empty
@@ -83,7 +85,7 @@ class Claimed(zoo.Claim):
 def claims(records: Sequence[Record], specs: Iterable[Mapping[str, Any]]) -> list[Claimed]:
     """The claims of all specs, by year: those given, and of other networks the newest that a Record keeps."""
     known = {str(spec["name"]): spec for spec in specs}
-    kept = {record.model.name: record.model.spec for record in sorted(records, key=lambda record: (record.created, record.id))}
+    kept = {record.model.name: record.model.spec for record in sorted(last_of_each(records), key=by_age)}
     found = [claim for name, spec in {**kept, **known}.items() for claim in _of_spec(name, spec)]
     return sorted(found, key=lambda claim: (math.isnan(claim.year), claim.year, claim.model))
 

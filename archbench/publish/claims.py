@@ -46,7 +46,7 @@ def frame(records: Iterable[Record], specs: Specs = ()) -> pd.DataFrame:
     The claims are those of `specs`, and of other networks those that the Records keep.
     """
     records = grouping.Stored.of(records)
-    trained = grouping.by(_trained(records), lambda record: record.model.name)
+    trained = grouping.by_alike(_trained(records), lambda record: record.model.name)
     return pd.DataFrame([row for claim in claims(records, specs) for row in _rows(claim, trained.get(claim.model, ()))])
 
 
@@ -55,7 +55,8 @@ def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
     if rows.empty:
         return []
     ids = set(" ".join(rows.records).split())
-    shown = [record for record in _trained(records) if record.id in ids]
+    trained = _trained(records)
+    shown = grouping.picked(trained, [place for place, id in enumerate(grouping.column(trained, "id")) if id in ids])
     lines = [
         RULE,
         COMPARABLE,
@@ -65,7 +66,7 @@ def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
         *notes.twice(shown),
         *notes.older(shown, records),
     ]
-    return [Table(CAPTION, rows, tuple(lines), COLUMNS, shown=tuple(shown))]
+    return [Table(CAPTION, rows, tuple(lines), COLUMNS, shown=shown)]
 
 
 def readings(rows: pd.DataFrame) -> list[Reading]:
@@ -73,7 +74,7 @@ def readings(rows: pd.DataFrame) -> list[Reading]:
     return [] if rows.empty else [Reading("claims", {"": tuple(_sentences(rows))})]
 
 
-def _trained(records: Iterable[Record]) -> list[Record]:
+def _trained(records: Iterable[Record]) -> Sequence[Record]:
     return notes.told_apart(tested(records))
 
 
@@ -99,7 +100,7 @@ def _rows(claim: Claimed, trained: Sequence[Record]) -> list[Row]:
     own = grouping.by_alike(trained, lambda record: dict(record.model.knobs) == claim.knobs).get(True, [])
     near = grouping.by_alike(own, lambda record: is_named_after(_data(record)["name"], claim.dataset)).get(True, [])
     if near:
-        return [_row(claim, runs) for runs in grouping.by(near, lambda record: record.group).values()]
+        return [_row(claim, runs) for runs in grouping.by_column(near, "group").values()]
     elsewhere = ", ".join(dict.fromkeys(_data(record)["name"] for record in grouping.one_of_each(own)))
     return [{**claim.row, **_nothing(), "verdict": NO_RECORD, "why": f"only on {elsewhere}" if elsewhere else "", "records": ""}]
 
@@ -120,7 +121,7 @@ def _row(claim: Claimed, runs: Sequence[Record]) -> Row:
         **{name: figures[name] for name in FIGURES},
         "verdict": found,
         "why": why,
-        "records": " ".join(run.id for run in runs),
+        "records": " ".join(grouping.column(runs, "id")),
     }
 
 

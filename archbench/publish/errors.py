@@ -5,6 +5,7 @@ A ranking holds runs under equal settings alone. Told to mix, it holds all, and 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -41,10 +42,10 @@ class Ranking:
     pairs: Sequence[Row]
     differing: Sequence[str]
 
-    @property
-    def runs(self) -> list[Record]:
+    @functools.cached_property
+    def runs(self) -> Sequence[Record]:
         """All runs of all rows."""
-        return [run for each in self.entries for run in each.runs]
+        return grouping.joined(*(each.runs for each in self.entries))
 
     @property
     def caption(self) -> str:
@@ -71,7 +72,7 @@ def tables(found: Iterable[Ranking], records: Sequence[Record], kept: Kept) -> l
         first = best.least([each.figures for each in ranking.entries])
         below = (*_row_notes(ranking, rows, records), *[best.SEEDS] * bool(first))
         places = {"test error, %": first}
-        made.append(Table(f"test errors · {caption}", pd.DataFrame(rows), below, COLUMNS, shown=tuple(ranking.runs), best=places))
+        made.append(Table(f"test errors · {caption}", pd.DataFrame(rows), below, COLUMNS, shown=ranking.runs, best=places))
         if ranking.pairs:
             made.append(_paired(ranking, caption, kept))
     return made
@@ -89,15 +90,15 @@ def _captions(found: Sequence[Ranking]) -> list[str]:
     return guard.distinct([ranking.caption for ranking in found], [ranking.runs[0] for ranking in found])
 
 
-def tested(records: Iterable[Record]) -> list[Record]:
+def tested(records: Iterable[Record]) -> Sequence[Record]:
     """The newest Record of each training, and of each test of published weights."""
     records = grouping.Stored.of(records)
-    published = [record for record in newest(records, "imported") if not notes.is_benchmark(record)]
-    return [*newest(records, "train"), *published]
+    published = grouping.by_alike(newest(records, "imported"), notes.is_benchmark).get(False, [])
+    return grouping.joined(newest(records, "train"), published)
 
 
 def _ranking(rows: Sequence[Record], kept: Kept) -> Ranking:
-    entries = _marked(sorted(map(Entry, grouping.by(notes.told_apart(rows), lambda record: record.group).values()), key=_by_error))
+    entries = _marked(sorted(map(Entry, grouping.by_column(notes.told_apart(rows), "group").values()), key=_by_error))
     return Ranking(entries, pairwise.pairs([each for each in entries if each.tested], kept), guard.differing(rows))
 
 
@@ -129,7 +130,7 @@ def _row(entry: Entry, rank: float, differing: Sequence[str]) -> dict[str, Any]:
         **error_figures(runs),
         **{name: mean_of(runs, name) for name in QUALITY},
         "rank": rank,
-        "records": " ".join(run.id for run in runs),
+        "records": " ".join(grouping.column(runs, "id")),
     }
 
 
@@ -154,7 +155,7 @@ def _paired(ranking: Ranking, caption: str, kept: Kept) -> Table:
     neighbours = set(itertools.pairwise(names))
     shown = [row for row in ranking.pairs if few or (row["model"], row["against"]) in neighbours]
     lines = [] if few else [f"pairs of neighbours by error are shown; --format csv holds all {len(ranking.pairs):,}"]
-    return Table(f"differences · {caption}", pd.DataFrame(shown), (*lines, *_pair_notes(ranking, kept)), PAIRS, shown=tuple(ranking.runs))
+    return Table(f"differences · {caption}", pd.DataFrame(shown), (*lines, *_pair_notes(ranking, kept)), PAIRS, shown=ranking.runs)
 
 
 def _pair_notes(ranking: Ranking, kept: Kept) -> list[str]:

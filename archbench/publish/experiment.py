@@ -165,7 +165,7 @@ def _rows(found: Answers) -> list[Row]:
     return [
         {
             **training_row(runs, profile_of(runs[0], found.profiles)),
-            "gap_points": pd.Series([pairwise.figure(run, GAP) for run in runs]).mean(),
+            "gap_points": pd.Series(Entry(runs, quantity=GAP).figures).mean(),
             "recipe": point.recipe or "",
             "train_pct": math.nan if point.train_fraction is None else 100 * point.train_fraction,
         }

@@ -1,13 +1,21 @@
-"""Records that belong together: those of one key, those that are alike but for seed and figures, and all that a table looks up."""
+"""Records that belong together: those of one key, those that are alike but for seed and figures, and all that a table looks up.
+
+Of Records that an index holds as columns none is made for what its columns say.
+"""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
 
-from archbench.records.schema import Record
+from archbench.records.columns import Many
+from archbench.records.schema import Record, Scalar
+from archbench.records.store import standing
+
+ANY: Mapping[str, Scalar] = {}
 
 
 def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
@@ -18,48 +26,140 @@ def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, lis
     return dict(groups)
 
 
-class Stored(list[Record]):
+class Stored(Sequence[Record]):
     """All Records from which those of tables are chosen, with what is looked up among them for each table."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Stored:
         """The same, looked through once however many ask."""
-        return records if isinstance(records, Stored) else cls(records)
+        return records if isinstance(records, Stored) else cls(several(records))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        return self.records[place]
+
+    @functools.cached_property
+    def keys(self) -> Sequence[str]:
+        """That of each."""
+        return column(self.records, "key")
 
     @functools.cached_property
     def counts(self) -> Counter[str]:
         """How many there are of each key."""
-        return Counter(record.key for record in self)
+        return Counter(self.keys)
 
     @functools.cached_property
-    def kinds(self) -> dict[str, list[Record]]:
-        """Those of each kind."""
-        return by(self, lambda record: record.kind)
+    def newest(self) -> dict[str, Sequence[Record]]:
+        """Of each kind the Record that stands for each run."""
+        return {kind: _newest(members) for kind, members in by_column(self.records, "kind").items()}
 
     @functools.cached_property
-    def groups(self) -> dict[str, dict[int, Record]]:
-        """Those of each group, by their places."""
-        found: dict[str, dict[int, Record]] = defaultdict(dict)
-        for place, record in enumerate(self):
-            found[record.group][place] = record
-        return found
+    def groups(self) -> dict[str, list[int]]:
+        """The places of those of each group."""
+        return _places(column(self.records, "group"))
 
 
-def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
-    """The same for a key that is equal in Records which are alike: it is taken of one of them."""
-    groups: dict[Any, list[Record]] = {}
-    of: dict[object, list[Record]] = {}
-    for record in records:
-        members = of.get(record.alike)
+def _newest(records: Sequence[Record]) -> Sequence[Record]:
+    return picked(records, standing(column(records, "key"), column(records, "status")).values())
+
+
+def several(records: Iterable[Record]) -> Sequence[Record]:
+    """Records in the form in which they are looked through soonest."""
+    if isinstance(records, Stored):
+        return records.records
+    return records if isinstance(records, Many | list) else list(records)
+
+
+def column(records: Sequence[Record], name: str) -> Sequence[str]:
+    """The id, key, group, kind, status or time of creation of each."""
+    records = several(records)
+    return records.column(name) if isinstance(records, Many) else [getattr(record, name) for record in records]
+
+
+def figures_of(records: Sequence[Record], name: str) -> list[float]:
+    """The value of a measurement in each; NaN where there is none."""
+    return records.figures(name, ANY) if isinstance(records, Many) else [record.figure(name, ANY) for record in records]
+
+
+def figures(records: Sequence[Record], name: str) -> list[float]:
+    """The value of a measurement in each that has it."""
+    return [figure for figure in figures_of(records, name) if not math.isnan(figure)]
+
+
+def doubted(records: Sequence[Record]) -> list[Record]:
+    """Those with warnings, or with what was not counted."""
+    return records.doubted() if isinstance(records, Many) else [record for record in records if record.warnings or record.uncounted]
+
+
+def picked(records: Sequence[Record], places: Iterable[int]) -> Sequence[Record]:
+    """Those at some places."""
+    records = several(records)
+    return records.at(places) if isinstance(records, Many) else [records[place] for place in places]
+
+
+def joined(*parts: Sequence[Record]) -> Sequence[Record]:
+    """All of these, one part behind the other."""
+    parts = tuple(part for part in map(several, parts) if len(part))
+    if len(parts) < 2:
+        return parts[0] if parts else []
+    first = next((part for part in parts if isinstance(part, Many)), None)
+    places = [first.places_of(part) for part in parts] if first is not None else [None]
+    if first is None or None in places:
+        return [record for part in parts for record in part]
+    return Many(first.columns, [place for of in places if of is not None for place in of])
+
+
+def _places(values: Iterable[Any]) -> dict[Any, list[int]]:
+    found: dict[Any, list[int]] = defaultdict(list)
+    for place, value in enumerate(values):
+        found[value].append(place)
+    return dict(found)
+
+
+def by_column(records: Sequence[Record], name: str) -> dict[str, Sequence[Record]]:
+    """The same as `by`, for what `column` gives."""
+    return {value: picked(records, places) for value, places in _places(column(records, name)).items()}
+
+
+def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, Sequence[Record]]:
+    """The same as `by`, for a key that is equal in Records which are alike: it is taken of one of them."""
+    records = several(records)
+    groups: dict[Any, list[int]] = {}
+    of: dict[object, list[int]] = {}
+    for place, alike in enumerate(_alike(records)):
+        members = of.get(alike)
         if members is None:
-            members = of[record.alike] = groups.setdefault(key(record), [])
-        members.append(record)
-    return groups
+            members = of[alike] = groups.setdefault(key(records[place]), [])
+        members.append(place)
+    return {value: picked(records, places) for value, places in groups.items()}
 
 
-def one_of_each(records: Iterable[Record]) -> list[Record]:
+def one_of_each(records: Iterable[Record]) -> Sequence[Record]:
     """The first of those that are alike."""
-    first: dict[object, Record] = {}
-    for record in records:
-        first.setdefault(record.alike, record)
-    return list(first.values())
+    records = several(records)
+    first: dict[object, int] = {}
+    for place, alike in enumerate(_alike(records)):
+        first.setdefault(alike, place)
+    return picked(records, first.values())
+
+
+def last_of_each(records: Iterable[Record]) -> Sequence[Record]:
+    """The last of those that are alike."""
+    records = several(records)
+    return picked(records, {alike: place for place, alike in enumerate(_alike(records))}.values())
+
+
+def _alike(records: Sequence[Record]) -> Sequence[object]:
+    return records.alike if isinstance(records, Many) else [record.alike for record in records]

@@ -22,7 +22,6 @@ BY_EAGER = "beside eager: the time of eager execution at the same batch size div
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs."""
-    records = list(records)
     made = []
     for profiles in comparable(records):
         found = pd.DataFrame([row for profile in profiles for row in _rows(profile)])

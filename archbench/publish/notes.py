@@ -8,7 +8,7 @@ from typing import Any
 
 from archbench.publish.footnotes import OfRows
 from archbench.publish.formats import epochs_text
-from archbench.publish.grouping import Stored, by, one_of_each
+from archbench.publish.grouping import Stored, by, by_column, column, doubted, joined, one_of_each, picked
 from archbench.records.schema import Doubt, Measurement, Record
 
 OF_ONE_TIME = {
@@ -62,7 +62,7 @@ def caption(record: Record, batch: bool = True) -> str:
 def notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Sequence[Record]) -> tuple[str, ...]:
     """Below the results of trainings and of profiles; `records` are all there are, from which these were chosen."""
     found = [profile for profile in profiles if profile is not None]
-    shown = [*runs, *found]
+    shown = joined(runs, found)
     lines = [
         *interval_notes(runs),
         *failed(runs, records),
@@ -91,6 +91,7 @@ def mark(doubtful: object) -> str:
 
 def doubts(shown: Sequence[Record]) -> list[str]:
     """Each warning, and what was not counted, with the rows it concerns."""
+    shown = doubted(shown)
     said = [(doubt.message, record) for record in shown for doubt in record.warnings if doubt.code not in OF_ONE_TIME or not doubt.at]
     return [*_of_times(shown), *_together(said), *uncounted(shown)]
 
@@ -143,7 +144,7 @@ def _span(values: Sequence[float]) -> str:
 
 def uncounted(shown: Sequence[Record]) -> list[str]:
     """The operators that the counter does not know, with the rows they occur in."""
-    named = [(", ".join(row.operator for row in record.uncounted), record) for record in shown if record.uncounted]
+    named = [(", ".join(row.operator for row in record.uncounted), record) for record in doubted(shown) if record.uncounted]
     return _together([(f"not counted: {operators}", record) for operators, record in named])
 
 
@@ -156,19 +157,19 @@ def _together(said: Sequence[tuple[str, Record]]) -> list[str]:
 
 
 def _labels(records: Sequence[Record]) -> str:
-    return ", ".join(dict.fromkeys(record.model.label for record in records))
+    return ", ".join(dict.fromkeys(record.model.label for record in one_of_each(records)))
 
 
 def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
     """How many more Records of the same runs there are."""
     counts = Stored.of(records).counts
-    more = sum(counts[key] for key in {row.key for row in shown}) - len(shown)
+    more = sum(counts[key] for key in set(column(shown, "key"))) - len(shown)
     return [f"the newest Record of each run is shown; {more} more of the same runs are in the store"] if more > 0 else []
 
 
 def twice(shown: Sequence[Record]) -> list[str]:
     """Names that stand for more than one network, since their code changed between the runs."""
-    networks = by(shown, lambda record: (record.model.name, tuple(record.model.knobs.items())))
+    networks = by(one_of_each(shown), lambda record: (record.model.name, tuple(record.model.knobs.items())))
     found = [dict.fromkeys(record.model.label for record in members) for members in networks.values()]
     return [
         f"{', '.join(labels)}: one network, whose code changed between the runs; its source's hash begins as behind the @"
@@ -177,10 +178,10 @@ def twice(shown: Sequence[Record]) -> list[str]:
     ]
 
 
-def told_apart(rows: Sequence[Record]) -> list[Record]:
+def told_apart(rows: Sequence[Record]) -> Sequence[Record]:
     """The rows of one table; a name that stands for several sources goes on with the beginning of each one's hash: `my.py:f@1fb8e7`."""
     several = of_several_sources(rows)
-    return [_with_source(record) if record.model.label in several else record for record in rows]
+    return [_with_source(record) if record.model.label in several else record for record in rows] if several else rows
 
 
 def _with_source(record: Record) -> Record:
@@ -190,7 +191,7 @@ def _with_source(record: Record) -> Record:
 
 def of_several_sources(records: Iterable[Record]) -> list[str]:
     """Labels that stand for more than one source."""
-    sources = by(records, lambda record: record.model.label)
+    sources = by(one_of_each(records), lambda record: record.model.label)
     return [label for label, members in sources.items() if len({record.model.source_sha256 for record in members}) > 1]
 
 
@@ -206,18 +207,18 @@ def diverged(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
 
 def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
     """Runs over further seeds of the same networks that came to nothing and were not made again since."""
-    ended = {run.key for run in runs}
-    groups = by(runs, lambda run: run.group)
-    others = Stored.of(records).groups
-    gone = {place: each for group in groups for place, each in others.get(group, {}).items() if each.key not in ended}
-    lost = by((gone[place] for place in sorted(gone)), lambda record: record.group)
-    counted = {group: len({each.key for each in members}) for group, members in lost.items()}
+    ended, groups, stored = set(column(runs, "key")), by_column(runs, "group"), Stored.of(records)
+    gone = [place for group in groups for place in stored.groups.get(group, ()) if stored.keys[place] not in ended]
+    lost = by_column(picked(stored, sorted(gone)), "group")
+    counted = {group: len(set(column(members, "key"))) for group, members in lost.items()}
     said = [(f"{count} more run{'s' * (count != 1)} failed, in no figure", groups[group]) for group, count in counted.items()]
-    return [OfRows(f"{_labels(members)}: {message}", {message: [each.id for each in members]}) for message, members in said]
+    return [OfRows(f"{_labels(members)}: {message}", {message: column(members, "id")}) for message, members in said]
 
 
 def widths(shown: Sequence[Record]) -> list[str]:
     """The width that an equal count came to."""
+    if not any("equal" in record.model.knobs for record in one_of_each(shown)):
+        return []
     found = by((record for record in shown if "equal" in record.model.knobs), lambda record: record.model.label)
     said = [(f"width {members[-1].model.knobs['width']:.4g}", members) for members in found.values()]
     return [OfRows(f"{_labels(members)}: {width}", {width: [each.id for each in members]}) for width, members in said]
@@ -225,7 +226,7 @@ def widths(shown: Sequence[Record]) -> list[str]:
 
 def interval_notes(runs: Sequence[Record]) -> list[str]:
     """Which interval stands beside an error."""
-    ended = (sum(run.status == "ok" for run in members) for members in by(runs, lambda record: record.group).values())
+    ended = (column(members, "status").count("ok") for members in by_column(runs, "group").values())
     sizes = set(ended) - {0}
     notes = []
     if 1 in sizes:

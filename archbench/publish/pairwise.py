@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from archbench import stats
+from archbench.publish import grouping
 from archbench.publish.predictions import Kept
-from archbench.publish.results import value
 from archbench.records.schema import Record
 from archbench.stats import Comparison, Wrong
 
@@ -30,7 +31,7 @@ class Entry:
     `quantity` is what is compared of it, in percent points.
     """
 
-    runs: list[Record]
+    runs: Sequence[Record]
     mark: str = ""
     quantity: str = ERROR
 
@@ -40,20 +41,23 @@ class Entry:
         trials = (self.runs[0].config.get("tuned") or {}).get("trials")
         return self.runs[0].model.label + (f" (tuned, {trials})" if trials else "") + self.mark
 
-    @property
-    def tested(self) -> list[Record]:
+    @functools.cached_property
+    def tested(self) -> Sequence[Record]:
         """Runs with a test error."""
-        return [run for run in self.runs if not math.isnan(figure(run, self.quantity))]
+        return grouping.picked(self.runs, [place for place, figure in enumerate(self._all) if not math.isnan(figure)])
 
-    @property
+    @functools.cached_property
     def figures(self) -> list[float]:
-        """What is compared of each of these."""
-        return [figure(run, self.quantity) for run in self.tested]
+        """What is compared of each of these: the test error of a run, or its gap."""
+        return [figure for figure in self._all if not math.isnan(figure)]
 
-
-def figure(run: Record, quantity: str) -> float:
-    """The test error of a run, or its gap; NaN where there is none."""
-    return value(run, ERROR) - (value(run, "train_error_pct") if quantity == GAP else 0.0)
+    @functools.cached_property
+    def _all(self) -> list[float]:
+        """Of each run; NaN where there is none."""
+        errors = grouping.figures_of(self.runs, ERROR)
+        if self.quantity != GAP:
+            return errors
+        return [error - other for error, other in zip(errors, grouping.figures_of(self.runs, "train_error_pct"), strict=True)]
 
 
 def pairs(entries: Sequence[Entry], kept: Kept) -> list[dict[str, Any]]:
@@ -135,7 +139,7 @@ def _count(record: Record) -> tuple[int, int]:
 
 def _wrong(one: Entry, other: Entry, kept: Kept) -> tuple[Wrong, Wrong] | None:
     """Per seed and image of both; None where predictions are missing, were made on other images, or are not what is compared."""
-    if one.quantity != ERROR:
+    if one.quantity != ERROR or kept.root is None:
         return None
     found = kept.of_all([*one.tested, *other.tested])
     if found is None:

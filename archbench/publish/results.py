@@ -13,12 +13,11 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import best, columns, guard
 from archbench.publish.formats import Row
-from archbench.publish.grouping import Stored, by, by_alike
+from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, joined, picked
 from archbench.publish.launches import logarithms
 from archbench.publish.notes import benchmark_notes, caption, is_benchmark, is_doubtful, notes, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
-from archbench.records.store import settled
 
 PROFILE_FIGURES: dict[str, dict[str, Any]] = {
     "latency_s": {"batch": 1, "mode": "eager"},
@@ -45,62 +44,62 @@ class Table:
     notes: tuple[str, ...]
     columns: Mapping[str, Callable[[Row], str]]
     wide: bool = False
-    shown: tuple[Record, ...] = ()
+    shown: Sequence[Record] = ()
     best: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs, trainings first; profiles that belong to no training get tables of their own."""
     records = Stored.of(records)
-    imported, profiles = by(newest(records, "imported"), is_benchmark), newest(records, "profile")
-    trainings = [*newest(records, "train"), *newest(records, "evaluated"), *imported.get(False, [])]
+    imported, profiles = by_alike(newest(records, "imported"), is_benchmark), newest(records, "profile")
+    trainings = joined(newest(records, "train"), newest(records, "evaluated"), imported.get(False, []))
     made, used, beside = [], set(), profiled(profiles)
     together = by_alike(trainings, condition).values()
     captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
     for said, rows in zip(captions, map(told_apart, together), strict=True):
-        groups = by(rows, lambda record: record.group)
-        matched = {group: profile_of(members[0], beside) for group, members in groups.items()}
-        used |= {profile.id for profile in matched.values() if profile}
-        frame = in_order(pd.DataFrame([training_row(members, matched[group]) for group, members in groups.items()]))
-        found = [profile for profile in matched.values() if profile]
-        places, why = marked(frame, [*rows, *found])
+        groups = list(by_column(rows, "group").values())
+        matched = [profile_of(members[0], beside) for members in groups]
+        made_rows = list(map(training_row, groups, matched))
+        frame = in_order(pd.DataFrame(made_rows))
+        found = [profile for profile in matched if profile]
+        used |= {profile.id for profile in found}
+        of_rows = zip(made_rows, groups, matched, strict=True)
+        places, why = marked(frame, {row["records"]: joined(members, [profile] * bool(profile)) for row, members, profile in of_rows})
         below = (*notes(rows, found, records), *why)
-        made.append(Table(said, frame, below, columns.TRAININGS, shown=(*rows, *found), best=places))
-    alone = [profile for profile in profiles if profile.id not in used]
+        made.append(Table(said, frame, below, columns.TRAININGS, shown=joined(rows, found), best=places))
+    alone = picked(profiles, [place for place, id in enumerate(column(profiles, "id")) if id not in used])
     for rows in map(told_apart, by_alike(alone, condition).values()):
         frame = in_order(pd.DataFrame([profile_row(profile) for profile in rows]))
-        places, why = marked(frame, rows)
-        made.append(Table(caption(rows[0]), frame, (*notes([], rows, records), *why), columns.PROFILES, shown=tuple(rows), best=places))
-    for _, rows in by(imported.get(True, []), condition).items():
+        places, why = marked(frame, {profile.id: [profile] for profile in rows})
+        made.append(Table(caption(rows[0]), frame, (*notes([], rows, records), *why), columns.PROFILES, shown=rows, best=places))
+    for rows in by_alike(imported.get(True, []), condition).values():
         frame = pd.DataFrame([benchmark_row(benchmark) for benchmark in rows])
-        made.append(Table(caption(rows[0]), in_order(frame), benchmark_notes(rows, records), columns.BENCHMARKS, shown=tuple(rows)))
+        made.append(Table(caption(rows[0]), in_order(frame), benchmark_notes(rows, records), columns.BENCHMARKS, shown=rows))
     return made
 
 
-def marked(frame: pd.DataFrame, shown: Iterable[Record]) -> tuple[dict[str, frozenset[int]], list[str]]:
-    """The best rows of a table by their `records`, under each header that has such, and what their mark means."""
-    known = {record.id: record for record in shown}
-    rows = [[known[id] for id in str(ids).split() if id in known] for ids in frame.records]
-    figures = [errors_of(runs) for runs in rows]
-    errors = best.least(figures)
-    times = best.least([[each for run in runs for each in single_image_s(run)] for runs in rows])
-    compared = sum(map(bool, figures)) > 1
+def marked(frame: pd.DataFrame, shown: Mapping[str, Sequence[Record]]) -> tuple[dict[str, frozenset[int]], list[str]]:
+    """The best rows of a table, under each header that has such, and what their mark means; `shown` by the rows' `records`."""
+    rows = [shown[ids] for ids in frame.records]
+    told = [errors_of(runs) for runs in rows]
+    errors = best.least(told)
+    times = best.least([_single_image_s(runs) for runs in rows])
+    compared = sum(map(bool, told)) > 1
     why = [best.SEEDS if errors else best.FEW_SEEDS] * compared + [best.LAUNCHES] * bool(times)
     doubtful = any(frame[name].any() for name in ("latency_doubtful", "images_doubtful"))
     return {"test error, %": errors, "latency, ms": times}, why + [STAR] * doubtful
 
 
-def errors_of(runs: Iterable[Record]) -> list[float]:
+def errors_of(runs: Sequence[Record]) -> list[float]:
     """The test error of each run that came to one."""
-    return [error for run in runs if not math.isnan(error := value(run, "test_error_pct"))]
+    return figures(runs, "test_error_pct")
 
 
-def single_image_s(profile: Record) -> list[float]:
-    """Logarithms of the seconds of each launch for one image; a training has none."""
-    if profile.kind == "train":
-        return []
-    row = profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
-    return logarithms(profile, row) if row is not None else []
+def _single_image_s(runs: Sequence[Record]) -> list[float]:
+    """Logarithms of the seconds of each launch for one image; trainings have none."""
+    timed = picked(runs, [place for place, kind in enumerate(column(runs, "kind")) if kind != "train"])
+    rows = ((each, each.measurement("latency_s", **PROFILE_FIGURES["latency_s"])) for each in timed)
+    return [logarithm for each, row in rows if row is not None for logarithm in logarithms(each, row)]
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -113,9 +112,9 @@ def stacked(made: Sequence[Table]) -> pd.DataFrame:
     return pd.concat([table.frame.assign(condition=table.caption) for table in made], ignore_index=True) if made else pd.DataFrame()
 
 
-def newest(records: Iterable[Record], kind: str) -> list[Record]:
+def newest(records: Iterable[Record], kind: str) -> Sequence[Record]:
     """The Record that stands for each run of a kind."""
-    return list(settled(Stored.of(records).kinds.get(kind, ())).values())
+    return Stored.of(records).newest.get(kind, [])
 
 
 def condition(record: Record) -> tuple[Any, ...]:
@@ -143,30 +142,29 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
         **_profile_figures(profile),
         "train_images_per_s": mean_of(runs, "train_images_per_s"),
         "head": runs[0].model.spec["head_kind"],
-        "records": " ".join([*(run.id for run in runs), *([profile.id] if profile else [])]),
+        "records": " ".join([*column(runs, "id"), *([profile.id] if profile else [])]),
     }
 
 
 def error_figures(runs: Sequence[Record]) -> dict[str, Any]:
     """The test error of one network over its runs, with its interval, and how many of the runs came to something."""
-    interval = _error_interval(runs)
-    left = [run for run in runs if run.status == "ok" and not any(doubt.code == "at_chance" for doubt in run.warnings)]
+    interval, statuses = _error_interval(runs), column(runs, "status")
+    at_chance = [run for run in doubted(runs) if run.status == "ok" and any(doubt.code == "at_chance" for doubt in run.warnings)]
     return {
         "test_error_pct": interval.value,
         "test_error_low_pct": interval.low,
         "test_error_high_pct": interval.high,
         "runs": len(runs),
         "n": interval.n,
-        "left_chance": len(left),
+        "left_chance": statuses.count("ok") - len(at_chance),
         "tuned_trials": (runs[0].config.get("tuned") or {}).get("trials", math.nan),
-        "diverged": sum(run.status == "diverged" for run in runs),
+        "diverged": statuses.count("diverged"),
     }
 
 
 def profile_row(profile: Record) -> dict[str, Any]:
     """One row of a network that was profiled alone."""
-    figures = {**identity(profile), **_profile_figures(profile)}
-    return {**figures, "head": profile.model.spec["head_kind"], "records": profile.id}
+    return {**identity(profile), **_profile_figures(profile), "head": profile.model.spec["head_kind"], "records": profile.id}
 
 
 def benchmark_row(benchmark: Record) -> dict[str, Any]:
@@ -198,23 +196,23 @@ def _error_interval(runs: Sequence[Record]) -> stats.Interval:
 def _profile_figures(profile: Record | None) -> dict[str, Any]:
     ends = ("latency_low_s", "latency_high_s", "infer_images_low_per_s", "infer_images_high_per_s")
     names = ("params", "macs", "pointwise_macs_pct", "pointwise_time_pct", *PROFILE_FIGURES, *ends)
-    figures: dict[str, Any] = {**dict.fromkeys(names, math.nan), "latency_doubtful": False, "images_doubtful": False}
+    known: dict[str, Any] = {**dict.fromkeys(names, math.nan), "latency_doubtful": False, "images_doubtful": False}
     if profile is None:
-        return figures
-    figures |= {name: value(profile, name) for name in ("params", "macs")}
+        return known
+    known |= {name: value(profile, name) for name in ("params", "macs")}
     pointwise = profile.measurement("macs", operator_class="pointwise")
-    figures["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / figures["macs"] if pointwise and figures["macs"] else 0.0
-    figures["pointwise_time_pct"] = class_shares(by_class(profile, "time_s")).get("pointwise", math.nan)
-    figures |= {name: value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
+    known["pointwise_macs_pct"] = 100 * (pointwise.value or 0) / known["macs"] if pointwise and known["macs"] else 0.0
+    known["pointwise_time_pct"] = class_shares(by_class(profile, "time_s")).get("pointwise", math.nan)
+    known |= {name: value(profile, name, **at) for name, at in PROFILE_FIGURES.items()}
     latency = profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
     if latency is not None:
-        figures |= {"latency_low_s": _number(latency.low), "latency_high_s": _number(latency.high)}
-        figures["latency_doubtful"] = is_doubtful(profile, latency)
+        known |= {"latency_low_s": _number(latency.low), "latency_high_s": _number(latency.high)}
+        known["latency_doubtful"] = is_doubtful(profile, latency)
     images = profile.measurement("infer_images_per_s", **PROFILE_FIGURES["infer_images_per_s"])
     if images is not None:
-        figures |= {"infer_images_low_per_s": _number(images.low), "infer_images_high_per_s": _number(images.high)}
-        figures["images_doubtful"] = is_doubtful(profile, images)
-    return figures
+        known |= {"infer_images_low_per_s": _number(images.low), "infer_images_high_per_s": _number(images.high)}
+        known["images_doubtful"] = is_doubtful(profile, images)
+    return known
 
 
 def value(record: Record, name: str, **at: Any) -> float:
@@ -226,9 +224,9 @@ def _number(figure: float | None) -> float:
     return math.nan if figure is None else figure
 
 
-def mean_of(runs: Iterable[Record], name: str) -> float:
+def mean_of(runs: Sequence[Record], name: str) -> float:
     """The mean of a measurement over the runs that have it; NaN where none has."""
-    values = [each for run in runs if not math.isnan(each := value(run, name))]
+    values = figures(runs, name)
     return statistics.fmean(values) if values else math.nan
 
 

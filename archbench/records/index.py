@@ -12,14 +12,18 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import itertools
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from archbench.errors import ArchbenchError
-from archbench.records.indexed import Draft, Entry, Parts, TornError, draft_of, entry_of, is_keepable, record_of
+from archbench.records.columns import Columns, Many
+from archbench.records.indexed import Parts, Row, Segment, TornError, is_keepable, row_of
 from archbench.records.schema import Record
 from archbench.records.store import Store, by_age, facts, read_record
 
@@ -30,14 +34,37 @@ SETTLED_S = 2.0  # the coarsest clock of a file system
 WAIT_S = 60.0  # for another process that writes the same index
 KEPT_FOR_S = 30 * 24 * 3600.0  # one that nobody used
 SUFFIX, MARK = ".sqlite", 0x4E494E  # of the file's name, and within it
-Found = Draft | str | None
+MOST_SMALL = 8  # segments with few rows, before they are made one
 TABLES = """
 CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, text TEXT UNIQUE);
-CREATE TABLE IF NOT EXISTS entries (file TEXT PRIMARY KEY, stamp TEXT, checksum INTEGER, lines BLOB);
+CREATE TABLE IF NOT EXISTS segments (number INTEGER PRIMARY KEY, checksum INTEGER, known BLOB, figures BLOB, own BLOB, rest BLOB);
 """
 
 
-def load(store: Store, folder: Path) -> tuple[list[Record], list[str]]:
+class Batch(NamedTuple):
+    """What some files hold: rows and the texts that these share, what is wrong with others, and Records that no row can hold."""
+
+    rows: list[Row]
+    texts: list[str]
+    problems: dict[str, str]
+    records: list[Record]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A segment, its number in an index, if it lies there, and which of its rows count: those of files that are as they were."""
+
+    number: int | None
+    segment: Segment
+    counts: Sequence[bool]
+
+    @property
+    def count(self) -> int:
+        """How many of its rows count."""
+        return sum(self.counts)
+
+
+def load(store: Store, folder: Path) -> tuple[Sequence[Record], list[str]]:
     """As `Store.load`; where the Records are many, by the index of their store in `folder`.
 
     Where none can be kept, as in a read-only home or on a full disk, the same is done in memory.
@@ -107,32 +134,35 @@ def _tables(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: Store) -> tuple[list[Record], list[str]]:
-    known = {entry[0]: entry for entry in connection.execute("SELECT * FROM entries")}
-    kept = [entry for file, stamp in stamps.items() if (entry := known.get(file)) is not None and entry[1] == stamp]
-    same = {entry[0] for entry in kept}
-    added = sorted(file for file in stamps if file not in same)
-    gone = [file for file in known if file not in stamps]
-    del known
-    records: list[Record] = []
-    problems: dict[str, str] = {}
-    drafted: set[str] = set()
-    for batch in _batches([file for file in added if stamps[file]], store.runs):
-        kept += _written(connection, [(file, stamps[file], found) for file, found in batch if isinstance(found, Draft)])
-        problems |= {file: found for file, found in batch if isinstance(found, str)}
-        drafted |= {file for file, found in batch if isinstance(found, Draft)}
-    for file in added:
-        if file not in drafted and file not in problems:
-            try:
-                records.append(read_record(store.runs / file))
-            except ArchbenchError as error:
-                problems[file] = str(error)
-    if gone:
-        connection.executemany("DELETE FROM entries WHERE file = ?", [(file,) for file in gone])
-    parts = Parts(dict(connection.execute("SELECT number, text FROM parts")))
+def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: Store) -> tuple[Sequence[Record], list[str]]:
     with _no_collection():
-        records += (record_of(entry, parts, store.runs) for entry in kept)
-    return sorted(records, key=by_age), [problems[file] for file in sorted(problems)]
+        kept = _kept(connection, stamps)
+        there = {file for each in kept for file in itertools.compress(each.segment.known["file"], each.counts)}
+        fresh, problems, records = [], {}, []
+        for batch in _batches(sorted(stamps.keys() - there), store.runs):
+            if batch.rows:
+                fresh += _written(connection, batch, stamps)
+            problems |= batch.problems
+            records += batch.records
+        _tidied(connection, [*kept, *fresh])
+        parts = Parts(dict(connection.execute("SELECT number, text FROM parts")))
+        columns = Columns([(each.segment, each.counts) for each in (*kept, *fresh)], parts, store.runs)
+        found = Many(columns, range(len(columns.shared)))
+    said = [problems[file] for file in sorted(problems)]
+    return (sorted([*found, *records], key=by_age) if records else found), said
+
+
+def _kept(connection: sqlite3.Connection, stamps: Mapping[str, str]) -> list[Part]:
+    """What of an index still holds, newest first; a file that two processes kept counts once."""
+    found, seen = [], set[str]()
+    for number, checksum, *packed in connection.execute("SELECT * FROM segments ORDER BY number DESC"):
+        segment = Segment.unpacked(checksum, *packed)
+        files = segment.known["file"]
+        now = map(stamps.get, files)
+        counts = [file not in seen and stamp == then != "" for file, stamp, then in zip(files, now, segment.known["stamp"], strict=True)]
+        seen.update(itertools.compress(files, counts))
+        found.append(Part(number, segment, counts))
+    return found
 
 
 @contextlib.contextmanager
@@ -148,7 +178,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _batches(files: Sequence[str], runs: Path) -> Iterator[list[tuple[str, Found]]]:
+def _batches(files: Sequence[str], runs: Path) -> Iterator[Batch]:
     """What files hold, in parts; of many, by as many processes as there are cores."""
     parts = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
     cores = os.cpu_count() or 1
@@ -167,31 +197,53 @@ def _batches(files: Sequence[str], runs: Path) -> Iterator[list[tuple[str, Found
         pool.shutdown(cancel_futures=True)
 
 
-def read(runs: Path, files: Iterable[str]) -> list[tuple[str, Found]]:
-    """What these files hold: a draft of a row, what is wrong, or None for a Record that no row can hold."""
-    found: list[tuple[str, Found]] = []
+def read(runs: Path, files: Iterable[str]) -> Batch:
+    """What these files hold."""
+    found, places = Batch([], [], {}, []), dict[str, int]()
     for file in files:
         try:
             record = read_record(runs / file)
         except ArchbenchError as error:
-            found.append((file, str(error)))
+            found.problems[file] = str(error)
         else:
-            found.append((file, draft_of(record) if is_keepable(record) else None))
+            if is_keepable(record) and file.isprintable():
+                found.rows.append(row_of(file, record, lambda text: places.setdefault(text, len(places))))
+            else:
+                found.records.append(record)
+    found.texts.extend(places)
     return found
 
 
-def _written(connection: sqlite3.Connection, drafts: Sequence[tuple[str, str, Draft]]) -> list[Entry]:
-    """Keep Records; the numbers of parts, once given, stay."""
+def _written(connection: sqlite3.Connection, batch: Batch, stamps: Mapping[str, str]) -> list[Part]:
+    """Keep those whose files are settled, the others have a segment in memory; the numbers of parts, once given, stay."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        numbers: dict[str, int] = {}
+        connection.executemany("INSERT OR IGNORE INTO parts (text) VALUES (?)", [(text,) for text in batch.texts])
+        ask = "SELECT number FROM parts WHERE text = ?"
+        numbers = [connection.execute(ask, (text,)).fetchone()[0] for text in batch.texts]
+        made = []
+        for settled in (True, False):
+            rows = [row for row in batch.rows if bool(stamps[row.known["file"]]) is settled]
+            if rows:
+                segment = Segment.of(rows, [stamps[row.known["file"]] for row in rows], numbers)
+                made.append(Part(_added(connection, segment) if settled else None, segment, [True] * len(rows)))
+        return made
 
-        def number(text: str) -> int:
-            if text not in numbers:
-                connection.execute("INSERT OR IGNORE INTO parts (text) VALUES (?)", (text,))
-                (numbers[text],) = connection.execute("SELECT number FROM parts WHERE text = ?", (text,)).fetchone()
-            return numbers[text]
 
-        entries = [entry_of(file, stamp, draft, number) for file, stamp, draft in drafts]
-        connection.executemany("REPLACE INTO entries VALUES (?, ?, ?, ?)", entries)
-    return entries
+def _added(connection: sqlite3.Connection, segment: Segment) -> int:
+    """Its number."""
+    row = connection.execute("INSERT INTO segments (checksum, known, figures, own, rest) VALUES (?, ?, ?, ?, ?)", segment.packed())
+    assert row.lastrowid is not None
+    return row.lastrowid
+
+
+def _tidied(connection: sqlite3.Connection, parts: Sequence[Part]) -> None:
+    """Remove segments of which nothing counts any more, and make one of small ones where they are many."""
+    small = [each for each in parts if each.number is not None and each.count < BATCH // 2]
+    gone = small if len(small) > MOST_SMALL else [each for each in small if not each.count]
+    if gone:
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            connection.executemany("DELETE FROM segments WHERE number = ?", [(each.number,) for each in gone])
+            if any(each.count for each in gone):
+                _added(connection, Segment.joined([(each.segment, each.counts) for each in gone]))

@@ -1,13 +1,16 @@
-"""A Record as an index keeps it: in a row of text, what it shares with others in parts that are kept once."""
+"""A Record as an index keeps it: its own fields in columns, what it shares with others in parts that are kept once."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
@@ -15,13 +18,22 @@ from pydantic_core import from_json, to_json
 from archbench.records.schema import Doubt, Failure, Measurement, ModelSnapshot, Record, Scalar, StoredFile, Uncounted
 from archbench.records.store import read_record
 
+if TYPE_CHECKING:
+    from archbench.records.columns import Columns
+
 OWN = (  # places whose values are a run's own, in its config and its environment; none tells which table a run stands in
     *(("config", name) for name in ("seed", "normalisation", "resumed_from_step")),
     *(("config", "execution", name) for name in ("step_s", "compile_s")),
     *(("environment", name) for name in ("conditions", "clock")),
 )
-DOUBTS, REST = {"warnings", "uncounted"}, {"schema_version", "failure", "duration_s", "files"}
+DOUBTS, REST = ("warnings", "uncounted"), ("schema_version", "failure", "duration_s", "files")
 NO_DOUBTS: dict[str, Any] = dict.fromkeys(DOUBTS, ())
+FIELDS = ("id", "key", "group", "kind", "status", "created")  # those that are looked at in all Records
+KNOWN = ("file", "stamp", "parts", "doubts", "width", *FIELDS)  # columns that are read at once; the others when one of them is asked for
+FIGURES = ("value", "low", "high", "n")  # of a measurement
+EXACT = 2**53  # up to where a float holds each whole number
+BETWEEN, BEHIND = "\n", "\0"  # values of a column, and a column
+SPEED = 1  # of zlib
 Place = tuple[str, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,32 +42,86 @@ class TornError(Exception):
     """An index does not hold what was written to it."""
 
 
-class Entry(NamedTuple):
-    """A row of an index: a file of a Record as it was, and what it holds, a line for each field of `Lines`, with its CRC-32."""
+class Row(NamedTuple):
+    """What a segment will hold of a Record; `parts` are places among the texts of the batch that it was read with."""
 
-    file: str
-    stamp: str
-    checksum: int
-    lines: bytes
-
-
-class Lines(NamedTuple):
-    """What is looked at in all Records as it is, the rest as JSON; `parts` names what a Record shares."""
-
-    id: str
-    key: str
-    group: str
-    kind: str
-    status: str
-    created: str
-    parts: str
+    known: dict[str, str]
+    parts: tuple[int, ...]
+    figures: array[float]
     own: str
-    figures: str
-    doubts: str
     rest: str
 
 
-WIDTH = 4  # figures of a measurement: value, low, high, n
+class Segment:
+    """Some Records as an index keeps them, in columns.
+
+    `figures` are those of one measurement behind those of another, NaN for none; of each Record so many as its `width` says.
+    """
+
+    def __init__(self, known: Mapping[str, Sequence[str]], figures: array[float], own: Sequence[str], rest: Sequence[str]) -> None:
+        self.known, self.figures = known, figures
+        self._columns: dict[str, Sequence[str]] = {"own": own, "rest": rest}
+        self._packed: dict[str, bytes] = {}
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], stamps: Sequence[str], numbers: Sequence[int]) -> Segment:
+        """From rows of one batch; `numbers` are those of its parts."""
+        known = {name: [row.known[name] for row in rows] for name in KNOWN if name not in ("stamp", "parts")}
+        known |= {
+            "stamp": list(stamps),
+            "parts": [" ".join([row.known["kind"], *(str(numbers[part]) for part in row.parts)]) for row in rows],
+        }
+        figures = array("d", itertools.chain.from_iterable(row.figures for row in rows))
+        return cls(known, figures, [row.own for row in rows], [row.rest for row in rows])
+
+    @classmethod
+    def unpacked(cls, checksum: int, *packed: bytes) -> Segment:
+        """What `packed` gave. Raises TornError where that is damaged."""
+        if _sum_of(packed) != checksum:
+            raise TornError
+        known, figures, own, rest = packed
+        columns = [column.split(BETWEEN) for column in known.decode().split(BEHIND)]
+        made = cls(dict(zip(KNOWN, columns, strict=True)), array("d", figures), (), ())
+        made._columns, made._packed = {}, {"own": own, "rest": rest}
+        return made
+
+    def packed(self) -> tuple[int, bytes, bytes, bytes, bytes]:
+        """A checksum, and the columns as they are kept."""
+        known = BEHIND.join(BETWEEN.join(self.known[name]) for name in KNOWN).encode()
+        own, rest = (zlib.compress(BETWEEN.join(self.column(name)).encode(), SPEED) for name in ("own", "rest"))
+        packed = known, self.figures.tobytes(), own, rest
+        return _sum_of(packed), *packed
+
+    @classmethod
+    def joined(cls, segments: Sequence[tuple[Segment, Sequence[bool]]]) -> Segment:
+        """One of those rows of several that count."""
+
+        def joined(of: Callable[[Segment], Iterable[Any]]) -> list[Any]:
+            return [each for segment, counts in segments for each in itertools.compress(of(segment), counts)]
+
+        known = {name: joined(lambda segment, name=name: segment.known[name]) for name in KNOWN}  # type: ignore[misc]
+        figures = array("d", itertools.chain.from_iterable(joined(Segment._of_each)))
+        return cls(known, figures, *(joined(lambda segment, name=name: segment.column(name)) for name in ("own", "rest")))  # type: ignore[misc]
+
+    def begins(self) -> list[int]:
+        """Where the figures of each Record begin."""
+        return list(itertools.accumulate(map(int, self.known["width"][:-1]), initial=0))
+
+    def _of_each(self) -> Iterator[array[float]]:
+        return (self.figures[begin : begin + int(width)] for begin, width in zip(self.begins(), self.known["width"], strict=True))
+
+    def column(self, name: str) -> Sequence[str]:
+        """`own` or `rest`, of each Record as JSON."""
+        if name not in self._columns:
+            self._columns[name] = zlib.decompress(self._packed[name]).decode().split(BETWEEN)
+        return self._columns[name]
+
+    def __len__(self) -> int:
+        return len(self.known["id"])
+
+
+def _sum_of(packed: Iterable[bytes]) -> int:
+    return functools.reduce(lambda before, part: zlib.crc32(part, before), packed, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,57 +196,32 @@ def _with(holders: dict[str, Any], places: Sequence[Place], values: Sequence[Any
     return made
 
 
-class Draft(NamedTuple):
-    """The lines of a Record before and behind that of its parts, and the parts themselves."""
-
-    before: tuple[str, ...]
-    parts: tuple[str, ...]
-    behind: tuple[str, ...]
-
-
-def draft_of(record: Record) -> Draft:
-    """What a row of it will hold."""
+def row_of(file: str, record: Record, place: Callable[[str], int]) -> Row:
+    """What is kept of the Record of a file; `place` gives the place of a part by its text."""
     holders = {"config": record.config, "environment": record.environment}
     own = _own(holders)
     rows = [{"name": row.name, "method": row.method, "at": row.at} for row in record.measurements]
     shared = _with(holders, own, [None] * len(own))
     texts = map(_text, (record.model, shared["config"], shared["environment"], rows))
-    figures = [figure for row in record.measurements for figure in (row.value, row.low, row.high, row.n)]
-    before = record.id, record.key, record.group, record.kind, record.status, record.created
-    behind = (
-        _text([_holder(holders, place)[place[-1]] for place in own]),
-        _text(figures),
-        _text({name: getattr(record, name) for name in DOUBTS}) if record.warnings or record.uncounted else "",
+    figures = array("d", [math.nan if figure is None else figure for figure in _figures(record)])
+    doubts = _text({name: getattr(record, name) for name in DOUBTS}) if record.warnings or record.uncounted else ""
+    return Row(
+        {"file": file, "doubts": doubts, "width": str(len(figures)), **{name: getattr(record, name) for name in FIELDS}},
+        tuple(place(f"{_checksum(text)} {text}") for text in texts),
+        figures,
+        _text([_holder(holders, where)[where[-1]] for where in own]),
         _text({name: getattr(record, name) for name in REST}),
     )
-    return Draft(before, tuple(f"{_checksum(text)} {text}" for text in texts), behind)
-
-
-def entry_of(file: str, stamp: str, draft: Draft, number: Callable[[str], int]) -> Entry:
-    """The row of a file; `number` gives the number of a part by its text."""
-    kind = draft.before[Lines._fields.index("kind")]
-    parts = " ".join([kind, *(str(number(part)) for part in draft.parts)])
-    content = "\n".join([*draft.before, parts, *draft.behind]).encode()
-    return Entry(file, stamp, zlib.crc32(content), content)
 
 
 def is_keepable(record: Record) -> bool:
-    """Whether its fields are a line each; somebody else's Record may have others."""
-    return not any("\n" in each for each in (record.key, record.group, record.created))
+    """Whether columns can hold its fields and its figures; somebody else's Record may have others."""
+    held = all(figure is None or figure == figure and (isinstance(figure, float) or abs(figure) <= EXACT) for figure in _figures(record))
+    return held and all(getattr(record, name).isprintable() for name in FIELDS)
 
 
-def record_of(entry: tuple[str, str, int, bytes], parts: Parts, runs: Path) -> Indexed:
-    """The Record of a row. Raises TornError where that is damaged."""
-    file, _, checksum, content = entry
-    if zlib.crc32(content) != checksum:
-        raise TornError
-    lines = Lines._make(content.decode().split("\n"))
-    identity, key, group, kind, status, created, of, _, _, doubts, _ = lines
-    shared = parts.of(of)
-    fields = {"id": identity, "key": key, "group": group, "kind": kind, "status": status, "created": created, "model": shared.model}
-    if not doubts:
-        fields |= NO_DOUBTS
-    return _made(Indexed, fields, {"_lines": lines, "_shared": shared, "_path": (runs, file)})
+def _figures(record: Record) -> Iterator[float | None]:
+    return (figure for row in record.measurements for figure in (row.value, row.low, row.high, row.n))
 
 
 def _made(kind: type[Model], fields: dict[str, Any], private: dict[str, Any] | None = None) -> Model:
@@ -197,10 +238,8 @@ def _made(kind: type[Model], fields: dict[str, Any], private: dict[str, Any] | N
 class Indexed(Record):
     """A Record from an index. What few tables ask for is read when it is asked for: `samples` from the Record's file."""
 
-    _lines: Lines
-    _shared: Shared
-    _path: tuple[Path, str]
-    _figures: list[Any]
+    _columns: Columns
+    _place: int
 
     def __getattr__(self, name: str) -> Any:
         reads = READS.get(name)
@@ -212,79 +251,88 @@ class Indexed(Record):
     @property
     def alike(self) -> object:
         """The same object in all that differ in seed, figures and doubts alone."""
-        return _of(self)["_shared"]
+        return _shared(self)
 
     def measurement(self, name: str, **at: Scalar) -> Measurement | None:
         """As of any Record, but only the row that is asked for is made."""
-        place = _of(self)["_shared"].place(name, at)
+        place = _shared(self).place(name, at)
         return None if place is None else _row(self, place)
 
     def figure(self, name: str, at: Mapping[str, Scalar]) -> float:
         """The value of a measurement; NaN where there is none."""
-        mine = _of(self)
-        place = mine["_shared"].place(name, at)
-        if place is None or (found := _figures(mine)[WIDTH * place]) is None:
-            return math.nan
-        return found  # type: ignore[no-any-return]
+        columns, mine = where(self)
+        return columns.figures([mine], name, at)[0]
 
 
-def _figures(mine: dict[str, Any]) -> list[Any]:
-    """Value, ends and n of each row, one behind the other."""
-    if "_figures" not in mine:
-        mine["_figures"] = from_json(mine["_lines"].figures)
-    found: list[Any] = mine["_figures"]
-    return found
+def made_of(columns: Columns, place: int) -> Indexed:
+    """The Record of a place."""
+    fields: dict[str, Any] = {name: columns.known[name][place] for name in FIELDS}
+    fields["model"] = columns.shared[place].model
+    if not columns.known["doubts"][place]:
+        fields |= NO_DOUBTS
+    return _made(Indexed, fields, {"_columns": columns, "_place": place})
 
 
-def _of(record: Indexed) -> dict[str, Any]:
-    """The attributes of its own, without pydantic's search for them."""
+def where(record: Indexed) -> tuple[Columns, int]:
+    """The columns in which a Record stands, and its place."""
     private = record.__pydantic_private__
     assert private is not None
-    return private
+    return private["_columns"], private["_place"]
+
+
+def _shared(record: Indexed) -> Shared:
+    columns, place = where(record)
+    return columns.shared[place]
+
+
+def _json(record: Indexed, name: str) -> Any:
+    """What its segment holds under a name."""
+    columns, place = where(record)
+    segment, at, _ = columns.rows[place]
+    return from_json(segment.column(name)[at])
 
 
 def _row(record: Indexed, place: int) -> Measurement:
-    mine = _of(record)
-    value, low, high, n = _figures(mine)[WIDTH * place : WIDTH * (place + 1)]
-    return _made(Measurement, {**mine["_shared"].rows[place], "value": value, "low": low, "high": high, "n": n})
-
-
-def _lines(record: Indexed) -> Lines:
-    found: Lines = _of(record)["_lines"]
-    return found
+    columns, mine = where(record)
+    segment, _, first = columns.rows[mine]
+    begin = first + len(FIGURES) * place
+    value, low, high, n = (None if figure != figure else figure for figure in segment.figures[begin : begin + len(FIGURES)])
+    of = columns.shared[mine].rows[place]
+    return _made(Measurement, {**of, "value": value, "low": low, "high": high, "n": None if n is None else int(n)})
 
 
 def _holders(record: Indexed) -> dict[str, Any]:
     """Its config and its environment."""
-    shared: Shared = _of(record)["_shared"]
-    return _with(shared.holders, shared.own, from_json(_lines(record).own))
+    shared = _shared(record)
+    return _with(shared.holders, shared.own, _json(record, "own"))
 
 
 def _measurements(record: Indexed) -> dict[str, Any]:
-    return {"measurements": tuple(_row(record, place) for place in range(len(_of(record)["_shared"].rows)))}
+    return {"measurements": tuple(_row(record, place) for place in range(len(_shared(record).rows)))}
 
 
 def _doubts(record: Indexed) -> dict[str, Any]:
-    found = from_json(_lines(record).doubts)
+    columns, place = where(record)
+    found = from_json(columns.known["doubts"][place])
     warnings, uncounted = (tuple(map(kind.model_validate, found[name])) for kind, name in ((Doubt, "warnings"), (Uncounted, "uncounted")))
     return {"warnings": warnings, "uncounted": uncounted}
 
 
-def _rest(record: Indexed) -> dict[str, Any]:
-    found = from_json(_lines(record).rest)
+def _last(record: Indexed) -> dict[str, Any]:
+    found = _json(record, "rest")
     failure = found["failure"] and Failure.model_validate(found["failure"])
     return {**found, "failure": failure, "files": tuple(map(StoredFile.model_validate, found["files"]))}
 
 
 def _samples(record: Indexed) -> dict[str, Any]:
-    runs, file = _of(record)["_path"]
-    return {"samples": read_record(runs / file).samples}
+    columns, place = where(record)
+    return {"samples": read_record(columns.runs / columns.known["file"][place]).samples}
 
 
 READS: dict[str, Callable[[Indexed], dict[str, Any]]] = {
     **dict.fromkeys(("config", "environment"), _holders),
     "measurements": _measurements,
     **dict.fromkeys(DOUBTS, _doubts),
-    **dict.fromkeys(REST, _rest),
+    **dict.fromkeys(REST, _last),
     "samples": _samples,
 }

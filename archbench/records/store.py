@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -163,11 +163,17 @@ def plain_name(label: str) -> str:
 
 def settled(records: Iterable[Record]) -> dict[str, Record]:
     """The Record that stands for each key: the newest ok one, else the newest that diverged. `records` come oldest first."""
-    chosen: dict[str, Record] = {}
-    for record in records:
-        before = chosen.get(record.key)
-        if record.status in SETTLED and (before is None or record.status == "ok" or before.status != "ok"):
-            chosen[record.key] = record
+    found = list(records)
+    chosen = standing([record.key for record in found], [record.status for record in found])
+    return {key: found[place] for key, place in chosen.items()}
+
+
+def standing(keys: Sequence[str], statuses: Sequence[str]) -> dict[str, int]:
+    """The places of those Records, by the key and the status of each."""
+    chosen: dict[str, int] = {}
+    for place, (key, status) in enumerate(zip(keys, statuses, strict=True)):
+        if status in SETTLED and (key not in chosen or status == "ok" or statuses[chosen[key]] != "ok"):
+            chosen[key] = place
     return chosen
 
 

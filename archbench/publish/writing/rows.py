@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import results
+from archbench.publish import grouping, results
 from archbench.publish.writing.csv import DIGITS
 from archbench.records.schema import Record
 from archbench.records.store import SETTLED
@@ -24,12 +24,14 @@ def as_json(value: Any) -> str:
 
 def of_results(records: Iterable[Record]) -> list[dict[str, Any]]:
     """The rows of the results page, and one for each run that failed."""
-    records = list(records)
+    records = grouping.Stored.of(records)
     return [*of_frame(results.frame(records)), *of_failed(records)]
 
 
 def of_failed(records: Iterable[Record]) -> list[dict[str, Any]]:
     """A row for each run that came to nothing."""
+    records = grouping.several(records)
+    lost = [place for place, status in enumerate(grouping.column(records, "status")) if status not in SETTLED]
     return [
         _plain(
             {
@@ -41,8 +43,8 @@ def of_failed(records: Iterable[Record]) -> list[dict[str, Any]]:
                 "failure": record.failure.message,
             }
         )
-        for record in records
-        if record.status not in SETTLED and record.failure is not None
+        for record in grouping.picked(records, lost)
+        if record.failure is not None
     ]
 
 
