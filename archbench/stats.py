@@ -9,11 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 RESAMPLES, LEAST_TO_DRIFT = 2000, 9
-DRAWS = 10_000  # of a bootstrap or of permutations whose p stands beside others: small enough a p must be within reach
-LEAST_TO_PERMUTE = 8  # seeds a side: with fewer there are too few orders
+DRAWS = 10_000  # of a bootstrap whose p stands beside others: small enough a p must be within reach
 FEW_DISCORDANT = 25  # below, McNemar's test is exact
 
 Wrong = NDArray[np.bool_]  # (seeds, images), or (images,) of one network: whether the prediction is wrong
@@ -38,6 +36,8 @@ def wilson(errors: int, n: int, confidence: float = 0.95) -> Interval:
 
 def mean_t(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Mean with Student's t interval over independent runs; no interval for a single one."""
+    from scipy import special
+
     n, mean = len(values), statistics.fmean(values)
     if n < 2:
         return Interval(mean, math.nan, math.nan, n)
@@ -148,16 +148,19 @@ def difference_t(before: Sequence[float], after: Sequence[float], confidence: fl
     Nothing can be told below two runs on a side, nor where neither side scatters: errors come in whole images, and a few runs that agree
     to the image do not show that all would.
     """
-    from scipy import stats
+    from scipy import special
 
     change = statistics.fmean(after) - statistics.fmean(before)
     if min(len(before), len(after)) < 2:
         return Comparison(change, math.nan, math.nan, math.nan)
     if len(set(before)) == len(set(after)) == 1:
         return Comparison(change, math.nan, math.nan, math.nan)
-    test = stats.ttest_ind(after, before, equal_var=False)
-    interval = test.confidence_interval(confidence)
-    return Comparison(change, float(interval.low), float(interval.high), float(test.pvalue))
+    squares = [_variance(each) / len(each) for each in (before, after)]
+    both = sum(squares)
+    freedom = both**2 / sum(square**2 / (len(each) - 1) for square, each in zip(squares, (before, after), strict=True))
+    half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(both)
+    p = 2 * float(special.stdtr(freedom, -abs(change) / math.sqrt(both)))
+    return Comparison(change, change - half, change + half, p)
 
 
 def difference_of_errors(before: tuple[int, int], after: tuple[int, int], confidence: float = 0.95) -> Comparison:
@@ -232,20 +235,6 @@ def _interaction(wrong: Wrong) -> float:
     return float(np.square(residual).sum() / ((seeds - 1) * (images - 1)) / (seeds * images))
 
 
-def permutation(before: Sequence[float], after: Sequence[float]) -> float:
-    """p of a difference of means by permuting the runs, all orders where they are few enough; NaN below 8 runs on a side."""
-    from scipy import stats
-
-    if min(len(before), len(after)) < LEAST_TO_PERMUTE:
-        return math.nan
-
-    def difference(one: NDArray[np.float64], other: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-        return np.asarray(other.mean(axis=axis) - one.mean(axis=axis))
-
-    found = stats.permutation_test((before, after), difference, vectorized=True, n_resamples=2 * DRAWS, random_state=0)
-    return float(found.pvalue)
-
-
 def mcnemar(before: Wrong, after: Wrong) -> float:
     """McNemar's p that two trained networks err equally often on the same images `(images,)`; it says nothing about other seeds.
 
@@ -271,11 +260,24 @@ def difference_of_networks(before: Wrong, after: Wrong, confidence: float = 0.95
     return Comparison(change, float(interval.low), float(interval.high), mcnemar(before, after))
 
 
+def correlation(left: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
+    """Pearson's correlation of two samples of `(N,)` and p by Student's t; of ranks, as `scipy.stats.spearmanr` has them."""
+    from scipy import special
+
+    rho, freedom = float(np.corrcoef(left, right)[0, 1]), len(left) - 2
+    if freedom < 1:
+        return rho, math.nan
+    t = rho * math.sqrt(freedom / ((1 + rho) * (1 - rho))) if abs(rho) < 1 else math.inf
+    return rho, 2 * float(special.stdtr(freedom, -abs(t)))
+
+
 def welch_from(values: Sequence[Sequence[float]], first: int) -> NDArray[np.float64]:
     """p of Welch's t between sample `first` and each, `(N,)`, as it counts among all pairs of the N samples (Holm).
 
     As `difference_t` and `holm_adjusted` have it, without a loop over pairs: NaN where nothing can be told, and of the sample with itself.
     """
+    from scipy import special
+
     means, counts = np.array([statistics.fmean(each) for each in values]), np.array([len(each) for each in values])
     squares = np.array([_variance(each) / len(each) if len(each) > 1 else math.nan for each in values])
     left, right = np.triu_indices(len(values), 1)

@@ -188,13 +188,6 @@ def test_two_networks_on_the_same_images_by_hand() -> None:
     assert stats.difference_of_networks(*side(5, 0, 0, 5)) == (0, 0, 0, 1)
 
 
-def test_seeds_are_permuted_from_eight_on() -> None:
-    """Eight runs all below eight others: two of C(16, 8) = 12,870 orders are as extreme."""
-    low, high = [float(run) for run in range(8)], [float(run) for run in range(100, 108)]
-    assert stats.permutation(low, high) == pytest.approx(2 / 12_870)
-    assert math.isnan(stats.permutation(low[:7], high))
-
-
 def test_the_bootstrap_of_the_difference_by_hand() -> None:
     """One side errs on images 0 to 49 of 1,000 with each seed, the other on 50 to 119: seeds do not scatter, images do.
 

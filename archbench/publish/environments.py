@@ -22,27 +22,30 @@ NONE = "commit: – where archbench was not run from a clone"
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """A row for each Record with what is known of its environment; `environment` names those that are equal, oldest first."""
-    found = grouping.by_alike(records, _facts)
-    rows = [
-        {"environment": f"E{place}", **identity(record), "kind": record.kind, **dict(facts), "record": record.id}
-        for place, (facts, members) in enumerate(found.items(), start=1)
-        for record in members
-    ]
-    return pd.DataFrame(rows)
+    rows: list[Row] = []  # one of those that are alike
+    places: dict[object, int] = {}
+    taken, ids = [], []
+    for number, (facts, members) in enumerate(grouping.by_alike(records, _facts).items(), start=1):
+        for place, same in enumerate(grouping.alike(members)):
+            if same not in places:
+                places[same] = len(rows)
+                rows.append({"environment": f"E{number}", **identity(members[place]), "kind": members[place].kind, **dict(facts)})
+            taken.append(places[same])
+        ids += grouping.column(members, "id")
+    return pd.DataFrame(rows).take(taken).reset_index(drop=True).assign(record=ids) if rows else pd.DataFrame()
 
 
 def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
     """The environments, their libraries, and the Records of each, from the rows of `frame`."""
     if rows.empty:
         return []
-    each = rows.groupby("environment", sort=False)
-    first = each.first().assign(records=each.record.agg(" ".join), count=each.size()).reset_index()
+    ids = rows.groupby("environment", sort=False).record
+    first = rows.drop_duplicates("environment").set_index("environment").assign(records=ids.agg(" ".join), count=ids.size()).reset_index()
     below = [CHANGED] * bool((first.commit != "").any()) + [NONE] * bool((first.commit == "").any())
-    shown = tuple(records)
     return [
-        Table(CAPTION, first, tuple(below), ENVIRONMENTS, shown=shown),
-        Table(LIBRARIES, first, (), {"environment": ENVIRONMENTS["environment"], **_versions(records)}, shown=shown),
-        Table(OF_RECORDS, rows, (), RECORDS, shown=shown),
+        Table(CAPTION, first, tuple(below), ENVIRONMENTS, shown=records),
+        Table(LIBRARIES, first, (), {"environment": ENVIRONMENTS["environment"], **_versions(records)}, shown=records),
+        Table(OF_RECORDS, rows[["environment", "model", "kind", "record"]], (), RECORDS, shown=records),
     ]
 
 

@@ -100,11 +100,16 @@ def whole(value: float) -> str:
     return plain(value, lambda value: "<1" if 0 < value < 0.5 else f"{value:.0f}")
 
 
-def cells(table: Table) -> pd.DataFrame:
+def texts(table: Table) -> dict[str, list[str]]:
     """The table as text, a column for each figure that any row has."""
     rows: list[Row] = table.frame.to_dict("records")  # type: ignore[assignment]
-    text = pd.DataFrame({header: [cell(row) for row in rows] for header, cell in table.columns.items()})
-    return text.loc[:, [bool((text[header] != MISSING).any()) for header in table.columns]]
+    columns = {header: [str(cell(row)) for row in rows] for header, cell in table.columns.items()}
+    return {header: column for header, column in columns.items() if any(text != MISSING for text in column)}
+
+
+def cells(table: Table) -> pd.DataFrame:
+    """The same as a frame."""
+    return pd.DataFrame(texts(table))
 
 
 def once(tables: Iterable[Table]) -> list[Table]:

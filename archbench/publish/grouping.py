@@ -138,10 +138,10 @@ def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[An
     records = several(records)
     groups: dict[Any, list[int]] = {}
     of: dict[object, list[int]] = {}
-    for place, alike in enumerate(_alike(records)):
-        members = of.get(alike)
+    for place, same in enumerate(alike(records)):
+        members = of.get(same)
         if members is None:
-            members = of[alike] = groups.setdefault(key(records[place]), [])
+            members = of[same] = groups.setdefault(key(records[place]), [])
         members.append(place)
     return {value: picked(records, places) for value, places in groups.items()}
 
@@ -150,16 +150,18 @@ def one_of_each(records: Iterable[Record]) -> Sequence[Record]:
     """The first of those that are alike."""
     records = several(records)
     first: dict[object, int] = {}
-    for place, alike in enumerate(_alike(records)):
-        first.setdefault(alike, place)
+    for place, same in enumerate(alike(records)):
+        first.setdefault(same, place)
     return picked(records, first.values())
 
 
 def last_of_each(records: Iterable[Record]) -> Sequence[Record]:
     """The last of those that are alike."""
     records = several(records)
-    return picked(records, {alike: place for place, alike in enumerate(_alike(records))}.values())
+    return picked(records, {same: place for place, same in enumerate(alike(records))}.values())
 
 
-def _alike(records: Sequence[Record]) -> Sequence[object]:
+def alike(records: Sequence[Record]) -> Sequence[object]:
+    """What is equal in those that are alike."""
+    records = several(records)
     return records.alike if isinstance(records, Many) else [record.alike for record in records]

@@ -59,18 +59,17 @@ def tables(records: Iterable[Record]) -> list[Table]:
     for said, rows in zip(captions, map(told_apart, together), strict=True):
         groups = list(by_column(rows, "group").values())
         matched = [profile_of(members[0], beside) for members in groups]
-        made_rows = list(map(training_row, groups, matched))
-        frame = in_order(pd.DataFrame(made_rows))
+        frame = in_order(pd.DataFrame(list(map(training_row, groups, matched))))
         found = [profile for profile in matched if profile]
         used |= {profile.id for profile in found}
-        of_rows = zip(made_rows, groups, matched, strict=True)
-        places, why = marked(frame, {row["records"]: joined(members, [profile] * bool(profile)) for row, members, profile in of_rows})
+        shown = joined(rows, found)
+        places, why = marked(frame, shown)
         below = (*notes(rows, found, records), *why)
-        made.append(Table(said, frame, below, columns.TRAININGS, shown=joined(rows, found), best=places))
+        made.append(Table(said, frame, below, columns.TRAININGS, shown=shown, best=places))
     alone = picked(profiles, [place for place, id in enumerate(column(profiles, "id")) if id not in used])
     for rows in map(told_apart, by_alike(alone, condition).values()):
         frame = in_order(pd.DataFrame([profile_row(profile) for profile in rows]))
-        places, why = marked(frame, {profile.id: [profile] for profile in rows})
+        places, why = marked(frame, rows)
         made.append(Table(caption(rows[0]), frame, (*notes([], rows, records), *why), columns.PROFILES, shown=rows, best=places))
     for rows in by_alike(imported.get(True, []), condition).values():
         frame = pd.DataFrame([benchmark_row(benchmark) for benchmark in rows])
@@ -78,9 +77,10 @@ def tables(records: Iterable[Record]) -> list[Table]:
     return made
 
 
-def marked(frame: pd.DataFrame, shown: Mapping[str, Sequence[Record]]) -> tuple[dict[str, frozenset[int]], list[str]]:
-    """The best rows of a table, under each header that has such, and what their mark means; `shown` by the rows' `records`."""
-    rows = [shown[ids] for ids in frame.records]
+def marked(frame: pd.DataFrame, shown: Sequence[Record]) -> tuple[dict[str, frozenset[int]], list[str]]:
+    """The best rows of a table by their `records`, under each header that has such, and what their mark means."""
+    known = {id: place for place, id in enumerate(column(shown, "id"))}
+    rows = [picked(shown, [known[id] for id in str(ids).split() if id in known]) for ids in frame.records]
     told = [errors_of(runs) for runs in rows]
     errors = best.least(told)
     times = best.least([_single_image_s(runs) for runs in rows])

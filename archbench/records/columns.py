@@ -32,8 +32,8 @@ class Columns:
             of = [parts.of(each) for each in segment.known["parts"]]
             shared += itertools.compress(of, counts)
             rows += itertools.compress(zip(itertools.repeat(segment), range(len(of)), segment.begins(), strict=False), counts)
-            for name, column in known.items():
-                column += itertools.compress(segment.known[name], counts)
+            for name in KEPT:
+                known[name] += itertools.compress(segment.known[name], counts)
         ages = [f"{created}\0{id}" for created, id in zip(known["created"], known["id"], strict=True)]
         order = sorted(range(len(ages)), key=ages.__getitem__)
         self.known: Mapping[str, Sequence[str]] = {name: _at(column, order) for name, column in known.items()}

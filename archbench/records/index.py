@@ -125,6 +125,7 @@ def _sweep(folder: Path) -> None:
 def _tables(connection: sqlite3.Connection) -> sqlite3.Connection:
     """A connection to an index, which is begun where the file is empty. Raises TornError for another's database."""
     connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = OFF")  # what a failing machine damages is made anew
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
         connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {MARK}; COMMIT;")

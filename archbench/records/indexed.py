@@ -9,7 +9,6 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
@@ -216,7 +215,9 @@ def row_of(file: str, record: Record, place: Callable[[str], int]) -> Row:
 
 def is_keepable(record: Record) -> bool:
     """Whether columns can hold its fields and its figures; somebody else's Record may have others."""
-    held = all(figure is None or figure == figure and (isinstance(figure, float) or abs(figure) <= EXACT) for figure in _figures(record))
+    held = all(
+        figure is None or (not math.isnan(figure) and (isinstance(figure, float) or abs(figure) <= EXACT)) for figure in _figures(record)
+    )
     return held and all(getattr(record, name).isprintable() for name in FIELDS)
 
 
@@ -296,7 +297,7 @@ def _row(record: Indexed, place: int) -> Measurement:
     columns, mine = where(record)
     segment, _, first = columns.rows[mine]
     begin = first + len(FIGURES) * place
-    value, low, high, n = (None if figure != figure else figure for figure in segment.figures[begin : begin + len(FIGURES)])
+    value, low, high, n = (None if math.isnan(figure) else figure for figure in segment.figures[begin : begin + len(FIGURES)])
     of = columns.shared[mine].rows[place]
     return _made(Measurement, {**of, "value": value, "low": low, "high": high, "n": None if n is None else int(n)})
 

@@ -145,10 +145,15 @@ def facts(runs: Path) -> dict[str, os.stat_result | None]:
     with contextlib.suppress(OSError), os.scandir(runs) as entries:
         for entry in entries:
             if entry.name.endswith(".json"):
-                found[entry.name] = None
-                with contextlib.suppress(OSError):  # it went meanwhile, or leads nowhere
-                    found[entry.name] = entry.stat()
+                found[entry.name] = _fact(entry)
     return found
+
+
+def _fact(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat()
+    except OSError:  # it went meanwhile, or leads nowhere
+        return None
 
 
 def by_age(record: Record) -> tuple[str, str]:

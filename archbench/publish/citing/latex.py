@@ -76,6 +76,8 @@ def escaped(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The text without line breaks, and without signs that steer a terminal or turn the direction of writing."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     words = " ".join(unicodedata.normalize("NFC", text).split())
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
 

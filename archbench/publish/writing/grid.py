@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from archbench.publish.citing.latex import one_line
 from archbench.publish.footnotes import OfRows
-from archbench.publish.formats import cells
+from archbench.publish.formats import texts
 from archbench.publish.results import Table
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell's text, whether it is among the best of its column, and the letters of the footnotes behind it."""
 
     text: str
@@ -41,23 +39,25 @@ class Grid:
 
 def grid(table: Table) -> Grid:
     """The table, without columns that nothing fills; the marks of footnotes stand at the model's name, or the first cell."""
-    shown = cells(table)
-    headers = [one_line(str(header)) for header in shown.columns]
-    best = [table.best.get(header, frozenset()) for header in shown.columns]
-    rows = [[Cell(one_line(text), place in best[column]) for column, text in enumerate(line)] for place, line in _lines(shown)]
+    shown = texts(table)
+    headers = [one_line(header) for header in shown]
+    columns = [_cells(column, table.best.get(header, frozenset())) for header, column in shown.items()]
+    rows = [list(row) for row in zip(*columns, strict=True)]
     footnotes, marks, rest = _footnotes(table)
     named = headers.index("model") if "model" in headers else 0
     for row, letters in zip(rows, marks, strict=True):
-        row[named] = dataclasses.replace(row[named], marks=letters)
+        row[named] = row[named]._replace(marks=letters)
     return Grid(headers, rows, [one_line(note) for note in rest], footnotes)
 
 
-def _lines(shown: Any) -> Iterator[tuple[int, list[str]]]:
-    return enumerate([str(cell) for cell in line] for line in shown.values.tolist())
+def _cells(column: Sequence[str], best: frozenset[int]) -> list[Cell]:
+    return [Cell(one_line(text), place in best) for place, text in enumerate(column)]
 
 
 def _footnotes(table: Table) -> tuple[dict[str, str], list[str], list[str]]:
     """Footnotes by letter, the letters of each row, and the notes that are about no row or about some that are not there."""
+    if not any(isinstance(note, OfRows) for note in table.notes):
+        return {}, [""] * len(table.frame), list(table.notes)
     owners = [set(str(row.get("records", row.get("record", ""))).split()) for row in table.frame.to_dict("records")]
     letters, footnotes, rest = _letters(), {}, []
     marks: list[str] = [""] * len(owners)

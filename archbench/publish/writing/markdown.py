@@ -29,7 +29,8 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = cell.text if FIGURE.fullmatch(cell.text) else escaped(cell.text)
+    is_plain = (cell.text.isascii() and cell.text.isalnum()) or FIGURE.fullmatch(cell.text)
+    text = cell.text if is_plain else escaped(cell.text)
     return (f"**{text}**" if cell.best else text) + _raised(cell.marks)
 
 
