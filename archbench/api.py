@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,6 +140,9 @@ def load(results: str | Path = Settings.results, where: str | None = None) -> li
     return found.records
 
 
+Loading = Callable[[Store], tuple[Sequence[Record], list[str]]]
+
+
 @dataclass(frozen=True)
 class Listed:
     """Records that were asked for, the tags of all there are, and a line for each file that cannot be read."""
@@ -149,10 +152,13 @@ class Listed:
     problems: list[str]
 
 
-def listed(store: Store, where: str | None = None) -> Listed:
-    """The Records that an expression of `--where` is true of; all without one. Raises ArchbenchError where it cannot be read."""
+def listed(store: Store, where: str | None = None, load: Loading = Store.load) -> Listed:
+    """The Records that an expression of `--where` is true of; all without one. Raises ArchbenchError where it cannot be read.
+
+    `load` gives the Records of a store, and a line for each file that cannot be read.
+    """
     matches = filters.parse(where) if where is not None else None
-    records, problems = store.load()
+    records, problems = load(store)
     marks = tags.load(store)
     return Listed([record for record in records if matches is None or matches(record, marks)], marks, problems)
 

@@ -26,6 +26,7 @@ MODES = ("eager", "compiled", "cuda_graph")
 IMAGES_FROM = ("auto", "memory", "mapped", "files")
 TRACKERS = ("tensorboard", "mlflow", "wandb")
 DEFAULT_DATA_DIR = Path("~/.cache/archbench")
+INDEX = DEFAULT_DATA_DIR / "index"  # the folder of what `archbench.records.index` keeps
 LARGEST_SEED = 2**32 - 1
 MOST, MOST_PIXELS = 1_000_000, 8192
 

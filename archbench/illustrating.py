@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archbench.config import Settings, expanded, split_names
+from archbench.config import INDEX, Settings, expanded, split_names
 from archbench.errors import ArchbenchError, unknown
 from archbench.publish.citing import of_tables
 from archbench.publish.figures import gallery
 from archbench.publish.figures.files import FORMATS
 from archbench.publish.figures.look import FURTHER_LETTERS, Look, lacking
 from archbench.publish.figures.picture import Picture
+from archbench.records import index
 from archbench.records.store import Store
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def figures(
 def pictured(names: Sequence[str], results: Path, models: Sequence[str], dataset: str | None) -> Pictured:
     """What the Records of a folder give of these figures. Raises ArchbenchError as `figures` does, and where there is no such folder."""
     asked = gallery.asked(names)
-    stored, problems = Store.of(results).load()
+    stored, problems = index.load(Store.of(results), INDEX)
     records = of_tables.asked(stored, models, dataset) if stored else []
     found = {name: gallery.pictures(name, records) for name in asked}
     missing = [gallery.missing(name) for name, made in found.items() if not made]

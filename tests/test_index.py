@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from conftest import make_record
 
-from archbench.publish import guard, results
-from archbench.publish.pages import page
+from archbench.publish import grouping, guard, results
+from archbench.publish.pages import NAMES, page
 from archbench.publish.predictions import Kept
 from archbench.records import index
+from archbench.records.columns import Many
 from archbench.records.schema import Doubt, Measurement, Record, Uncounted
 from archbench.records.store import Store, read_record
 
@@ -62,9 +65,10 @@ def test_records_from_the_index_are_those_of_the_files_and_give_the_same_tables(
     assert len(read) == len(expected)
     found, again = index.load(EVIDENCE, tmp_path)
     assert len(read) == len(expected)  # none was read again
-    pages = [page("results", records, Kept()) for records in (found, expected)]
-    assert pages[0].markdown() == pages[1].markdown()
-    assert pages[0].csv() == pages[1].csv()
+    for name in NAMES:
+        pages = [page(name, records, Kept()) for records in (found, expected)]
+        assert pages[0].markdown() == pages[1].markdown()
+        assert pages[0].csv() == pages[1].csv()
     assert whole(found) == whole(expected)
     assert again == problems
     for one, other in zip(found, expected, strict=True):
@@ -192,3 +196,46 @@ def test_few_records_need_no_index_and_old_ones_go(tmp_path: Path, monkeypatch: 
     index.load(store, tmp_path)
     (made,) = tmp_path.glob("*.sqlite")
     assert made != old
+
+
+def test_small_additions_become_one_and_none_is_lost(tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 6 additions of a Record each the fourth makes one of those before, as more than 3 are small; what went is in none."""
+    monkeypatch.setattr(index, "MOST_SMALL", 3)
+    store = Store(tmp_path / "results")
+    for seed in range(6):
+        kept = keep(
+            store,
+            make_record(key=f"key-{seed}", created=f"2026-01-0{seed + 1}T00:00:00+00:00", warnings=(Doubt(code="noisy", message="m"),)),
+        )
+        index.load(store, tmp_path)
+    kept.unlink()
+    del read[:]
+    found = index.load(store, tmp_path)[0]
+    assert whole(list(found)) == whole(store.load()[0])
+    assert [record.key for record in found] == [f"key-{seed}" for seed in range(5)]
+    assert read == []
+    (path,) = tmp_path.glob("*.sqlite")
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM segments").fetchone() == (2,)
+
+
+def test_groups_of_records_from_columns_are_those_of_the_records_themselves(tmp_path: Path) -> None:
+    index.load(EVIDENCE, tmp_path)
+    found, plain = index.load(EVIDENCE, tmp_path)[0], EVIDENCE.load()[0]
+    assert isinstance(found, Many)
+
+    def ids(records: Sequence[Record]) -> list[str]:
+        return [record.id for record in records]
+
+    for name in ("group", "key", "kind", "status"):
+        groups = grouping.by_column(found, name)
+        assert {value: ids(members) for value, members in groups.items()} == {
+            value: ids(members) for value, members in grouping.by(plain, lambda record, name=name: getattr(record, name)).items()
+        }
+    trainings = grouping.by_column(found, "kind")["train"]
+    errors = [record.figure("test_error_pct", {}) for record in plain if record.kind == "train"]
+    assert grouping.figures(trainings, "test_error_pct") == [error for error in errors if not math.isnan(error)]
+    assert ids(grouping.doubted(found)) == [record.id for record in plain if record.warnings or record.uncounted]
+    assert ids(grouping.joined(found[3:5], [found[0]])) == ids([plain[3], plain[4], plain[0]])
+    renamed = found[0].model_copy(update={"key": "another"})
+    assert [record.key for record in grouping.joined(found[1:2], [renamed])] == [plain[1].key, "another"]

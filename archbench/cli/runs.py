@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archbench.cli.options import JSON
-from archbench.config import Settings, expanded, split_names
+from archbench.config import INDEX, Settings, expanded, split_names
 from archbench.errors import ArchbenchError
 
 if TYPE_CHECKING:
     from archbench.api import Listed
     from archbench.records.checkpoints import Kept
+    from archbench.records.schema import Record
     from archbench.records.store import Store
 
 WHERE = """Only these, as 'model=nin* and (dataset=digits or error<20) and not tag=old'; the fields are id, when, model, kind, dataset,
@@ -46,13 +48,19 @@ def command(
     if checkpoints or prune:
         _show_checkpoints(store, prune, json)
         return
-    found = listed(store, where)
+    found = listed(store, where, _through_the_index)
     if added or removed:
         tags.change(store, [record.id for record in found.records], added, removed)
         view.say(f"{len(found.records)} Record{'s' * (len(found.records) != 1)} marked")
-        found = listed(store, where)
+        found = listed(store, where, _through_the_index)
     _show(found, store, json)
     view.report_problems(found.problems)
+
+
+def _through_the_index(store: Store) -> tuple[Sequence[Record], list[str]]:
+    from archbench.records import index
+
+    return index.load(store, INDEX)
 
 
 def _show(found: Listed, store: Store, json: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archbench.config import DEFAULT_DATA_DIR, Settings, expanded, split_names
+from archbench.config import INDEX, Settings, expanded, split_names
 from archbench.errors import ArchbenchError, unknown
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def command(
     form = _form(form, json, check)
     asked, results, wanted = _asked(names or (NAMES if check else ["results"])), expanded(results), split_names(models)
     _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
-    stored, problems = index.load(Store.of(results), DEFAULT_DATA_DIR / "index")
+    stored, problems = index.load(Store.of(results), INDEX)
     specs = _claiming(problems) if "claims" in asked else []
     _check_there(stored, wanted, results, specs)
     records = chosen(stored, wanted, dataset)

@@ -59,7 +59,7 @@ def frame(records: Iterable[Record], kept: Kept) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _conditions(records: Iterable[Record], kept: Kept) -> list[tuple[list[Record], list[Network]]]:
+def _conditions(records: Iterable[Record], kept: Kept) -> list[tuple[Sequence[Record], list[Network]]]:
     """Runs whose predictions are there and that may stand in one table, and the networks that they are of."""
     there = [record for record in tested(records) if kept.of(record) is not None]
     return [(runs, _networks(runs, kept)) for runs in grouping.by_alike(there, guard.condition).values()]

@@ -24,7 +24,8 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     """A row for each Record with what is known of its environment; `environment` names those that are equal, oldest first."""
     rows: list[Row] = []  # one of those that are alike
     places: dict[object, int] = {}
-    taken, ids = [], []
+    taken: list[int] = []
+    ids: list[str] = []
     for number, (facts, members) in enumerate(grouping.by_alike(records, _facts).items(), start=1):
         for place, same in enumerate(grouping.alike(members)):
             if same not in places:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ class Kept:
             self._read[record.id] = self._of(record)
         return self._read[record.id]
 
-    def of_all(self, records: list[Record]) -> list[Predictions] | None:
+    def of_all(self, records: Sequence[Record]) -> list[Predictions] | None:
         """Those of several Records on the same images; None where one lacks them."""
         found = [each for record in records if (each := self.of(record)) is not None]
         same = all(np.array_equal(each.labels, found[0].labels) for each in found)

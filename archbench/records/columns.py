@@ -50,11 +50,14 @@ class Columns:
 
     def figures(self, places: Iterable[int], name: str, at: Mapping[str, Scalar]) -> list[float]:
         """The value of a measurement in each Record of these places; NaN where there is none."""
-        found = []
+        found, before, after = [], None, None
         for place in places:
-            row = self.shared[place].place(name, at)
+            shared = self.shared[place]
+            if shared is not before:
+                before, row = shared, shared.place(name, at)
+                after = None if row is None else len(FIGURES) * row
             segment, _, begin = self.rows[place]
-            found.append(math.nan if row is None else segment.figures[begin + len(FIGURES) * row])
+            found.append(math.nan if after is None else segment.figures[begin + after])
         return found
 
 

@@ -139,7 +139,9 @@ def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: St
     with _no_collection():
         kept = _kept(connection, stamps)
         there = {file for each in kept for file in itertools.compress(each.segment.known["file"], each.counts)}
-        fresh, problems, records = [], {}, []
+        fresh: list[Part] = []
+        records: list[Record] = []
+        problems: dict[str, str] = {}
         for batch in _batches(sorted(stamps.keys() - there), store.runs):
             if batch.rows:
                 fresh += _written(connection, batch, stamps)

@@ -145,15 +145,11 @@ def facts(runs: Path) -> dict[str, os.stat_result | None]:
     with contextlib.suppress(OSError), os.scandir(runs) as entries:
         for entry in entries:
             if entry.name.endswith(".json"):
-                found[entry.name] = _fact(entry)
+                try:
+                    found[entry.name] = entry.stat()
+                except OSError:  # it went meanwhile, or leads nowhere
+                    found[entry.name] = None
     return found
-
-
-def _fact(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return entry.stat()
-    except OSError:  # it went meanwhile, or leads nowhere
-        return None
 
 
 def by_age(record: Record) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from archbench.errors import ArchbenchError, unknown
 from archbench.publish import errors
-from archbench.publish.asked import is_asked, names
+from archbench.publish.asked import chosen, names
 from archbench.publish.pages import NAMES, page
 from archbench.publish.predictions import Kept
 from archbench.records.schema import Record
@@ -31,7 +31,7 @@ def ids(name: str, records: Sequence[Record], kept: Kept) -> set[str]:
     return found
 
 
-def asked(records: Sequence[Record], models: Sequence[str], dataset: str | None) -> list[Record]:
+def asked(records: Sequence[Record], models: Sequence[str], dataset: str | None) -> Sequence[Record]:
     """Those of networks that go by one of these names or globs, trained on this data set or on none, as `archbench tables` takes them.
 
     Raises ArchbenchError, with a near name, for a name or glob that none goes by.
@@ -40,4 +40,4 @@ def asked(records: Sequence[Record], models: Sequence[str], dataset: str | None)
     for pattern in models:
         if not fnmatch.filter(known, pattern):
             raise unknown("model among the Records:", pattern, sorted(known))
-    return [record for record in records if is_asked(record, models, dataset)]
+    return chosen(records, models, dataset)

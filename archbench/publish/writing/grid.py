@@ -51,7 +51,8 @@ def grid(table: Table) -> Grid:
 
 
 def _cells(column: Sequence[str], best: frozenset[int]) -> list[Cell]:
-    return [Cell(one_line(text), place in best) for place, text in enumerate(column)]
+    made = {text: Cell(one_line(text)) for text in set(column)}
+    return [made[text]._replace(best=True) if place in best else made[text] for place, text in enumerate(column)]
 
 
 def _footnotes(table: Table) -> tuple[dict[str, str], list[str], list[str]]:

@@ -29,8 +29,9 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    is_plain = (cell.text.isascii() and cell.text.isalnum()) or FIGURE.fullmatch(cell.text)
-    text = cell.text if is_plain else escaped(cell.text)
+    text = cell.text
+    if not (text.isascii() and text.isalnum()) and not FIGURE.fullmatch(text):
+        text = escaped(text)
     return (f"**{text}**" if cell.best else text) + _raised(cell.marks)
 
 
