@@ -1,8 +1,9 @@
 """Seconds, and the peak of memory, that tables from many Records take: when the index is made, once it is there, and after one more Record.
 
-python benchmarks/many_records.py [--records 100000] [--settings 20] [--folder DIR]
+python benchmarks/many_records.py [--records 100000] [--settings 20] [--folder DIR] [--before FOLDER] [--rounds 1]
 
 The Records are those of results/runs under other settings, seeds and times, with figures that scatter; their folder is deleted afterwards.
+`--before` is another working copy, which takes turns with this one; each has an index of its own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import hashlib
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,10 @@ from typing import Any
 from archbench.records.schema import ID_LENGTH
 from archbench.records.store import Store, plain_name
 
-EVIDENCE = Path(__file__).parents[1] / "results"
+HERE = Path(__file__).parents[1]
+EVIDENCE = HERE / "results"
 NETWORKS, PROFILES, BATCHES, LOST = 40, 0.05, (1, 8, 32, 64, 128), 0.015  # of the Records, and of the trainings that came to nothing
-AFTERWARDS = ("results", "lineage", "operators")
+AFTERWARDS = ("results", "operators", "lineage", "ablations", "claims", "environment")
 Stored = dict[str, Any]
 
 
@@ -38,38 +41,51 @@ def main() -> None:
     parser.add_argument("--settings", type=int, default=20, help="under which the networks are trained; the seeds follow from the number")
     parser.add_argument("--pages", default=",".join(AFTERWARDS), help="made once the index is there, with commas")
     parser.add_argument("--folder", type=Path, help="made, and deleted afterwards; about 1 GB for 100,000 Records")
+    parser.add_argument("--before", type=Path, help="a working copy to compare with")
+    parser.add_argument("--rounds", type=int, default=1, help="of pages once the index is there; medians are printed")
     options = parser.parse_args()
+    copies = {"before": options.before.resolve(), "now": HERE} if options.before else {"now": HERE}
     if options.folder:
         options.folder.mkdir(parents=True)  # so that nothing of anybody's is deleted
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        home, results = Path(folder) / "home", Path(folder) / "results"
+        results = Path(folder) / "results"
         (results / "runs").mkdir(parents=True)
-        home.mkdir()
         begun = time.perf_counter()
         made = stored(options.records, options.settings)
         sizes = [write(record, results) for record in made]
         print(f"{len(sizes):,} Records, {sum(sizes) / 1e6:,.0f} MB, written in {time.perf_counter() - begun:.0f} s")
-        timed("results", results, home, "first index")
         pages = options.pages.split(",")
-        for page in pages:
-            timed(page, results, home, "once indexed")
+        measured(copies, ["results"], results, "first index")
+        measured(copies, pages, results, "once indexed", options.rounds)
         write(next(stored(1, 1, seed=1)), results)
-        timed(pages[0], results, home, "after one more Record")
+        measured(copies, pages[:1], results, "after one more Record")
     if options.folder:
         options.folder.rmdir()
 
 
-def timed(page: str, results: Path, home: Path, what: str) -> None:
-    """Make a page in a process of its own, and print its seconds, those of a core, and its peak of memory."""
+def measured(copies: Mapping[str, Path], pages: Sequence[str], results: Path, what: str, rounds: int = 1) -> None:
+    """Make pages with each working copy in turn, and print medians."""
+    taken: dict[tuple[str, str], list[tuple[float, float, float]]] = {(page, name): [] for page in pages for name in copies}
+    for _ in range(rounds):
+        for (page, name), figures in taken.items():
+            figures.append(timed(page, results, results.parent / name, copies[name]))
+    for (page, name), figures in taken.items():
+        wall_s, core_s, peak_mib = map(statistics.median, zip(*figures, strict=True))
+        print(f"  {name:<8}{page:<13}{what:<24}{wall_s:6.1f} s, {core_s:5.1f} s of a core, peak {peak_mib:,.0f} MiB", flush=True)
+
+
+def timed(page: str, results: Path, home: Path, copy: Path) -> tuple[float, float, float]:
+    """Make a page in a process of its own: its seconds, those of a core, and its peak of memory in MiB."""
+    home.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "archbench", "tables", page, "--records-only", "--format", "md", "--results", str(results)]
     begun = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, "HOME": str(home)}, stdout=subprocess.DEVNULL)
+    own = {"HOME": str(home), "PYTHONPATH": str(copy)}
+    process = subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
     if status:
         sys.exit(f"{' '.join(command)} failed")
-    cpu_s = used.ru_utime + used.ru_stime
-    print(f"  {page:<10}{what:<24}{seconds:6.1f} s, {cpu_s:5.1f} s of a core, peak {used.ru_maxrss / 1024:,.0f} MiB", flush=True)
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def write(record: Stored, results: Path) -> int:
