@@ -162,6 +162,6 @@ def last_of_each(records: Iterable[Record]) -> Sequence[Record]:
 
 
 def alike(records: Sequence[Record]) -> Sequence[object]:
-    """What is equal in those that are alike."""
+    """What is equal in those that are known to be alike, as those of an index may be; any other is like none."""
     records = several(records)
-    return records.alike if isinstance(records, Many) else [record.alike for record in records]
+    return records.alike if isinstance(records, Many) else list(map(id, records))
