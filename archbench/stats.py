@@ -148,19 +148,16 @@ def difference_t(before: Sequence[float], after: Sequence[float], confidence: fl
     Nothing can be told below two runs on a side, nor where neither side scatters: errors come in whole images, and a few runs that agree
     to the image do not show that all would.
     """
-    from scipy import special
+    from scipy import stats
 
     change = statistics.fmean(after) - statistics.fmean(before)
     if min(len(before), len(after)) < 2:
         return Comparison(change, math.nan, math.nan, math.nan)
     if len(set(before)) == len(set(after)) == 1:
         return Comparison(change, math.nan, math.nan, math.nan)
-    squares = [_variance(each) / len(each) for each in (before, after)]
-    both = sum(squares)
-    freedom = both**2 / sum(square**2 / (len(each) - 1) for square, each in zip(squares, (before, after), strict=True))
-    half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(both)
-    p = 2 * float(special.stdtr(freedom, -abs(change) / math.sqrt(both)))
-    return Comparison(change, change - half, change + half, p)
+    test = stats.ttest_ind(after, before, equal_var=False)
+    interval = test.confidence_interval(confidence)
+    return Comparison(change, float(interval.low), float(interval.high), float(test.pvalue))
 
 
 def difference_of_errors(before: tuple[int, int], after: tuple[int, int], confidence: float = 0.95) -> Comparison:
@@ -168,27 +165,13 @@ def difference_of_errors(before: tuple[int, int], after: tuple[int, int], confid
 
     The images are taken as two samples; p is the score test's.
     """
-    shares, sizes = [errors / n for errors, n in (before, after)], [before[1], after[1]]
-    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
-    ends = [_wilson(share, n, z) for share, n in zip(shares, sizes, strict=True)]
-    change = shares[1] - shares[0]
-    low = change - math.hypot(shares[1] - ends[1][0], ends[0][1] - shares[0])
-    high = change + math.hypot(ends[1][1] - shares[1], shares[0] - ends[0][0])
-    return Comparison(100 * change, 100 * low, 100 * high, _score_p(before, after) if change else 1.0)
+    from statsmodels.stats.proportion import confint_proportions_2indep, test_proportions_2indep
 
-
-def _wilson(share: float, n: int, z: float) -> tuple[float, float]:
-    """The ends of Wilson's score interval."""
-    middle, half = share + z**2 / (2 * n), z * math.sqrt((share * (1 - share) + z**2 / (4 * n)) / n)
-    return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
-
-
-def _score_p(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """The score test's p that two shares are equal (Miettinen & Nurminen 1985), whose variance is that of all images together."""
-    (errors, n), (others, m) = before, after
-    together = (errors + others) / (n + m)
-    variance = together * (1 - together) * (1 / n + 1 / m) * (n + m) / (n + m - 1)
-    return math.erfc(abs(others / m - errors / n) / math.sqrt(2 * variance))
+    low, high = confint_proportions_2indep(*after, *before, method="newcomb", compare="diff", alpha=1 - confidence)
+    change = after[0] / after[1] - before[0] / before[1]
+    with np.errstate(divide="ignore"):  # it takes the ratio too, of which nobody speaks here
+        p = test_proportions_2indep(*after, *before, method="score", compare="diff").pvalue if change else 1.0
+    return Comparison(100 * change, 100 * float(low), 100 * float(high), float(p))
 
 
 def difference_over_images(before: Wrong, after: Wrong, confidence: float = 0.95, draws: int = DRAWS) -> Comparison:
@@ -274,17 +257,6 @@ def difference_of_networks(before: Wrong, after: Wrong, confidence: float = 0.95
     return Comparison(change, float(interval.low), float(interval.high), mcnemar(before, after))
 
 
-def correlation(left: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
-    """Pearson's correlation of two samples of `(N,)` and p by Student's t; of ranks, as `scipy.stats.spearmanr` has them."""
-    from scipy import special
-
-    rho, freedom = float(np.corrcoef(left, right)[0, 1]), len(left) - 2
-    if freedom < 1:
-        return rho, math.nan
-    t = rho * math.sqrt(freedom / ((1 + rho) * (1 - rho))) if abs(rho) < 1 else math.inf
-    return rho, 2 * float(special.stdtr(freedom, -abs(t)))
-
-
 def welch_from(values: Sequence[Sequence[float]], first: int) -> NDArray[np.float64]:
     """p of Welch's t between sample `first` and each, `(N,)`, as it counts among all pairs of the N samples (Holm).
 
@@ -310,13 +282,15 @@ def holm_adjusted(p_values: Sequence[float], family: int | None = None) -> list[
 
     A `family` larger than those that are told counts further ones, of which nothing is known, as p = 1.
     """
-    values = np.array(p_values, dtype=float)
-    told = np.flatnonzero(~np.isnan(values))
-    if len(told):
-        size = max(family or 0, len(told))
-        ordered = told[np.argsort(values[told])]
-        values[ordered] = np.minimum(np.maximum.accumulate(values[ordered] * (size - np.arange(len(ordered)))), 1.0)
-    return values.tolist()  # type: ignore[no-any-return]
+    from statsmodels.stats.multitest import multipletests
+
+    told = [place for place, p in enumerate(p_values) if not math.isnan(p)]
+    adjusted = [math.nan] * len(p_values)
+    if told:
+        further = [1.0] * ((family or 0) - len(told))
+        for place, p in zip(told, multipletests([*(p_values[place] for place in told), *further], method="holm")[1], strict=False):
+            adjusted[place] = float(p)
+    return adjusted
 
 
 def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:

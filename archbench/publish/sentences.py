@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from archbench import stats
 from archbench.publish.formats import whole
 
 LEAST_MEMBERS = 5  # with fewer no sentence draws anything from the figures
@@ -50,7 +49,9 @@ def spearman(left: pd.Series[float], right: pd.Series[float]) -> str:
     """`Spearman's ρ = 0.71 (n = 32, p < 0.001)`; that there is none where one of the two does not vary."""
     if left.nunique() < 2 or right.nunique() < 2:
         return f"no correlation, as all are equal (n = {len(left)})"
-    rho, p = stats.correlation(left.rank().tolist(), right.rank().tolist())
+    from scipy import stats
+
+    rho, p = stats.spearmanr(left, right)
     return f"Spearman's ρ = {rho:.2f} (n = {len(left)}, p {'< 0.001' if p < 0.001 else f'= {p:.2g}'})"
 
 
