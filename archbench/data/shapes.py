@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from archbench.config import LARGEST_SEED
+from archbench.data.boxes import around
 from archbench.data.dataset import Dataset, Shape
 from archbench.data.drawing import CLASS_NAMES, GROUNDS, Dice, Numbers, ground_colours, object_colours, outline, pattern, textured
 from archbench.data.request import DataRequest
@@ -129,11 +130,7 @@ class Scenes:
     @property
     def boxes(self) -> NDArray[np.int64]:
         """Of every object, from its mask."""
-        size = self.masks.shape[-1]
-        columns, rows = (np.asarray(self.masks.any(axis=axis)) for axis in (-2, -1))
-        ends = [first for axis in (columns, rows) for first in (axis.argmax(-1), size - axis[..., ::-1].argmax(-1))]
-        left, right, top, bottom = (np.where(columns.any(axis=-1), end, 0) for end in ends)
-        return np.stack([left, top, right, bottom], axis=-1)
+        return around(self.masks)
 
 
 def scenes(asked: Shapes, split: SplitName, count: int | None = None) -> Iterator[Scenes]:
