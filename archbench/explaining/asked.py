@@ -23,7 +23,7 @@ from archbench.job import preprocessing
 from archbench.models.isolation import preserved_settings
 from archbench.publish.explained import UNKNOWN, Column, Explained
 from archbench.records.schema import Record
-from archbench.records.sources import one_record
+from archbench.records.sources import training_of
 from archbench.records.store import Store
 from archbench.training import transfer
 from archbench.training.transfer import Source
@@ -110,12 +110,10 @@ class Asked:
 
 def _source(beginning: str, store: Store) -> Source:
     """A training and its weights."""
-    record = one_record(beginning, store.root)
-    if record.kind != "train":
-        raise ArchbenchError(f"{record.id} is no training but {record.kind}, so it has no weights; archbench runs --where kind=train")
+    record = training_of(beginning, store.root)
     if record.status != "ok":
         raise ArchbenchError(f"the training {record.id} ended as {record.status}, so its weights explain nothing")
-    source = transfer.weights_in(store, record.id)
+    source = transfer.with_weights(record, store)
     preprocessing(record)
     return source
 
