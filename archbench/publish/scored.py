@@ -28,7 +28,7 @@ ENERGIES = {"energy": "energy_object_pct", "ground": "energy_ground_pct"}
 FAITHFUL = ("deletion", "insertion", "road")
 NAMES = (*SHARES, "iou", *ENERGIES, *FAITHFUL)
 OVER_IMAGES = "mean over images, Student's t"
-Strata = Mapping[tuple[str, str] | None, NDArray[np.bool_]]  # parts of the images, by what qualifies them
+Strata = Mapping[tuple[str, str | bool] | None, NDArray[np.bool_]]  # parts of the images, by what qualifies them
 
 
 @dataclass(frozen=True)
@@ -84,16 +84,21 @@ def _of_sources(scores: Scores) -> Iterator[Measurement]:
     everywhere = np.ones(len(scores.sizes), dtype=np.bool_)
     whole: Strata = {None: everywhere}
     by_size: Strata = {**whole, **{("size", name): scores.sizes == number for number, name in enumerate(SIZES)}}
-    by_all: Strata = {**by_size, ("answer", "right"): right, ("answer", "wrong"): ~right}
     for source in SOURCES:
         found = scores.by[source]
-        yield from _means(found["pointing"], SHARES["pointing"], source, by_size, _share)
-        for name in ("pointing_mask", "silent"):
-            yield from _means(found[name], SHARES[name], source, whole, _share)
+        speaks = found["silent"] == 0
+        by_answer: Strata = {
+            **by_size,
+            ("silent", False): speaks,
+            ("answer", "right"): speaks & right,
+            ("answer", "wrong"): speaks & ~right,
+        }
+        for name, called in SHARES.items():
+            yield from _means(found[name], called, source, whole if name == "silent" else by_size, _share)
         for place, threshold in enumerate(THRESHOLDS):
             yield _row("iou", mean_t(found["iou"][:, place].tolist()), OVER_IMAGES, {"of": source, "threshold": threshold})
         for name, called in ENERGIES.items():
-            yield from _means(found[name], called, source, by_all if source == "map" else whole, _percent)
+            yield from _means(found[name], called, source, by_answer if source == "map" else whole, _percent)
         for name in FAITHFUL:
             yield _row(name, mean_t(found[name].tolist()), OVER_IMAGES, {"of": source})
 
@@ -105,7 +110,7 @@ def _means(
     strata: Strata,
     mean: Callable[[NDArray[Any]], tuple[Interval, str]],
 ) -> Iterator[Measurement]:
-    """A row for each part of the images that is not empty."""
+    """A row for each part of the images that is not empty; of right and wrong answers those whose maps say anything at all."""
     for stratum, chosen in strata.items():
         if chosen.any():
             at: dict[str, Scalar] = {"of": source, **dict([stratum] if stratum else [])}
