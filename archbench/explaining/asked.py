@@ -17,11 +17,13 @@ from archbench.device import Device
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, Notice
 from archbench.explaining import pictures, places, weighing
+from archbench.explaining.centres import centres
 from archbench.explaining.methods import METHODS, Found, Target
 from archbench.explaining.pictures import Pictures
 from archbench.job import preprocessing
 from archbench.models.isolation import preserved_settings
 from archbench.publish.explained import UNKNOWN, Column, Explained
+from archbench.publish.laying import equal_parts
 from archbench.records.schema import Record
 from archbench.records.sources import training_of
 from archbench.records.store import Store
@@ -97,7 +99,8 @@ class Asked:
             prepared = normalise(images.to(device.torch), torch.contiguous_format)
             parts.append(METHODS[self.method](target, prepared, self._choice(labels.to(device.torch), class_names)))
         maps, classes, logits = (torch.cat([getattr(part, name) for part in parts]).cpu().numpy() for name in Found._fields)
-        return Column(model.label, record.id, layer, maps, logits, classes)
+        looked_at = centres(network, layer, first) if layer else equal_parts(maps.shape[-1], first.shape[-1])
+        return Column(model.label, record.id, layer, maps, logits, classes, looked_at)
 
     def _choice(self, labels: torch.Tensor, class_names: tuple[str, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
         """From logits to the class of each map."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from archbench.explaining.imputing import imputed
-from archbench.publish.laying import laid
+from archbench.publish.laying import Centres, laid
 
 STEPS = 8  # equal parts in which pixels are taken away, or given back
 REMOVED = (0.1, 0.3, 0.5, 0.7, 0.9)  # shares of the pixels that ROAD takes away
@@ -40,27 +40,34 @@ class Faithful:
 
 @torch.inference_mode()
 def faithfulness(
-    network: nn.Module, images: torch.Tensor, maps: NDArray[np.floating], classes: NDArray[np.int64], batch: int = BATCH
+    network: nn.Module,
+    images: torch.Tensor,
+    maps: NDArray[np.floating],
+    classes: NDArray[np.int64],
+    batch: int = BATCH,
+    centres: Centres | None = None,
 ) -> Faithful:
-    """Of maps `(N, h, w)` of the classes `(N,)`, for normalised images `(N, C, H, W)`; the network is in evaluation mode, on their device.
+    """Of maps `(N, n, n)` of the classes `(N,)`, for normalised images `(N, C, H, W)`; the network is in evaluation mode, on their device.
+
+    The places of the maps have these centres, else they are equal parts of the image.
 
     Pixels on which the map is equal, as where it is 0, follow in an order that is drawn once for all images, not row by row.
     """
     parts = []
     for start in range(0, len(images), batch):
         some = slice(start, start + batch)
-        order = torch.from_numpy(_order(maps[some], images.shape[-1])).to(images.device)
+        order = torch.from_numpy(_order(laid(maps[some], images.shape[-1], centres))).to(images.device)
         parts.append(_part(network, images[some], order, torch.from_numpy(classes[some]).to(images.device)))
     return Faithful(*(torch.cat(score).cpu().numpy() for score in zip(*parts, strict=True)))
 
 
-def _order(maps: NDArray[np.floating], size: int) -> NDArray[np.int64]:
-    """The rank of each pixel, `(N, size, size)`, 0 where the map is strongest."""
-    drawn = np.random.default_rng(0).permutation(size * size)
-    values = laid(maps, size).reshape(len(maps), -1)[:, drawn]
-    ranks = np.empty(values.shape, dtype=np.int64)
-    np.put_along_axis(ranks, drawn[np.argsort(-values, axis=1, kind="stable")], np.arange(size * size)[None], axis=1)
-    return ranks.reshape(-1, size, size)
+def _order(over: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The rank of each pixel, `(N, size, size)`, 0 where the map over the image is strongest."""
+    flat = over.reshape(len(over), -1)
+    drawn = np.random.default_rng(0).permutation(flat.shape[1])
+    ranks = np.empty(flat.shape, dtype=np.int64)
+    np.put_along_axis(ranks, drawn[np.argsort(-flat[:, drawn], axis=1, kind="stable")], np.arange(flat.shape[1])[None], axis=1)
+    return ranks.reshape(over.shape)
 
 
 def _part(network: nn.Module, images: torch.Tensor, order: torch.Tensor, classes: torch.Tensor) -> list[torch.Tensor]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from archbench.data.boxes import around
 from archbench.errors import ArchbenchError
 from archbench.explaining.objects import Objects
-from archbench.publish.laying import laid
+from archbench.publish.laying import Centres, equal_parts, laid
 
 THRESHOLDS = (0.15, 0.2, 0.3, 0.5)  # of a map's largest value, above which a pixel counts to its box; Zhou et al. 2016 take 0.2
 AT_ONCE = 500  # images, so that memory stays small
@@ -37,22 +37,25 @@ class Localised:
     silent: NDArray[np.bool_]
 
 
-def localise(maps: NDArray[np.floating], objects: Objects, thresholds: tuple[float, ...] = THRESHOLDS) -> Localised:
-    """What maps `(N, h, w)` are worth that are to show these objects. Raises ArchbenchError where a value is not finite."""
+def localise(
+    maps: NDArray[np.floating], objects: Objects, thresholds: tuple[float, ...] = THRESHOLDS, centres: Centres | None = None
+) -> Localised:
+    """What maps `(N, n, n)` are worth that are to show these objects; their places have these centres, else they are equal parts.
+
+    Raises ArchbenchError where a value is not finite.
+    """
     if not np.isfinite(maps).all():
         raise ArchbenchError("a map has values that are not finite, so it shows nothing")
-    starts = range(0, max(len(maps), 1), AT_ONCE)
-    parts = [
-        _part(maps[start : start + AT_ONCE], objects.take(np.arange(len(maps))[start : start + AT_ONCE]), thresholds) for start in starts
-    ]
+    some = [slice(start, start + AT_ONCE) for start in range(0, max(len(maps), 1), AT_ONCE)]
+    parts = [_part(maps[part], objects.take(part), thresholds, centres) for part in some]
     return Localised(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Localised)))
 
 
-def _part(maps: NDArray[np.floating], objects: Objects, thresholds: tuple[float, ...]) -> Localised:
-    positive = laid(maps, objects.masks.shape[-1]).clip(min=0)
+def _part(maps: NDArray[np.floating], objects: Objects, thresholds: tuple[float, ...], centres: Centres | None) -> Localised:
+    positive = laid(maps, objects.masks.shape[-1], centres).clip(min=0)
     total = positive.sum(axis=(1, 2), dtype=np.float64)
     silent = total == 0
-    in_box, in_mask = (hit & ~silent for hit in _pointed(maps, objects))
+    in_box, in_mask = (hit & ~silent for hit in _pointed(maps, objects, centres))
     energy, ground = (
         np.divide((positive * where).sum(axis=(1, 2), dtype=np.float64), total, out=np.zeros(len(maps)), where=total > 0)
         for where in (objects.masks, ~(objects.masks | objects.others))
@@ -62,18 +65,18 @@ def _part(maps: NDArray[np.floating], objects: Objects, thresholds: tuple[float,
     return Localised(in_box, in_mask, np.stack([overlap(each, objects.boxes) for each in found], axis=1), energy, ground, silent)
 
 
-def _pointed(maps: NDArray[np.floating], objects: Objects) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _pointed(maps: NDArray[np.floating], objects: Objects, centres: Centres | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether the centre of each map's largest place, where the map over the image is largest too, lies in the box, and on the object.
 
     Of places that are equally large it is the first, row by row.
     """
-    _, height, width = maps.shape
-    size, numbers = objects.masks.shape[-1], np.arange(len(maps))
-    row, column = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), width)
-    down, right = (row + 0.5) * size / height, (column + 0.5) * size / width
+    places, size = maps.shape[-1], objects.masks.shape[-1]
+    at = equal_parts(places, size) if centres is None else centres
+    down, right = (at[place] for place in np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), places))
     left, top, behind, below = objects.boxes.T
     in_box = (left <= right) & (right < behind) & (top <= down) & (down < below)
-    return in_box, objects.masks[numbers, down.astype(int), right.astype(int)]
+    pixels = (each.astype(int).clip(0, size - 1) for each in (down, right))
+    return in_box, objects.masks[np.arange(len(maps)), *pixels]
 
 
 def _largest_part(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
