@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,22 +15,23 @@ from archbench.data.preprocessing import Normaliser
 from archbench.data.shapes import Shapes, scenes
 from archbench.events import Listener
 from archbench.explaining import baselines, places
+from archbench.explaining.centres import centres
 from archbench.explaining.faithfulness import faithfulness
 from archbench.explaining.localisation import localise
 from archbench.explaining.methods import METHODS, Target
 from archbench.explaining.objects import Objects
-from archbench.job.base import Job
+from archbench.job.base import EXPLAIN_PROTOCOL, Job
 from archbench.job.evaluate import attempted, of_training, preprocessing
 from archbench.job.outcome import Outcome
 from archbench.job.tested import at_chance, folder_of
 from archbench.publish import scored
+from archbench.publish.laying import Centres
 from archbench.publish.scored import Scores
 from archbench.records.schema import Record
 from archbench.records.store import Store
 from archbench.training import seeds, transfer
 from archbench.training.evaluate import predict
 
-Maps = NDArray[np.float32]
 FAITHFUL_IMAGES = 50  # that are covered and uncovered step by step, which takes 27 passes for each source of maps
 
 
@@ -63,6 +65,7 @@ def _facts(job: Job, layer: str) -> dict[str, object]:
     record, asked = job.source.record, job.explaining
     execution, environment = record.config["execution"], record.environment
     return {
+        "protocol": EXPLAIN_PROTOCOL,
         "method": asked.method,
         "layer": layer,
         "layer_asked": asked.layer,
@@ -88,31 +91,39 @@ def _layer(job: Job, network: nn.Module, images: torch.Tensor) -> str:
     return places.target(network, images[:1], job.explaining.layer, job.model.label)
 
 
+class Maps(NamedTuple):
+    """Maps `(N, n, n)` of one source, and where in the image the places along a side look; None where they are equal parts of it."""
+
+    maps: NDArray[np.float32]
+    centres: Centres | None
+
+
 def _sources(job: Job, network: nn.Module, layer: str, images: torch.Tensor, labels: torch.Tensor) -> Iterator[tuple[str, Maps]]:
     """The network's own maps, then those that a method of any merit must beat, by the names of `scored.SOURCES`."""
     own = _maps(job, network, layer, images, labels)
     yield "map", own
-    yield "centre", baselines.centred(len(images), job.shape.image_size)
-    yield "random", baselines.drawn(len(images), own.shape[-1], job.seed)
+    yield "centre", Maps(baselines.centred(len(images), job.shape.image_size), None)
+    yield "random", Maps(baselines.drawn(len(images), own.maps.shape[-1], job.seed), own.centres)
     seeds.begin(job.seed, "weights", 1)  # another draw than that which the training began with
     untrained = job.model.build(job.shape).eval().to(job.device.torch)
     yield "untrained", _maps(job, untrained, layer, images, labels)
 
 
 def _maps(job: Job, network: nn.Module, layer: str, images: torch.Tensor, labels: torch.Tensor) -> Maps:
-    """Of each image's own class, `(N, h, w)`."""
+    """Of each image's own class."""
     assert job.explaining is not None
     target = Target(network, job.model.label, layer)
     parts = []
     for some, classes in zip(images.split(job.batch), labels.split(job.batch), strict=True):
         parts.append(METHODS[job.explaining.method](target, some, lambda logits, classes=classes: classes).maps)  # type: ignore[misc]
-    return torch.cat(parts).cpu().numpy()
+    return Maps(torch.cat(parts).cpu().numpy(), centres(network, layer, images[:1]) if layer else None)
 
 
 def _scores(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, maps: Maps, objects: Objects) -> dict[str, NDArray[np.float32]]:
     """By the names of `scored.NAMES`."""
-    found, some = localise(maps, objects, scored.THRESHOLDS), slice(FAITHFUL_IMAGES)
-    faithful = faithfulness(network, images[some], maps[some], labels[some].cpu().numpy())
+    found = localise(maps.maps, objects, scored.THRESHOLDS, maps.centres)
+    some = slice(FAITHFUL_IMAGES)
+    faithful = faithfulness(network, images[some], maps.maps[some], labels[some].cpu().numpy(), centres=maps.centres)
     told = {name: getattr(found, name) for name in scored.NAMES if name not in scored.FAITHFUL}
     told |= {name: getattr(faithful, name) for name in scored.FAITHFUL}
     return {name: np.asarray(values).astype(np.float32) for name, values in told.items()}

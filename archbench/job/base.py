@@ -20,7 +20,7 @@ from archbench.training.transfer import Source
 
 PROTOCOL = 1
 PROFILE_PROTOCOL = 2  # a process per model
-EXPLAIN_PROTOCOL = 1
+EXPLAIN_PROTOCOL = 2  # maps are laid where their places look
 KEY_LENGTH = 16
 OF_ALL_SEEDS = ("snapshot", "identity", "group")  # what is worked out once for jobs that differ in the seed alone
 

@@ -46,6 +46,7 @@ def facts(record: Record) -> guard.Facts:
     return {
         **own,
         "data": name_of(config["data"]["name"]).base,
+        "protocol of maps": explain.get("protocol", 1),
         "method": explain["method"],
         "layer asked for": explain["layer_asked"],
         "images explained": explain["n"],
