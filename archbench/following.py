@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -50,6 +51,13 @@ class Following:
 
     def __post_init__(self) -> None:
         check(self.asked.methods, self.asked.n)
+
+    def check(self, jobs: Iterable[Job]) -> None:
+        """Raise ArchbenchError for trainings whose test images are of objects that nobody knows, or of another size than is drawn."""
+        for name, shape in {(job.data.name, job.shape): None for job in jobs if job.kind == "train" and job.data is not None}:
+            size = shapes.Shapes.parse(self._tests(name)[0]).px
+            if shape.image_size != size:
+                raise ArchbenchError(f"[explain] needs images as they are drawn, and {name} is drawn with {size} pixels a side")
 
     def expected(self, job: Job) -> list[tuple[str, float]]:
         """Of a training that is still to be made: the name of the test set and about the seconds of each Job that will follow."""
@@ -103,8 +111,11 @@ def check(methods: tuple[str, ...], n: int) -> None:
 
 
 def refusal(method: str, model: Model, shape: Input, layer: str | None = None) -> str | None:
-    """Why a network cannot bear a method that holds for some heads alone, found with weights that nobody trained; None where it can."""
-    if method not in EXACT:
+    """Why a network has no such layer, or cannot bear a method that holds for some heads alone; None where it can be had.
+
+    It is found with weights that nobody trained.
+    """
+    if method not in EXACT and layer is None:
         return None
     device = Device("cpu")
     with preserved_settings(), preserved_random_state(device), numerics(ExecutionPlan()):
@@ -113,7 +124,8 @@ def refusal(method: str, model: Model, shape: Input, layer: str | None = None) -
         image = shape.example(1, device.torch)
         try:
             target = Target(network, model.label, places.target(network, image, layer, model.label))
-            METHODS[method](target, image, lambda logits: logits.argmax(1))
+            if method in EXACT:
+                METHODS[method](target, image, lambda logits: logits.argmax(1))
         except ArchbenchError as error:
             return str(error)
     return None

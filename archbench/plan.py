@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -59,10 +60,17 @@ class Plan:
         """The Jobs that a Record leads to. Raises ArchbenchError where they cannot be had."""
         return self.following.jobs(record) if self.following is not None else []
 
+    @functools.cached_property
+    def to_follow(self) -> list[tuple[Job, str, float]]:
+        """What the trainings will lead to: a training, the test set on which it will be explained, and about the seconds of that."""
+        if self.following is None:
+            return []
+        return [(job, *each) for job in self.jobs if job.kind == "train" for each in self.following.expected(job)]
+
     @property
     def estimate_s(self) -> float:
         """About how long all of it will take."""
-        return sum(self.seconds)
+        return sum(self.seconds) + sum(seconds for _, _, seconds in self.to_follow)
 
 
 def make(
@@ -95,6 +103,7 @@ def make(
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
     following = Following(explain, first, device, store, emit, datasets) if explain is not None else None
     if following is not None:
+        following.check(open_jobs)
         explained, missing = _explained(following, [record for record in done if record.kind == "train"])
         done += [known[job.key] for job in explained if job.key in known]
         open_jobs = [*(job for job in explained if job.key not in known), *open_jobs]

@@ -82,8 +82,9 @@ ALLOWED = {
     "experiments": {"experiments", "toml_files", "models", "training", "records", "config", "errors"},
     "estimate": {"plan", "job", "measure", "models", "execution", "device", "memory", "records"},
     "two_way": {"stats"},
+    "rank_correlation": {"stats"},
     "remaking": {"toml_files", "config", "records", "errors"},
-    "publish": {"publish", "remaking", "experiments", "records", "stats", "two_way", "errors"},
+    "publish": {"publish", "remaking", "experiments", "records", "stats", "two_way", "rank_correlation", "errors"},
     "verifying": {
         "verifying",
         "remaking",

@@ -86,7 +86,7 @@ def _facts(job: Job, layer: str) -> dict[str, object]:
 
 def _layer(job: Job, network: nn.Module, images: torch.Tensor) -> str:
     assert job.explaining is not None
-    if job.explaining.method == "occlusion":
+    if job.explaining.method == "occlusion" and job.explaining.layer is None:
         return ""
     return places.target(network, images[:1], job.explaining.layer, job.model.label)
 

@@ -117,15 +117,16 @@ def foretells(cells: Sequence[Cell]) -> tuple[str, ...]:
     if not found:
         return ("No run with a link was tested both with the link kept and with the link broken.",)
     what = "share of the map on the ground with the link kept, against the rise of the error when it breaks"
-    lines = [f"{what}: {_correlation(found)}: {_foretells(found, few)}."]
+    rho = _rho(found)
+    lines = [f"{what}: {_correlation(found, rho)}: {_foretells(rho, few)}."]
     links = sorted({run.link for run in found})
     for link in links if len(links) > 1 else ():
-        lines.append(f"Among runs with a link of {link} %: {_correlation([run for run in found if run.link == link])}.")
+        there = [run for run in found if run.link == link]
+        lines.append(f"Among runs with a link of {link} %: {_correlation(there, _rho(there))}.")
     return (lines[0][0].upper() + lines[0][1:], *lines[1:], *_wrong_and_right(cells, few))
 
 
-def _correlation(found: Sequence[Run]) -> str:
-    rho = _rho(found)
+def _correlation(found: Sequence[Run], rho: Interval) -> str:
     of = f"n = {len(found)} runs of {len({run.model for run in found})} networks"
     if math.isnan(rho.value):
         return f"no correlation, as all are equal ({of})"
@@ -137,8 +138,7 @@ def _rho(found: Sequence[Run]) -> Interval:
     return spearman([run.ground_pct for run in found], [run.rise_points for run in found], [run.model for run in found])
 
 
-def _foretells(found: Sequence[Run], few: bool) -> str:
-    rho = _rho(found)
+def _foretells(rho: Interval, few: bool) -> str:
     if few:
         return f"{INCONCLUSIVE}, fewer than {LEAST_SEEDS} seeds"
     if math.isnan(rho.low):
