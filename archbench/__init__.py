@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load,
         profile,
         run,
+        score,
         train,
         tune,
     )
@@ -56,6 +57,7 @@ __all__ = [
     "profile",
     "report",
     "run",
+    "score",
     "train",
     "tune",
     "verify",

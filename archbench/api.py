@@ -16,7 +16,7 @@ from archbench.records import tags
 from archbench.records import where as filters
 from archbench.records.schema import Record
 from archbench.records.store import Store, write_atomically
-from archbench.running import asked, execute, planned, search, tested
+from archbench.running import asked, execute, planned, scored, search, tested
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,11 +122,22 @@ def explain(
     The options of `archbench explain` by their names; `archbench.publish.sheet.save` draws what comes out. Raises ArchbenchError for what
     is not there, does not go together, or cannot be had of a network.
     """
-    from archbench.explaining import Asked
+    from archbench.explaining.asked import Asked
 
     checked = Settings.of(**settings)
     folder = None if images is None else expanded(Path(images))
     return Asked(records, method, of, n, layer, folder).explain(checked, Store(expanded(checked.results)), emit)
+
+
+def score(
+    record: str, *, method: str = "gradcam", n: int = 500, layer: str | None = None, emit: Listener = ignore, **settings: Any
+) -> Record:
+    """What the maps of a training are worth on the first `n` test images of `dataset` (`shapes...`): a Record of kind `explain`.
+
+    Also one that was there already. `record` is the training's id or the beginning of it. Raises ArchbenchError where the weights are
+    gone, the network cannot bear the method, or the images are none that it takes or none whose objects are known.
+    """
+    return scored(record, method, n, layer, Settings.of(**{"dataset": "shapes", **settings}), emit).records[0]
 
 
 def load(results: str | Path = Settings.results, where: str | None = None) -> list[Record]:

@@ -42,12 +42,14 @@ def planned(plan: Plan) -> list[Planned]:
     todo: dict[Group, list[tuple[Job, float]]] = {}
     for job, seconds in zip(plan.jobs, plan.seconds, strict=True):
         todo.setdefault(_of_job(job), []).append((job, seconds))
+    for job, data, seconds in plan.to_follow:
+        todo.setdefault((job.model.label, "explain", data, "", 1.0), []).append((job, seconds))
     there = Counter(map(_of_record, plan.done))
     held: dict[Any, int | None] = {}
     rows = []
     for group in dict.fromkeys([*todo, *there]):
         jobs = todo.get(group, [])
-        size = _bytes(jobs[0][0], held) if jobs and jobs[0][0].kind == "train" else None
+        size = _bytes(jobs[0][0], held) if jobs and group[1] == "train" else None
         rows.append(Planned(*group, len(jobs), there[group], sum(seconds for _, seconds in jobs), size))
     return rows
 
@@ -59,7 +61,7 @@ def _of_job(job: Job) -> Group:
 
 
 def _of_record(record: Record) -> Group:
-    data, training = record.config.get("data") or {}, record.config.get("training") or {}
+    data, training = record.config.get("data") or {}, (record.config.get("training") or {}) if record.kind == "train" else {}
     return record.model.label, record.kind, data.get("name", ""), training.get("name", ""), data.get("train_fraction", 1.0)
 
 

@@ -14,10 +14,9 @@ from archbench.errors import ArchbenchError
 from archbench.events import Listener
 from archbench.execution import ExecutionPlan, resolve_precision
 from archbench.job import DataPart, Job, preprocessing
-from archbench.models import entries
 from archbench.plan import PADDED_SIZE, Plan
 from archbench.records.schema import Record
-from archbench.records.sources import one_record
+from archbench.records.sources import training_of
 from archbench.records.store import Store, settled
 from archbench.training import transfer
 
@@ -30,14 +29,11 @@ def make(beginning: str, settings: Settings, store: Store, emit: Listener) -> Pl
     """
     if settings.dataset is None:
         raise ArchbenchError("--dataset names the set whose test split is used")
-    record = one_record(beginning, store.root)
-    if record.kind != "train":
-        raise ArchbenchError(f"{record.id} is no training but {record.kind}, so it has no weights; archbench runs --where kind=train")
-    source = transfer.weights_in(store, record.id)
+    record = training_of(beginning, store.root)
+    source = transfer.with_weights(record, store)
     preprocessing(record)
     model, shape = catalogue.shaped(record.model.label, **dataclasses.asdict(source.shape))
-    if record.model.source_sha256 != entries.entry(model.name).source_sha256:
-        raise ArchbenchError(f"the code of {model.label} was changed after the training of {record.id}, so its weights may not fit")
+    transfer.check_code(model, record)
     store.check_writable()
     environment.git_state()
     trained, device = record.config["execution"], devices.choose(settings.device)

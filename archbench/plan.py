@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from archbench.device import Device
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
 from archbench.execution import ExecutionPlan, resolve_precision
+from archbench.experiments.definition import Explain
+from archbench.following import EXPLANATION_S, Following
 from archbench.job import DataPart, Job
 from archbench.models import Input, Model, pretrained
 from archbench.records.schema import Record
@@ -43,7 +46,7 @@ NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "tuned", "compil
 class Plan:
     """Jobs to do, in order; Records of those that are done already; data sets by fingerprint; seconds that each job will take.
 
-    `refused` says why some of the models cannot run at all.
+    `refused` says why some of the models cannot run at all; `following` knows the Jobs that trainings lead to, once they have ended.
     """
 
     jobs: tuple[Job, ...]
@@ -51,17 +54,32 @@ class Plan:
     datasets: dict[str, Dataset]
     seconds: tuple[float, ...]
     refused: tuple[str, ...] = ()
+    following: Following | None = None
+
+    def after(self, record: Record) -> list[Job]:
+        """The Jobs that a Record leads to. Raises ArchbenchError where they cannot be had."""
+        return self.following.jobs(record) if self.following is not None else []
+
+    @functools.cached_property
+    def to_follow(self) -> list[tuple[Job, str, float]]:
+        """What the trainings will lead to: a training, the test set on which it will be explained, and about the seconds of that."""
+        if self.following is None:
+            return []
+        return [(job, *each) for job in self.jobs if job.kind == "train" for each in self.following.expected(job)]
 
     @property
     def estimate_s(self) -> float:
         """About how long all of it will take."""
-        return sum(self.seconds)
+        return sum(self.seconds) + sum(seconds for _, _, seconds in self.to_follow)
 
 
-def make(settings: Settings | Sequence[Settings], kinds: Collection[str], store: Store, emit: Listener) -> Plan:
+def make(
+    settings: Settings | Sequence[Settings], kinds: Collection[str], store: Store, emit: Listener, explain: Explain | None = None
+) -> Plan:
     """Check every setting, load the data, choose how each model is executed. Raises ArchbenchError before any work is done.
 
-    Several settings are the grid of one experiment: they differ in data set, recipe and fraction alone, and its Jobs come cheapest first.
+    Several settings are the grid of one experiment: they differ in data set, recipe and fraction alone, and its Jobs come seed by seed,
+    cheapest first. With `explain` each training is explained as soon as it has ended, those that are there at once.
     """
     asked = [settings] if isinstance(settings, Settings) else list(settings)
     first, device = asked[0], devices.choose(asked[0].device)
@@ -80,10 +98,29 @@ def make(settings: Settings | Sequence[Settings], kinds: Collection[str], store:
     known, counts = {} if first.rerun else settled(there), with_result(there)
     open_jobs = [planner.chooser.laid_out(job.beside(counts[key])) for key, job in jobs.items() if key not in known]
     if first.experiment is not None:
-        open_jobs.sort(key=planner.seconds)
-    done = tuple(known[key] for key in jobs if key in known)
+        open_jobs.sort(key=lambda job: (job.seed, planner.seconds(job)))
+    done = [known[key] for key in jobs if key in known]
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
-    return Plan(tuple(open_jobs), done, datasets, tuple(map(planner.seconds, open_jobs)), tuple(planner.refused))
+    following = Following(explain, first, device, store, emit, datasets) if explain is not None else None
+    if following is not None:
+        following.check(open_jobs)
+        explained, missing = _explained(following, [record for record in done if record.kind == "train"])
+        done += [known[job.key] for job in explained if job.key in known]
+        open_jobs = [*(job for job in explained if job.key not in known), *open_jobs]
+        planner.refused |= dict.fromkeys(missing)
+    seconds = tuple(map(planner.seconds, open_jobs))
+    return Plan(tuple(open_jobs), tuple(done), datasets, seconds, tuple(planner.refused), following)
+
+
+def _explained(following: Following, trainings: Sequence[Record]) -> tuple[list[Job], list[str]]:
+    """The Jobs that explain trainings which are there, and a line for each of which that cannot be done."""
+    jobs, missing = [], []
+    for record in trainings:
+        try:
+            jobs += following.jobs(record)
+        except ArchbenchError as error:
+            missing.append(f"{record.model.label} is not explained: {error}")
+    return jobs, missing
 
 
 def _check(settings: Settings, device: Device, emit: Listener) -> None:
@@ -212,6 +249,8 @@ class Planner:
         if job.kind == "profile":
             series = len(job.batches) * len(job.modes)
             return PROFILE_S + job.launches * (LAUNCH_S * len(job.modes) + SERIES_S * series)
+        if job.explaining is not None:
+            return EXPLANATION_S * job.explaining.n
         if job.kind == "imported":
             return EVALUATION_S * (job.data.test_images if job.data else 0)
         assert job.data is not None

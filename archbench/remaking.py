@@ -54,7 +54,13 @@ class Remake:
     def line(self) -> str:
         """The command line."""
         threads = f"OMP_NUM_THREADS={self.threads} " if self.threads else ""
-        return threads + self.settings.command(self.command, ["models"] if self.command.startswith("evaluate") else ())
+        return threads + self.settings.command(self.command, self._left_out)
+
+    @property
+    def _left_out(self) -> tuple[str, ...]:
+        """Settings that the command has no option for."""
+        own = {"evaluate": ("models",), "score": ("models", "precision", "deterministic", "batch_size")}
+        return own.get(self.command.partition(" ")[0], ())
 
     @property
     def said(self) -> list[str]:
@@ -182,7 +188,14 @@ def _evaluated(record: Record) -> Made:
     return f"evaluate {shlex.quote(source)}", {**chosen, "batch_size": config["batch"]}, notes, None
 
 
-_MAKERS = {"train": _trained, "profile": _profiled, "imported": _imported, "evaluated": _evaluated}
+def _explained(record: Record) -> Made:
+    source, explain = str(record.config["weights"]["record"]), record.config["explain"]
+    layer = f" --layer {shlex.quote(explain['layer_asked'])}" if explain["layer_asked"] else ""
+    command = f"score {shlex.quote(source)} --method {shlex.quote(explain['method'])} --n {explain['n']:d}{layer}"
+    return command, {"dataset": record.config["data"]["name"]}, [f"the weights of Record {source} must lie in the results folder"], None
+
+
+_MAKERS = {"train": _trained, "profile": _profiled, "imported": _imported, "evaluated": _evaluated, "explain": _explained}
 
 
 def _data(record: Record, name: str, fingerprint: str) -> tuple[dict[str, Any], list[str]]:

@@ -94,7 +94,8 @@ def planned(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
     from archbench import plan as planning
 
     _make_deterministic(wanted.settings.deterministic)
-    return planning.make(wanted.parts, kinds, _store(wanted.settings), emit)
+    explain = wanted.grid.experiment.explain if wanted.grid is not None and "train" in kinds else None
+    return planning.make(wanted.parts, kinds, _store(wanted.settings), emit, explain)
 
 
 def search(settings: Settings, emit: Listener, announce: Callable[[Plan], None] | None = None) -> Tuned:
@@ -120,11 +121,28 @@ def tested(record: str, settings: Settings, emit: Listener) -> Executed:
     Raises ArchbenchError as it does, and where another process is at it.
     """
     from archbench import evaluating
+
+    return _by_hand(evaluating.make(record, settings, _store(settings), emit), settings, emit)
+
+
+def scored(record: str, method: str, n: int, layer: str | None, settings: Settings, emit: Listener) -> Executed:
+    """Score the maps of a training, as `archbench.score` does, from settings.
+
+    Raises ArchbenchError as it does, and where another process is at it.
+    """
+    from archbench import scoring
+    from archbench.job.base import Explaining
+
+    plan = scoring.make(record, Explaining(method, n, layer), settings, _store(settings), emit)
+    return _by_hand(plan, settings, emit)
+
+
+def _by_hand(plan: Plan, settings: Settings, emit: Listener) -> Executed:
+    """The one Job of a plan, in this process."""
     from archbench.engines.local import Local
 
     store = _store(settings)
     _check_tags(store, settings.tag)
-    plan = evaluating.make(record, settings, store, emit)
     _make_deterministic(any(job.plan.deterministic for job in plan.jobs))  # as its training was
     done = _carried_out(plan, Local(), store, settings.tag, emit)
     if done.refused:

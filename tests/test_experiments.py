@@ -61,6 +61,7 @@ def compared(found: Grid) -> list[tuple[str, str]]:
         ("data_scale", 3 + 2, 5),
         ("without_pointwise", 2 * 6, 1),
         ("recipe_by_architecture", 8, 3),
+        ("class_maps", 10, 5),
     ],
 )
 def test_the_shipped_experiments(name: str, networks: int, parts: int) -> None:
@@ -72,7 +73,7 @@ def test_the_shipped_experiments(name: str, networks: int, parts: int) -> None:
 
 
 def test_all_shipped_are_tested() -> None:
-    assert len(files.names()) == 7
+    assert len(files.names()) == 8
 
 
 def test_a_network_with_its_own_defaults_is_itself_at_equal_counts_too() -> None:
@@ -141,12 +142,14 @@ def test_a_grid_of_many_runs_is_asked_about_twice(tmp_path: Path) -> None:
         planning.make(settings, ("train",), Store(tmp_path), ignore)
 
 
-def test_a_plan_is_made_cheapest_first_and_times_each_network_once(tiny: str, tmp_path: Path) -> None:
+def test_a_plan_is_made_seed_by_seed_cheapest_first_and_times_each_network_once(tiny: str, tmp_path: Path) -> None:
     """Two networks, two fractions, two seeds."""
     events: list[Event] = []
     plan = running.planned(running.asked({"experiment": tiny, "results": tmp_path}, ("results",)), ("train",), events.append)
     assert len(plan.jobs) == 8
-    assert list(plan.seconds) == sorted(plan.seconds)
+    places = [(job.seed, seconds) for job, seconds in zip(plan.jobs, plan.seconds, strict=True)]
+    assert places == sorted(places)
+    assert [seed for seed, _ in places] == 4 * [0] + 4 * [1]
     timed = [event for event in events if isinstance(event, Notice) and event.message.startswith("timing")]
     assert len(timed) == 2
     assert len({job.key for job in plan.jobs}) == 8

@@ -295,7 +295,15 @@ def drawn(explained: Explained) -> list[str]:
 def sheet_of(maps: Iterable[float], **changes: object) -> Explained:
     """Two images with flat maps of one network, which takes both for the second class."""
     values = np.stack([np.full((2, 2), value, dtype=np.float32) for value in maps])
-    column = Column("net", "abcdef123456", "body", values, np.array([[-1.25, 2.0], [0.5, 3.0]], dtype=np.float32), np.array([1, 1]))
+    column = Column(
+        "net",
+        "abcdef123456",
+        "body",
+        values,
+        np.array([[-1.25, 2.0], [0.5, 3.0]], dtype=np.float32),
+        np.array([1, 1]),
+        np.array([1.0, 3.0]),
+    )
     images = np.zeros((2, 1, 4, 4), dtype=np.uint8)
     whole = Explained(images, np.array([0, -1]), ("a", "x/b.png"), ("cat", "dog"), "pets", "cam", "predicted", (column,))
     return dataclasses.replace(whole, **changes)

@@ -36,6 +36,7 @@ COMMANDS = {
     "import": "Take an archive of archbench bundle, or benchmarks that pytest-benchmark timed, into the results folder.",
     "evaluate": "Test the kept weights of a training on another data set's test split.",
     "explain": "Draw class activation maps of trained networks on a few images, or keep them as arrays.",
+    "score": "Score the class maps of a training against objects that are known and maps of no merit.",
     "merge": "Join results folders, as those of the parts that --shard cuts: Records, the files beside them, and tags.",
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
     "tables": "Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline.",

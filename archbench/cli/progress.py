@@ -88,9 +88,11 @@ def announcement(plan: Plan, settings: Settings) -> list[str]:
     """What a run is about to do, and about how long it will take."""
     trainings = sum(job.kind == "train" for job in plan.jobs)
     tests = sum(job.kind == "imported" for job in plan.jobs)
-    profiles = len(plan.jobs) - trainings - tests
+    explained = sum(job.kind == "explain" for job in plan.jobs) + len(plan.to_follow)
+    profiles = sum(job.kind == "profile" for job in plan.jobs)
     parts = [f"{trainings} training{'s' * (trainings != 1)}"] * bool(trainings)
     parts += [f"{tests} test{'s' * (tests != 1)} of published weights"] * bool(tests)
+    parts += [f"{explained} score{'s' * (explained != 1)} of maps"] * bool(explained)
     parts += [f"{profiles} profile{'s' * (profiles != 1)}"] * bool(profiles)
     lines = []
     if plan.done:

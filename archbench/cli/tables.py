@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from archbench.records.schema import Record
 
 
-PAGES_HELP = "results, errors, classes, claims, operators, lineage, ablations, latency, memory, roofline, environment"
+PAGES_HELP = "results, errors, classes, claims, operators, lineage, ablations, latency, memory, roofline, maps, environment"
 NAMES_HELP = f"{PAGES_HELP}; all; experiment  [default: results]"
 GLOB = set("*?[")
 
@@ -64,7 +64,7 @@ def command(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="As --format json: the rows; by name where several are asked for")] = False,
 ) -> None:
-    """Make tables from Records: results, errors, classes, claims, operators, lineage, ablations, latency, memory, roofline, environment."""
+    """Make tables from Records: results, errors, classes, claims, operators, lineage, ablations, latency, maps and more."""
     from archbench.cli import tables_out, view
     from archbench.publish.asked import chosen
     from archbench.publish.pages import EXPERIMENT, NAMES, experiment_page, page

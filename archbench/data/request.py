@@ -10,7 +10,8 @@ from pathlib import Path
 class DataRequest:
     """What to load. `folder` is set for imagefolder alone.
 
-    `limit_train` (images) and `test_only` (no training image) spare ImageNet from being decoded whole; other sets are loaded whole.
+    `limit_train` (images) and `test_only` (no training image) spare ImageNet from being decoded whole, `test_only` also
+    `shapes` from being made whole; other sets are loaded whole.
     `images_from`, `memory_limit` in bytes and the `device` decide where the images of class folders lie (choice.py).
     `resize_ratio` is what the shorter side of an ImageNet image is scaled to, in sides of the crop, bicubic or bilinear.
     """

@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from archbench.config import LARGEST_SEED
+from archbench.data.boxes import around
 from archbench.data.dataset import Dataset, Shape
 from archbench.data.drawing import CLASS_NAMES, GROUNDS, Dice, Numbers, ground_colours, object_colours, outline, pattern, textured
 from archbench.data.request import DataRequest
@@ -100,9 +101,13 @@ def shape_of(wanted: DataRequest) -> Shape:
 
 
 def load(wanted: DataRequest, _: Listener) -> Dataset:
-    """10,000 training and 2,000 test images, as many of each class but for one. Raises ArchbenchError for a parameter that is not valid."""
+    """10,000 training images, none where the test alone is asked for, and 2,000 test images, as many of each class but for one.
+
+    Raises ArchbenchError for a parameter that is not valid.
+    """
     asked = Shapes.parse(wanted.name)
-    train, test = (_split(asked, split) for split in ("train", "test"))
+    test = _split(asked, "test")
+    train = test.take(torch.arange(0)) if wanted.test_only else _split(asked, "train")
     return Dataset.of(asked.label, train, test, CLASS_NAMES, mirror_safe=True)
 
 
@@ -129,11 +134,7 @@ class Scenes:
     @property
     def boxes(self) -> NDArray[np.int64]:
         """Of every object, from its mask."""
-        size = self.masks.shape[-1]
-        columns, rows = (np.asarray(self.masks.any(axis=axis)) for axis in (-2, -1))
-        ends = [first for axis in (columns, rows) for first in (axis.argmax(-1), size - axis[..., ::-1].argmax(-1))]
-        left, right, top, bottom = (np.where(columns.any(axis=-1), end, 0) for end in ends)
-        return np.stack([left, top, right, bottom], axis=-1)
+        return around(self.masks)
 
 
 def scenes(asked: Shapes, split: SplitName, count: int | None = None) -> Iterator[Scenes]:

@@ -8,6 +8,7 @@ from typing import Self
 
 from archbench.data import Dataset
 from archbench.events import Listener
+from archbench.explaining.scoring import explain
 from archbench.job import Job, evaluate, train
 from archbench.plan import Plan
 from archbench.records.schema import Record
@@ -40,5 +41,7 @@ class Engine(abc.ABC):
 
 
 def work(job: Job, dataset: Dataset, store: Store, emit: Listener, ranks: Ranks = ALONE) -> Record:
-    """Do a Job that trains or tests, in this process, which is the first where several train together."""
-    return train(job, dataset, store, emit, ranks) if job.kind == "train" else evaluate(job, dataset, store, emit)
+    """Do a Job that trains, tests or explains, in this process, which is the first where several train together."""
+    if job.kind == "train":
+        return train(job, dataset, store, emit, ranks)
+    return (explain if job.kind == "explain" else evaluate)(job, dataset, store, emit)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from archbench.engines.base import Engine
+from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
 from archbench.job import Job, ended, profile
 from archbench.plan import Plan
@@ -20,8 +22,9 @@ def execute(
 ) -> Generator[Record, None, None]:
     """A Record for each Job, saved before it is given out; only then its checkpoint goes and its end is told, which may end all.
 
-    A Job that another process is at waits for the others, and is then tried once more: its Record is taken if it is there, the work is
-    taken over if that process is gone, and else `refuse` gets a line. Raises StorageError when a Record cannot be saved.
+    What a training leads to is done as soon as there is room for it. A Job that another process is at waits for the others, and is then
+    tried once more: its Record is taken if it is there, the work is taken over if that process is gone, and else `refuse` gets a line.
+    Raises StorageError when a Record cannot be saved.
     """
     for record in plan.done:
         _forget(record, store)
@@ -34,9 +37,38 @@ def execute(
     def give_up(job: Job) -> None:
         refuse(f"{job.label} was not run: another process is at it still; the same command finds its Record later")
 
-    yield from _carry_out(plan.jobs, plan, engine, store, emit, wait)
+    def carry_out(jobs: Iterable[Job], busy: Callable[[Job], object]) -> Iterator[Record]:
+        following: deque[Job] = deque()
+        todo: Iterable[Job] = jobs
+        while todo:
+            for record in _carry_out(_in_turn(todo, following), plan, engine, store, emit, busy):
+                following.extend(_after(record, plan, refuse))
+                yield record
+            todo = list(following)  # of trainings that ended when no more Jobs were asked for
+            following.clear()
+
+    yield from carry_out(plan.jobs, wait)
     if waiting:
-        yield from _carry_out(waiting, plan, engine, store, emit, give_up)
+        yield from carry_out(list(waiting), give_up)
+
+
+def _in_turn(jobs: Iterable[Job], following: deque[Job]) -> Iterator[Job]:
+    """The Jobs, and before each next one those that have come up meanwhile."""
+    for job in jobs:
+        while following:
+            yield following.popleft()
+        yield job
+    while following:
+        yield following.popleft()
+
+
+def _after(record: Record, plan: Plan, refuse: Callable[[str], object]) -> list[Job]:
+    """The Jobs that a Record leads to; `refuse` hears why there are none where there should be."""
+    try:
+        return plan.after(record)
+    except ArchbenchError as error:
+        refuse(f"{record.model.label} is not explained: {error}")
+        return []
 
 
 def _carry_out(

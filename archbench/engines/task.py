@@ -71,8 +71,8 @@ class Luggage:
     def of(cls, job: Job, store: Store) -> Luggage:
         """What lies in the store that asked, and on its machine."""
         path, source = store.checkpoint_path(job.key), None
-        if job.model.source is not None:
-            found = transfer.source_of(job.model, job.shape, store)
+        if job.source is not None or job.model.source is not None:
+            found = job.source or transfer.source_of(job.model, job.shape, store)
             source = found.record, (store.root / found.file.path).read_bytes()
         file = user_file.text_of(job.model.name) if user_file.is_user_file(job.model.name) else None
         return cls(path.read_bytes() if path.exists() else None, file, source)

@@ -24,9 +24,11 @@ class Block(Strict):
 
 
 class Question(Strict):
-    """A comparison of runs that differ in the `factor` alone, each of its values with `against`; or the `spread` over two axes.
+    """A comparison of runs that differ in the `factor` alone, each of its values with `against`; or the `spread` over two axes;
+    or of `maps`.
 
-    `factor` is a knob or one of `AXES`. `of` says what is compared: the test error, or its gap to the error on training images.
+    `factor` is a knob or one of `AXES`. `of` says what is compared: the test error, or its gap to the error on training images. Of `maps`
+    it is asked at which link of class and ground they point at the object, or whether one on the ground foretells the error without it.
     """
 
     ask: Annotated[str, MinLen(1)]
@@ -34,14 +36,25 @@ class Question(Strict):
     against: Level | None = None
     of: Literal["error", "gap"] = "error"
     spread: tuple[Literal["recipe"], Literal["model"]] | None = None
+    maps: Literal["points", "foretells"] | None = None
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> Self:
-        if (self.factor is None) == (self.spread is None):
-            raise ValueError("a question has a factor, or spread = ['recipe', 'model']")
+        if sum(each is not None for each in (self.factor, self.spread, self.maps)) != 1:
+            raise ValueError("a question has a factor, or spread = ['recipe', 'model'], or maps = 'points' or 'foretells'")
         if (self.factor is None) != (self.against is None):
             raise ValueError("factor and against belong together: each value of the factor is compared with that one")
         return self
+
+
+class Explain(Strict):
+    """How each training is explained once it has ended, which takes a data set `shapes...`: by these `methods`, where its network can bear
+    them, on the first `n` images of these `tests`.
+    """
+
+    methods: Annotated[tuple[str, ...], MinLen(1)]
+    tests: Annotated[tuple[Literal["kept", "broken", "reversed"], ...], MinLen(1)] = ("kept",)
+    n: Annotated[int, Field(ge=1)] = 500
 
 
 class Experiment(Strict):
@@ -56,6 +69,7 @@ class Experiment(Strict):
     seeds: str | int | tuple[int, ...] = "0-4"
     settings: dict[str, Any] = Field(default_factory=dict)
     questions: tuple[Question, ...] = ()
+    explain: Explain | None = None
 
     @property
     def blocks(self) -> Iterator[Block]:

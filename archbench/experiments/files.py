@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from archbench.errors import ArchbenchError, unknown
-from archbench.experiments.definition import AXES, Block, Experiment, Question
+from archbench.experiments.definition import AXES, Block, Experiment, Explain, Question
 from archbench.toml_files import Shelf
 
 EXPERIMENTS = Shelf("experiment", "archbench.experiments")
@@ -54,6 +54,8 @@ def _check_keys(values: dict[str, Any]) -> None:
         for each in listed if isinstance(listed, list) else []:
             if isinstance(each, dict):
                 _only_known(f"key of [[{name}]]", each, kind)
+    if isinstance(explain := values.get("explain", {}), dict):
+        _only_known("key of [explain]", explain, Explain)
     if isinstance(fixed := values.get("settings", {}), dict):
         for name in fixed:
             if name not in FIXED:
@@ -70,6 +72,8 @@ def _check_questions(experiment: Experiment) -> None:
     """Raise ArchbenchError for a question about something that the experiment does not vary."""
     knobs = {knob: values for block in experiment.blocks for knob, values in block.knobs.items()}
     for question in experiment.questions:
+        if question.maps is not None and experiment.explain is None:
+            raise ArchbenchError(f"{question.ask!r} is about maps, which [explain] makes")
         if question.factor is not None and question.factor not in (*AXES, *knobs):
             raise unknown("factor", question.factor, [*AXES, *knobs])
         varied = {"recipe": experiment.recipes, "train_fraction": experiment.train_fractions}

@@ -17,13 +17,15 @@ from archbench.device import Device
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, Notice
 from archbench.explaining import pictures, places, weighing
+from archbench.explaining.centres import centres
 from archbench.explaining.methods import METHODS, Found, Target
 from archbench.explaining.pictures import Pictures
 from archbench.job import preprocessing
 from archbench.models.isolation import preserved_settings
 from archbench.publish.explained import UNKNOWN, Column, Explained
+from archbench.publish.laying import equal_parts
 from archbench.records.schema import Record
-from archbench.records.sources import one_record
+from archbench.records.sources import training_of
 from archbench.records.store import Store
 from archbench.training import transfer
 from archbench.training.transfer import Source
@@ -97,7 +99,8 @@ class Asked:
             prepared = normalise(images.to(device.torch), torch.contiguous_format)
             parts.append(METHODS[self.method](target, prepared, self._choice(labels.to(device.torch), class_names)))
         maps, classes, logits = (torch.cat([getattr(part, name) for part in parts]).cpu().numpy() for name in Found._fields)
-        return Column(model.label, record.id, layer, maps, logits, classes)
+        looked_at = centres(network, layer, first) if layer else equal_parts(maps.shape[-1], first.shape[-1])
+        return Column(model.label, record.id, layer, maps, logits, classes, looked_at)
 
     def _choice(self, labels: torch.Tensor, class_names: tuple[str, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
         """From logits to the class of each map."""
@@ -110,12 +113,10 @@ class Asked:
 
 def _source(beginning: str, store: Store) -> Source:
     """A training and its weights."""
-    record = one_record(beginning, store.root)
-    if record.kind != "train":
-        raise ArchbenchError(f"{record.id} is no training but {record.kind}, so it has no weights; archbench runs --where kind=train")
+    record = training_of(beginning, store.root)
     if record.status != "ok":
         raise ArchbenchError(f"the training {record.id} ended as {record.status}, so its weights explain nothing")
-    source = transfer.weights_in(store, record.id)
+    source = transfer.with_weights(record, store)
     preprocessing(record)
     return source
 

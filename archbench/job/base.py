@@ -20,6 +20,7 @@ from archbench.training.transfer import Source
 
 PROTOCOL = 1
 PROFILE_PROTOCOL = 2  # a process per model
+EXPLAIN_PROTOCOL = 2  # maps are laid where their places look
 KEY_LENGTH = 16
 OF_ALL_SEEDS = ("snapshot", "identity", "group")  # what is worked out once for jobs that differ in the seed alone
 
@@ -49,6 +50,15 @@ class DataPart:
 
 
 @dataclass(frozen=True)
+class Explaining:
+    """How a trained network is explained: the method, on how many test images, and the layer, where one is asked for."""
+
+    method: str
+    n: int
+    layer: str | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """What to do to which model on what. `batch` is that of training steps and of the throughput of a profile.
 
@@ -74,7 +84,8 @@ class Job:
     modes: tuple[str, ...] = ("eager",)  # a profile's: how the forward pass is executed
     launches: int = 5  # a profile's: processes that time it one after the other
     engine: str = "local"  # what carries it out
-    source: Source | None = None  # an evaluated one's: the training whose weights are tested
+    source: Source | None = None  # an evaluated or explained one's: the training whose weights are tested
+    explaining: Explaining | None = None  # an explained one's
 
     def seeded(self, seed: int) -> Job:
         """The same under another seed; what makes it the same is worked out once."""
@@ -99,6 +110,8 @@ class Job:
         what = {"train": f"seed {self.seed}", "profile": "profile", "imported": "published weights"}
         if self.source is not None and self.data is not None:
             what["evaluated"] = f"weights of {self.source.record.id} on {self.data.name}"
+            if self.explaining is not None:
+                what["explain"] = f"{self.explaining.method} of {self.source.record.id} on {self.data.name}"
         return f"{self.model.label} · {what[self.kind]}"
 
     @property
@@ -131,7 +144,7 @@ class Job:
 
     @property
     def weights(self) -> dict[str, Any] | None:
-        """Whose weights an imported or evaluated job reads, and all that becomes of published ones and of their images."""
+        """Whose weights an imported, evaluated or explained job reads, and all that becomes of published ones and of their images."""
         if self.source is not None:
             return {"record": self.source.record.id, "sha256": self.source.file.sha256}
         published = self.model.spec.weights if self.kind == "imported" else None
@@ -161,7 +174,8 @@ class Job:
             return {**identity, "training": training, "data": self.data.facts}
         if self.data is not None:
             weights = {"group": self.source.record.group} if self.source else self.weights
-            return {**identity, "weights": weights, "data": self.data.facts}
+            explained = {"explain": [EXPLAIN_PROTOCOL, *dataclasses.astuple(self.explaining)]} if self.explaining else {}
+            return {**identity, "weights": weights, "data": self.data.facts, **explained}
         return {
             **identity,
             "device_name": self.device.name,

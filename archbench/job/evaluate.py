@@ -6,6 +6,7 @@ Of kind imported: with weights that somebody else published. Of kind evaluated: 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,11 +30,16 @@ from archbench.training.evaluate import predict
 
 def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record:
     """The test error of weights that are there already; a failure becomes the Record."""
+    return attempted(job, emit, lambda outcome: _evaluate(job, dataset, store, outcome))
+
+
+def attempted(job: Job, emit: Listener, work: Callable[[Outcome], object]) -> Record:
+    """The Record of work that trains nothing, which fills its outcome; a failure becomes the Record too."""
     started, outcome = time.perf_counter(), Outcome()
     emit(Started(job.label, 1))
     try:
         with preserved_settings(), numerics(job.plan), preserved_random_state(job.device):
-            _evaluate(job, dataset, store, outcome)
+            work(outcome)
     except StorageError:
         raise
     except (Exception, SystemExit) as error:  # one model's failure costs the others nothing
@@ -44,7 +50,7 @@ def evaluate(job: Job, dataset: Dataset, store: Store, emit: Listener) -> Record
 
 def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None:
     if job.source is not None:
-        outcome.config = _of_training(job.source.record)
+        outcome.config = of_training(job.source.record)
     network = job.model.build(job.shape)
     normalise = _loaded(job, network, store)
     network, split = job.plan.place(network, job.device), dataset.test.to(job.device.torch)
@@ -86,7 +92,7 @@ def preprocessing(record: Record) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor(told["mean"]), torch.tensor(told["deviation"])
 
 
-def _of_training(record: Record) -> dict[str, Any]:
+def of_training(record: Record) -> dict[str, Any]:
     """What the Record of a test keeps of the training: how and from what the weights were learned."""
     kept = {name: record.config.get(name) for name in ("recipe", "training", "normalisation", "classes")}
     return {**kept, "trained_on": record.config["data"]}

@@ -8,12 +8,17 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archbench.publish.laying import Centres
+
 UNKNOWN = -1  # the label of an image whose class nobody told
 
 
 @dataclass(frozen=True)
 class Column:
-    """One network's maps `(N, h, w)` at its own places, its logits `(N, K)`, and of which class each map is, `(N,)`."""
+    """One network's maps `(N, n, n)` at its own places, its logits `(N, K)`, and of which class each map is, `(N,)`.
+
+    `centres` are those of the places along a side, in pixels of the image: where in it they look.
+    """
 
     title: str
     record: str
@@ -21,6 +26,7 @@ class Column:
     maps: NDArray[np.float32]
     logits: NDArray[np.float32]
     shown: NDArray[np.int64]
+    centres: Centres
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -67,8 +73,8 @@ class Explained:
         ]
 
     def write(self, file: IO[bytes]) -> None:
-        """As numpy's npz: images, labels and names, and of each network `ID_maps`, `ID_logits`, `ID_shown`, ID being its Record's."""
+        """As numpy's npz: images, labels and names, and of each network `ID_maps`, `ID_centres` and more, ID being its Record's."""
         arrays: dict[str, Any] = {"images": self.images, "labels": self.labels, "names": self.names, "class_names": self.class_names}
         for column in self.columns:
-            arrays |= {f"{column.record}_{name}": getattr(column, name) for name in ("maps", "logits", "shown", "layer")}
+            arrays |= {f"{column.record}_{name}": getattr(column, name) for name in ("maps", "logits", "shown", "layer", "centres")}
         np.savez_compressed(file, method=self.method, records=[column.record for column in self.columns], **arrays)

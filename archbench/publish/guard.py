@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from archbench.errors import ArchbenchError
@@ -67,16 +67,16 @@ def condition(record: Record, varied: Collection[str] = ()) -> tuple[Any, ...]:
     return tuple(fact for fact in facts(record).items() if fact[0] not in free and not (own and fact[0].startswith(RECIPES_OWN)))
 
 
-def differing(records: Sequence[Record]) -> list[str]:
+def differing(records: Sequence[Record], told: Callable[[Record], Facts] = facts) -> list[str]:
     """Names of the facts that are not the same in all; of recipes that differ in name, the name alone."""
-    found = [facts(record) for record in grouping.one_of_each(records)]
+    found = [told(record) for record in grouping.one_of_each(records)]
     names = [name for name in dict.fromkeys(name for each in found for name in each) if len({each.get(name) for each in found}) > 1]
     return [name for name in names if "recipe" not in names or not name.startswith(RECIPES_OWN)]
 
 
-def said(record: Record, names: Sequence[str]) -> str:
+def said(record: Record, names: Sequence[str], told: Callable[[Record], Facts] = facts) -> str:
     """`epochs 2, precision bf16`: these facts of a Record in words."""
-    known = facts(record)
+    known = told(record)
     return ", ".join(f"{name} {_in_words(known.get(name))}" for name in names)
 
 
@@ -88,12 +88,13 @@ def _in_words(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def distinct(captions: Sequence[str], firsts: Sequence[Record]) -> list[str]:
+def distinct(captions: Sequence[str], firsts: Sequence[Record], told: Callable[[Record], Facts] = facts) -> list[str]:
     """A caption for each table; those that would be equal go on with what sets the tables apart, of each the first Record."""
     alike = {caption: [first for each, first in zip(captions, firsts, strict=True) if each == caption] for caption in captions}
-    apart = {caption: differing(together) for caption, together in alike.items()}
+    apart = {caption: differing(together, told) for caption, together in alike.items()}
     return [
-        f"{caption} · {said(first, apart[caption])}" if apart[caption] else caption for caption, first in zip(captions, firsts, strict=True)
+        f"{caption} · {said(first, apart[caption], told)}" if apart[caption] else caption
+        for caption, first in zip(captions, firsts, strict=True)
     ]
 
 

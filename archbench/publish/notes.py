@@ -48,6 +48,9 @@ def caption(record: Record, batch: bool = True) -> str:
     if record.kind == "imported":
         images = f"{data['test_images']:,} test images"
         return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
+    if record.kind == "explain":
+        of = f"maps by {config['explain']['method']} of a training on {config['trained_on']['name']}, recipe {training['name']}"
+        return f"{data['name']} ({shape}; {data['test_images']:,} test images) · {of}, epochs {training['epochs']} · {device}"
     if record.kind == "evaluated":
         learned = f"trained on {config['trained_on']['name']}, recipe {training['name']}, epochs {training['epochs']}"
         images = f"{data['test_images']:,} test images"

@@ -21,6 +21,7 @@ from archbench.publish import (
     formats,
     latency,
     lineage,
+    maps,
     memory,
     operators,
     reading,
@@ -40,8 +41,22 @@ PAGES = {
     "latency": latency,
     "memory": memory,
     "roofline": roofline,
+    "maps": maps,
 }
-NAMES = ("results", "errors", "classes", "claims", "operators", "lineage", "ablations", "latency", "memory", "roofline", "environment")
+NAMES = (
+    "results",
+    "errors",
+    "classes",
+    "claims",
+    "operators",
+    "lineage",
+    "ablations",
+    "latency",
+    "memory",
+    "roofline",
+    "maps",
+    "environment",
+)
 EXPERIMENT = "experiment"  # a page of one experiment, so that it is none of `all`
 READ = ("operators", "lineage")  # pages that end with the reading
 MADE_FROM = {  # the others from profiles of any network
@@ -53,6 +68,7 @@ MADE_FROM = {  # the others from profiles of any network
     "environment": "run",
     "classes": "training with predictions beside it",
     "lineage": "lineage profile",
+    "maps": "explained training",
 }
 
 
@@ -123,7 +139,8 @@ def page(name: str, records: Sequence[Record], kept: Kept, mix: bool = False, sp
 def _of_all(name: str, records: Sequence[Record]) -> Page:
     """The pages that are of Records alone."""
     if name in PAGES:
-        return Page(name, PAGES[name].tables(records), PAGES[name].frame(records), reading.readings(records) if name in READ else ())
+        read = reading.readings(records) if name in READ else maps.readings(records) if name == "maps" else ()
+        return Page(name, PAGES[name].tables(records), PAGES[name].frame(records), read)
     if name == "environment":
         environment = environments.frame(records)
         return Page(name, environments.tables(environment, records), environment, ())
@@ -134,4 +151,19 @@ def _of_all(name: str, records: Sequence[Record]) -> Page:
 def experiment_page(grid: Grid, records: Sequence[Record], kept: Kept) -> Page:
     """The page of an experiment."""
     found = experiment.answers(grid, records, kept)
-    return Page(EXPERIMENT, experiment.tables(found, records, kept), experiment.frame(found), experiment.readings(found))
+    made = Page(EXPERIMENT, experiment.tables(found, records, kept), experiment.frame(found), experiment.readings(found))
+    return made if grid.experiment.explain is None else _with_maps(made, grid, records)
+
+
+def _with_maps(made: Page, grid: Grid, records: Sequence[Record]) -> Page:
+    """The page and what the maps of its networks tell, by the methods that it asks for."""
+    explain, labels = grid.experiment.explain, {cell.label for cell in grid.cells}
+    assert explain is not None
+    mine = [
+        record
+        for record in records
+        if record.kind == "explain" and record.model.label in labels and record.config["explain"]["method"] in explain.methods
+    ]
+    asked = [(question.ask, question.maps) for question in grid.experiment.questions if question.maps is not None]
+    tables, frame = [*made.tables, *maps.tables(mine)], pd.concat([made.frame, maps.frame(mine)], ignore_index=True)
+    return dataclasses.replace(made, tables=tables, frame=frame, readings=[*made.readings, *maps.readings(mine, asked)])

@@ -8,13 +8,14 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archbench.errors import ArchbenchError
 from archbench.publish.explained import Column, Explained
+from archbench.publish.laying import Centres, laid
 from archbench.records.store import write_atomically
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _row(sheet: Figure, layout: Layout, place: int, explained: Explained) -> Non
         cell.imshow(colours(values), interpolation="nearest")
         other = _said(explained, column, place, shown) if shown != predicted else ""
         over = _cell(sheet, layout, block, row, 2 + 2 * number, other, SOFT)
-        over.imshow(_over(image, values, colours), interpolation="nearest")
+        over.imshow(_over(image, values, column.centres, colours), interpolation="nearest")
 
 
 def _said(explained: Explained, column: Column, place: int, number: int) -> str:
@@ -227,12 +228,12 @@ def _is_signed(explained: Explained) -> bool:
     return any(bool((column.maps < 0).any()) for column in explained.columns)
 
 
-def _over(image: NDArray[np.float64], values: NDArray[np.float64], colours: Callable[..., NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The map enlarged bilinearly over the image, which is grey and pale beneath it: the stronger a place, the more it covers."""
-    from PIL import Image
-
+def _over(
+    image: NDArray[np.float64], values: NDArray[np.float64], centres: Centres, colours: Callable[..., NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """The map laid over the image, which is grey and pale beneath it: the stronger a place, the more it covers."""
     size = image.shape[0] * max(1, round(CELL_INCH * RESOLUTION / image.shape[0]))
-    large: Any = np.asarray(Image.fromarray(values.astype(np.float32)).resize((size, size), Image.Resampling.BILINEAR), dtype=np.float64)
+    (large,) = laid(values[None], size, centres * size / len(image)).astype(np.float64)
     grey = (image @ np.array([0.299, 0.587, 0.114])).repeat(size // len(image), 0).repeat(size // len(image), 1)[..., None]
     pale = grey + PALE * (1 - grey)
     strength = COVER * (np.abs(large) / (np.abs(values).max() or 1.0))[..., None]

@@ -27,7 +27,7 @@ class Lost:
     def line(self) -> str:
         """`nin on digits, seed 3 (train): ok before, failed after`."""
         of = f" on {self.data}" if self.data else ""
-        of += f", seed {self.seed}" if self.kind in ("train", "evaluated") else ""
+        of += f", seed {self.seed}" if self.kind in ("train", "evaluated", "explain") else ""
         return f"{self.model}{of} ({self.kind}): ok before, {self.status.replace('_', ' ')} after"
 
 
@@ -163,6 +163,9 @@ def _comparable(record: Record) -> tuple[tuple[str, Any], ...]:
         "recipe": training.get("name"),
         "epochs": training.get("epochs"),
     }
+    if record.kind == "explain":
+        explain = config["explain"]
+        facts |= {"trained on": config["trained_on"]["name"], **{name: explain[name] for name in ("method", "layer_asked", "n")}}
     return tuple(facts.items())
 
 

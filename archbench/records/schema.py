@@ -98,7 +98,7 @@ class Record(Strict):
     id: str
     key: str
     group: str
-    kind: Literal["train", "profile", "imported", "evaluated"]
+    kind: Literal["train", "profile", "imported", "evaluated", "explain"]
     status: Literal["ok", "diverged", "out_of_memory", "failed"]
     failure: Failure | None = None
     created: str

@@ -64,6 +64,14 @@ def one_record(beginning: str, results: Path) -> Record:
     return found[0]
 
 
+def training_of(beginning: str, results: Path) -> Record:
+    """The training of a folder whose id begins so. Raises ArchbenchError where there is none, or more than one Record."""
+    record = one_record(beginning, results)
+    if record.kind != "train":
+        raise ArchbenchError(f"{record.id} is no training but {record.kind}, so it has no weights; archbench runs --where kind=train")
+    return record
+
+
 def _at_commit(revision: str, folder: str) -> list[Record]:
     """What `git archive` gives of a folder, read like any other."""
     if revision.startswith("-"):

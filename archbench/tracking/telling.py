@@ -22,11 +22,11 @@ FINISH_S, LEAVE_S = 60.0, 5.0  # to write what is left: at the end, and where th
 
 @contextlib.contextmanager
 def listening(names: Sequence[str], results: Path, jobs: Sequence[Job], emit: Listener) -> Iterator[Listener]:
-    """A listener that hands each event to the trackers and to `emit`. Profiles have no curves and are not tracked.
+    """A listener that hands each event to the trackers and to `emit`. Profiles and scores of maps have no curves and are not tracked.
 
     Raises ArchbenchError, before anything runs, where a tracker cannot begin.
     """
-    tracked = [job for job in jobs if job.kind != "profile"]
+    tracked = [job for job in jobs if job.kind not in ("profile", "explain")]
     if not names or not tracked:
         yield emit
         return

@@ -52,9 +52,14 @@ def weights_in(store: Store, record_id: str) -> Source:
     record = next((record for record in store.load()[0] if record.id == record_id), None)
     if record is None:
         raise ArchbenchError(f"{store.root} holds no Record {record_id}; archbench tables --json lists the ids")
+    return with_weights(record, store)
+
+
+def with_weights(record: Record, store: Store) -> Source:
+    """A Record and its final weights. Raises ArchbenchError where these are not beside it."""
     file = next((file for file in record.files if Path(file.path).name == WEIGHTS), None)
     if file is None or not (store.root / file.path).is_file():
-        raise ArchbenchError(f"the final weights of {record_id} are not beside the Record in {store.root}")
+        raise ArchbenchError(f"the final weights of {record.id} are not beside the Record in {store.root}")
     return Source(record, file)
 
 
@@ -71,12 +76,17 @@ def load_whole(network: nn.Module, model: Model, source: Source, store: Store) -
     """Give a network the final weights of a training of the same model. Raises ArchbenchError where they are of another."""
     if source.record.model.label != model.label:
         raise ArchbenchError(f"the Record {source.record.id} is of {source.record.model.label}, not of {model.label}")
-    if source.record.model.source_sha256 != entries.entry(model.name).source_sha256:
-        raise ArchbenchError(f"the code of {model.label} was changed after the training of {source.record.id}, so its weights may not fit")
+    check_code(model, source.record)
     try:
         network.load_state_dict(_state(source, store))
     except RuntimeError as error:
         raise ArchbenchError(f"the weights of {source.record.id} are of another version of {model.label}: {brief(error)}") from None
+
+
+def check_code(model: Model, record: Record) -> None:
+    """Raise ArchbenchError where the code here builds another network than the one that was trained."""
+    if record.model.source_sha256 != entries.entry(model.name).source_sha256:
+        raise ArchbenchError(f"the code of {model.label} was changed after the training of {record.id}, so its weights may not fit")
 
 
 def _state(source: Source, store: Store) -> dict[str, torch.Tensor]:

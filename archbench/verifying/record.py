@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from archbench.errors import ArchbenchError
 from archbench.publish.predictions import FILE as PREDICTIONS
+from archbench.publish.scored import FILE as SCORES
 from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Measurement, Record, StoredFile, content_hash
 from archbench.records.store import FILES, is_place, read_record
-from archbench.verifying import counts, predictions, samples
+from archbench.verifying import counts, predictions, samples, scores
 from archbench.verifying.check import CANNOT, DIFFERS, OK, Check, Figure, of_figures
 
 SHOWN = 16  # digits of a hash
@@ -32,6 +33,9 @@ def checks(path: Path) -> Iterator[Check]:
     kept: list[bytes] = []
     for file in record.files:
         yield _file(name, path.absolute().parent.parent, file, kept)
+    if record.kind == "explain":
+        yield from scores.check(name, record, kept)
+        return
     yield from _of_predictions(name, record, kept)
     yield from _of_intervals(name, record, ["train_error_pct"])
     yield from _of_samples(name, record)
@@ -66,7 +70,7 @@ def _validated(stored: Any) -> Record | None:
 
 
 def _file(name: str, root: Path, file: StoredFile, kept: list[bytes]) -> Check:
-    """Size and hash of a file; the content of predictions that are what the Record says goes to `kept`."""
+    """Size and hash of a file; the content of predictions or scores that are what the Record says goes to `kept`."""
     if not is_place(file.path):
         return Check(name, file.path, DIFFERS, f"a Record names files in the folder {FILES} alone, and none elsewhere is looked at")
     place = root / file.path
@@ -79,7 +83,7 @@ def _file(name: str, root: Path, file: StoredFile, kept: list[bytes]) -> Check:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != file.sha256:
         return Check(name, file.path, DIFFERS, f"its SHA-256 is {found[:SHOWN]}, the Record says {file.sha256[:SHOWN]}")
-    if place.name == PREDICTIONS:
+    if place.name in (PREDICTIONS, SCORES):
         kept.append(place.read_bytes())
     return Check(name, file.path, OK, f"{size:,} bytes, SHA-256 {found[:SHOWN]}")
 

@@ -77,6 +77,7 @@ def described(record: Record) -> str:
     if is_benchmark(record):
         return f"{record.model.label}, timed by {(record.config.get('tool') or {}).get('name', 'pytest-benchmark')}"
     done = {"train": "trained", "profile": "profiled", "imported": "published weights", "evaluated": "kept weights tested"}
+    done["explain"] = f"maps by {(record.config.get('explain') or {}).get('method')} scored"
     data, seed = record.config.get("data"), record.config.get("seed")
     on = f" on {data.get('name')}" if isinstance(data, dict) else ""
     of = f", seed {seed}" if record.kind == "train" else ""

@@ -71,6 +71,7 @@ def _networks(records: Sequence[Record]) -> str:
 _DONE = {
     "train": "trained",
     "evaluated": "tested with kept weights",
+    "explain": "explained with kept weights",
     "imported": "tested with published weights",
     "profile": "profiled",
     "benchmark": "timed by pytest-benchmark",
@@ -93,6 +94,16 @@ def _on_data(record: Record) -> str:
 def _learned_from(record: Record) -> str:
     learned, weights = record.config.get("trained_on") or {}, record.config.get("weights") or {}
     return f"The weights are those of Record {weights.get('record')}, trained on {learned.get('name')}."
+
+
+def _by_maps(record: Record) -> str:
+    explain, row = record.config["explain"], record.measurement("energy_object_pct", of="map")
+    images = f"the first {explain['n']:,} test images, step by step on the first {explain['n_faithful']:,}"
+    how = f"; {row.method} (95 %)" if row is not None else ""
+    return (
+        f"Maps of each image's own class by {explain['method']} at {explain['layer'] or 'no layer'} were scored on {images}, beside a "
+        f"Gaussian about the middle, random maps, and those of the network with weights that nobody trained{how}."
+    )
 
 
 def _published(record: Record) -> str:
@@ -219,6 +230,7 @@ def _tool(record: Record) -> str:
 _SENTENCES: dict[str, tuple[Sentence, ...]] = {
     "train": (_on_data, _by_recipe, _execution, _interval),
     "evaluated": (_on_data, _learned_from, _execution, _interval),
+    "explain": (_on_data, _learned_from, _by_maps, _execution, _interval),
     "imported": (_on_data, _published, _execution, _interval),
     "profile": (_profiled, _execution, _timing),
     "benchmark": (_tool,),

@@ -50,7 +50,7 @@ def _record(record: Record, pool: Pool) -> dict[str, Any]:
         "status": record.status,
         "created": shown(record.created),
         "duration_s": plain(record.duration_s),
-        "seed": plain(record.config.get("seed")) if record.kind == "train" else None,
+        "seed": plain(record.config.get("seed")) if record.kind in ("train", "explain") else None,
         "file": f"runs/{plain_name(record.model.label)}-{record.kind}-{record.id}.json",
         "condition": pool.place(_condition(record)),
         "setting": pool.place(_setting(record)),

@@ -16,7 +16,13 @@ from archbench.publish.writing.stated import versions
 from archbench.records.schema import Record
 from archbench.records.store import SETTLED
 
-KINDS = {"train": "training", "profile": "profile", "evaluated": "test of kept weights", "imported": "imported run"}
+KINDS = {
+    "train": "training",
+    "profile": "profile",
+    "evaluated": "test of kept weights",
+    "imported": "imported run",
+    "explain": "explained training",
+}
 ERROR = "test error, %"
 MOST_NAMED = 6
 

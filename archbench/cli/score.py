@@ -1,0 +1,78 @@
+"""`archbench score`: what the class maps of a training are worth, on images whose objects are known."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archbench.cli.options import JSON, QUIET
+from archbench.config import Settings
+
+if TYPE_CHECKING:
+    from archbench.records.schema import Record
+
+RECORD_HELP = "The Record of a training with weights, by its id or the beginning of it"
+DATASET_HELP = "shapes with its parameters, as shapes+link=95+test=broken; of the size that the network takes"
+METHOD_HELP = "As of archbench explain: class_map, cam, gradcam, gradcam++, layercam, scorecam, occlusion"
+SHOWN = {  # measurements, and how their columns are headed
+    "pointing_pct": "points at it, %",
+    "energy_object_pct": "on it, %",
+    "energy_ground_pct": "on ground, %",
+    "deletion": "deletion",
+    "insertion": "insertion",
+    "road": "ROAD",
+}
+
+
+def command(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help=RECORD_HELP)],
+    dataset: Annotated[str, typer.Option("--dataset", help=DATASET_HELP)] = "shapes",
+    method: Annotated[str, typer.Option("--method", help=METHOD_HELP)] = "gradcam",
+    n: Annotated[int, typer.Option("--n", min=1, help="How many test images, the first ones")] = 500,
+    layer: Annotated[str | None, typer.Option("--layer", help="The layer to explain  [default: the last with more than one place]")] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps")] = Settings.device,
+    results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
+    tag: Annotated[str | None, typer.Option("--tag", help="Mark the Record; several with commas")] = None,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Score anew what has a Record already")] = False,
+    json: JSON = False,
+    quiet: QUIET = False,
+) -> None:
+    """Score the class maps of a training against objects that are known and maps of no merit; leaves a Record of kind explain."""
+    settings = Settings.of(dataset=dataset, device=device, results=results, rerun=rerun, **({"tag": tag} if tag else {}))
+
+    from archbench import running
+    from archbench.cli import progress as shown
+    from archbench.cli import view
+    from archbench.publish.notes import caption
+
+    with view.kept_clean(), shown.Progress(quiet) as progress:
+        executed = running.scored(record, method, n, layer, settings, progress.listen)
+    (made,) = executed.records
+    if json:
+        rows = [{"of": of, **{name: made.figure(name, {"of": of}) for name in SHOWN}} for of in _sources(made)]
+        view.print_json({"record": made.id, "explained": made.config["weights"], "scores": rows})
+    elif not executed.failed:
+        view.say(caption(made))
+        view.print_table(view.columns_table(_columns(made)))
+        for doubt in made.warnings:
+            view.say_dim(doubt.message)
+    view.say_failures(executed.failed)
+
+
+def _sources(record: Record) -> list[str]:
+    return list(dict.fromkeys(str(row.at["of"]) for row in record.measurements if "of" in row.at))
+
+
+def _columns(record: Record) -> dict[str, list[str]]:
+    """The network's maps and each baseline, a row each."""
+    from archbench.publish.formats import figure
+
+    def cell(of: str, name: str) -> str:
+        row = record.measurement(name, of=of)
+        value, low, high = (math.nan if each is None else each for each in (row.value, row.low, row.high)) if row else [math.nan] * 3
+        return figure(value, low, high)
+
+    return {"maps": _sources(record), **{header: [cell(of, name) for of in _sources(record)] for name, header in SHOWN.items()}}

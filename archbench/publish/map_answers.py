@@ -1,0 +1,190 @@
+"""What maps answer: where they still point at the object, and whether one on the ground foretells the error when the link breaks."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from archbench import stats
+from archbench.publish.mapped import BROKEN, KEPT, Cell
+from archbench.publish.pairwise import LEAST_SEEDS, LEVEL
+from archbench.publish.verdicts import INCONCLUSIVE, SAME
+from archbench.rank_correlation import LEAST_GROUPS, spearman
+from archbench.stats import Interval
+
+POINTS, FORETELLS = "points", "foretells"
+ASKED = (
+    ("For which architectures, and at which link of class and ground, does a map still point at the object?", POINTS),
+    ("Does a map on the ground foretell the error when the link breaks?", FORETELLS),
+)
+AT_OBJECT, NOT_AT_OBJECT = "points at the object", "points at it less than the middle does"
+WORDS = (AT_OBJECT, SAME, NOT_AT_OBJECT, INCONCLUSIVE)
+CENTRE = "a Gaussian about the middle"
+
+
+class Pointing(NamedTuple):
+    """How often a network's maps point at the object, in percent, and by how many points more than the Gaussian; p is Holm's over all."""
+
+    cell: Cell
+    share: Interval
+    above: Interval
+    p: float
+
+    @property
+    def verdict(self) -> str:
+        """One of `WORDS`."""
+        if self.above.n < LEAST_SEEDS or math.isnan(self.p):
+            return INCONCLUSIVE
+        if self.p > LEVEL:
+            return SAME
+        return AT_OBJECT if self.above.value > 0 else NOT_AT_OBJECT
+
+    @property
+    def said(self) -> str:
+        """`95 % (91.2 % of images, +25.3 points, 95 % 22.1 to 28.5)`."""
+        interval = "" if math.isnan(self.above.low) else f", 95 % {self.above.low:.1f} to {self.above.high:.1f}"
+        return f"{self.cell.link} % ({self.share.value:.1f} % of images, {self.above.value:+.1f} points{interval})"
+
+
+def pointing(cells: Sequence[Cell]) -> list[Pointing]:
+    """With the link kept, for each network and link of which there are such runs; each seed's share against that of the Gaussian."""
+    found = []
+    for cell in cells:
+        own, centre = (cell.figures(KEPT, "pointing_pct", {"of": source}) for source in ("map", "centre"))
+        above = [own[seed] - centre[seed] for seed in own if seed in centre]
+        if above:
+            found.append(Pointing(cell, stats.mean_t(list(own.values())), stats.mean_t(above), _p(above)))
+    adjusted = stats.holm_adjusted([each.p for each in found])
+    return [each._replace(p=p) for each, p in zip(found, adjusted, strict=True)]
+
+
+def _p(differences: Sequence[float]) -> float:
+    """Student's t against no difference; NaN where there is no scatter to test against."""
+    from scipy.stats import ttest_1samp
+
+    return math.nan if len(set(differences)) < 2 else float(ttest_1samp(differences, 0).pvalue)
+
+
+def points(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """A sentence for each network: at which links its maps point at the object, and at which they do not."""
+    found = pointing(cells)
+    if not found:
+        return ("No run was tested with the link kept.",)
+    lines = []
+    for model in dict.fromkeys(each.cell.model for each in found):
+        mine = [each for each in found if each.cell.model == model]
+        parts = [(word, [each.said for each in mine if each.verdict == word]) for word in WORDS]
+        told = "; ".join(f"{_why(word, mine)} at a link of {', '.join(links)}" for word, links in parts if links)
+        lines.append(f"{model}, against {CENTRE}: {told}.")
+    return tuple(lines)
+
+
+def _why(word: str, of: Sequence[Pointing]) -> str:
+    """The verdict, and why there is none."""
+    if word != INCONCLUSIVE:
+        return word
+    few = min(each.above.n for each in of if each.verdict == word) < LEAST_SEEDS
+    return f"{INCONCLUSIVE}, {f'fewer than {LEAST_SEEDS} seeds' if few else 'since all seeds are alike,'}"
+
+
+class Run(NamedTuple):
+    """A training: percent on the ground of its maps that are not silent, with the link kept, and how many points more it errs when that
+    breaks.
+    """
+
+    model: str
+    link: int
+    ground_pct: float
+    rise_points: float
+
+
+def runs(cells: Sequence[Cell]) -> list[Run]:
+    """Those that were tested both ways; where there is no link there is none to break."""
+    found = []
+    for cell in cells:
+        ground = cell.figures(KEPT, "energy_ground_pct", {"of": "map", "silent": False})
+        kept, broken = (cell.figures(test, "test_error_pct", {}) for test in (KEPT, BROKEN))
+        both = [seed for seed in ground if seed in kept and seed in broken and cell.link]
+        found += [Run(cell.model, cell.link, ground[seed], broken[seed] - kept[seed]) for seed in both]
+    return found
+
+
+def foretells(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """How ground and rise go together over runs, in all and at each link; and whether wrong answers have more of it than right ones."""
+    found, few = runs(cells), _seeds(cells) < LEAST_SEEDS
+    if not found:
+        return ("No run with a link was tested both with the link kept and with the link broken.",)
+    what = "share of the map on the ground with the link kept, against the rise of the error when it breaks"
+    rho = _rho(found)
+    lines = [f"{what}: {_correlation(found, rho)}: {_foretells(rho, few)}."]
+    links = sorted({run.link for run in found})
+    for link in links if len(links) > 1 else ():
+        there = [run for run in found if run.link == link]
+        lines.append(f"Among runs with a link of {link} %: {_correlation(there, _rho(there))}.")
+    return (lines[0][0].upper() + lines[0][1:], *lines[1:], *_wrong_and_right(cells, few))
+
+
+def _correlation(found: Sequence[Run], rho: Interval) -> str:
+    of = f"n = {len(found)} runs of {len({run.model for run in found})} networks"
+    if math.isnan(rho.value):
+        return f"no correlation, as all are equal ({of})"
+    interval = f", 95 % {rho.low:.2f} to {rho.high:.2f} over networks" if not math.isnan(rho.low) else ""
+    return f"Spearman's ρ = {rho.value:.2f} ({of}{interval})"
+
+
+def _rho(found: Sequence[Run]) -> Interval:
+    return spearman([run.ground_pct for run in found], [run.rise_points for run in found], [run.model for run in found])
+
+
+def _foretells(rho: Interval, few: bool) -> str:
+    if few:
+        return f"{INCONCLUSIVE}, fewer than {LEAST_SEEDS} seeds"
+    if math.isnan(rho.low):
+        return f"{INCONCLUSIVE}, fewer than {LEAST_GROUPS} networks"
+    if rho.low <= 0 <= rho.high:
+        return "it does not foretell it, as far as can be told"
+    return "it foretells it" if rho.low > 0 else "the more of it on the ground, the less the error rises"
+
+
+def _wrong_and_right(cells: Sequence[Cell], few: bool) -> list[str]:
+    """Of each link, image by image with the link broken: the mean over networks of what each network's seeds come to."""
+    lines = []
+    for link in sorted({cell.link for cell in cells}):
+        means = [mean for cell in cells if cell.link == link and (mean := _more_where_wrong(cell)) is not None]
+        if means:
+            lines.append(f"With the link broken, after one of {link} %: {_difference(stats.mean_t(means), few)}.")
+    return lines
+
+
+def _more_where_wrong(cell: Cell) -> float | None:
+    """By how many points more of a map lies on the ground where the answer is wrong, on average over seeds."""
+    wrong, right = (cell.figures(BROKEN, "energy_ground_pct", {"of": "map", "answer": answer}) for answer in ("wrong", "right"))
+    both = [wrong[seed] - right[seed] for seed in wrong if seed in right]
+    return statistics.fmean(both) if both else None
+
+
+def _difference(found: Interval, few: bool) -> str:
+    size = f"{abs(found.value):.1f} points {'more' if found.value > 0 else 'less'} of the map lie on the ground where the answer is wrong"
+    ends = sorted((found.low, found.high) if found.value > 0 else (-found.low, -found.high))
+    interval = "" if math.isnan(found.low) else f", 95 % {ends[0]:.1f} to {ends[1]:.1f}"
+    return f"{size} ({found.n} network{'s' * (found.n != 1)}{interval}): {_verdict(found, few)}"
+
+
+def _verdict(found: Interval, few: bool) -> str:
+    if few:
+        return f"{INCONCLUSIVE}, fewer than {LEAST_SEEDS} seeds"
+    if found.n < LEAST_GROUPS:
+        return f"{INCONCLUSIVE}, fewer than {LEAST_GROUPS} networks"
+    if found.low <= 0 <= found.high:
+        return SAME
+    return "more" if found.low > 0 else "less"
+
+
+def _seeds(cells: Sequence[Cell]) -> int:
+    """The fewest of any network and link that was tested both ways."""
+    return min((min(len(cell.runs[test]) for test in (KEPT, BROKEN)) for cell in cells if {KEPT, BROKEN} <= set(cell.runs)), default=0)
+
+
+TOLD = {POINTS: points, FORETELLS: foretells}

@@ -1,0 +1,192 @@
+"""The maps page, from Records with figures of our choosing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from conftest import make_record
+
+from archbench.publish import map_answers, maps
+from archbench.publish.mapped import conditions, name_of
+from archbench.publish.pages import page
+from archbench.publish.predictions import Kept
+from archbench.rank_correlation import spearman
+from archbench.records.schema import Measurement, Record
+
+ROWS = {"pointing_pct": 60.0, "pointing_mask_pct": 40.0, "energy_object_pct": 30.0, "energy_ground_pct": 60.0, "deletion": 0.5}
+
+
+def explained(
+    model: str = "nin", link: int = 95, test: str = "kept", seed: int = 0, method: str = "gradcam", error: float = 10.0, **figures: float
+) -> Record:
+    """One training explained on one test; the Gaussian about the middle always points at 50 %."""
+    data = "+".join(["shapes", *[f"link={link}"] * bool(link), *[f"test={test}"] * (test != "kept")])
+    wrong, right = figures.pop("wrong", 60.0), figures.pop("right", 60.0)
+    own: list[tuple[str, dict[str, Any], float]] = [(name, {"of": "map"}, value) for name, value in {**ROWS, **figures}.items()]
+    own += [("pointing_pct", {"of": "centre"}, 50.0), ("test_error_pct", {"split": "test"}, error)]
+    own += [("energy_ground_pct", {"of": "map", "silent": False}, figures.get("energy_ground_pct", 60.0))]
+    own += [("energy_ground_pct", {"of": "map", "answer": answer}, value) for answer, value in (("right", right), ("wrong", wrong))]
+    rows = tuple(Measurement(name=name, value=value, low=value - 1, high=value + 1, n=300, method="m", at=at) for name, at, value in own)
+    base = make_record(model, seed=seed)
+    device, execution = {"kind": "cpu", "name": "c"}, base.config["execution"]
+    training = {name: execution[name] for name in ("precision", "compiled", "deterministic")}
+    config = {
+        **base.config,
+        "data": {**base.config["data"], "name": data, "train_images": 0, "test_images": 2000},
+        "trained_on": {**base.config["data"], "name": data.partition("+test")[0], "train_images": 4000},
+        "explain": {
+            **{"method": method, "layer_asked": None, "n": 300, "n_faithful": 50},
+            "training": {**training, "record": "r", "batch": 32, "torch": "2.9", "device": device},
+        },
+    }
+    key = f"{model}-{link}-{test}-{method}"
+    return make_record(model, "explain", seed, key=f"{key}-{seed}", group=key, config=config, measurements=rows)
+
+
+def five(**changes: Any) -> list[Record]:
+    """Five seeds whose share of pointing maps is 58, 59, 60, 61, 62 %, or lies so about another middle."""
+    middle = changes.pop("pointing_pct", 60.0)
+    return [explained(seed=seed, pointing_pct=middle + seed - 2, **changes) for seed in range(5)]
+
+
+def cells(records: list[Record]) -> Any:
+    (condition,) = conditions(records)
+    return condition.cells
+
+
+@pytest.mark.parametrize(
+    ("data", "parts"),
+    [
+        ("shapes", ("shapes", 0, "kept")),
+        ("shapes+px=64+link=95+test=broken", ("shapes+px=64", 95, "broken")),
+        ("x+link=y", ("x", 0, "kept")),
+    ],
+)
+def test_the_name_of_a_test_set_in_parts(data: str, parts: tuple[str, int, str]) -> None:
+    assert name_of(data) == parts
+
+
+def test_a_row_is_a_network_and_link_with_intervals_over_seeds() -> None:
+    """60 ± t(0.975, 4) · sqrt(2.5 / 5) = 2.7764 · 0.70711 = 1.963."""
+    records = [*five(), *five(test="broken", error=30.0), *five(link=0)]
+    first = maps.tables(records)[0]
+    assert list(first.frame[["model", "link_pct", "n"]].itertuples(index=False, name=None)) == [("nin", 0, 5), ("nin", 95, 5)]
+    shown = first.frame.iloc[1]
+    assert shown["points into its box, %"] == pytest.approx(60.0)
+    assert shown["points into its box, %_high"] == pytest.approx(61.963, abs=1e-3)
+    assert (shown["error, kept, %"], shown["error, broken, %"]) == (10.0, 30.0)
+    assert math.isnan(shown["error, reversed, %"])
+
+
+def test_one_seed_keeps_its_interval_over_images() -> None:
+    shown = maps.tables([explained()])[0]
+    assert (shown.frame["box IoU"].isna().all(), shown.frame["deletion_low"][0], shown.frame["deletion_high"][0]) == (True, -0.5, 1.5)
+    assert maps.INTERVALS[False] in shown.notes
+
+
+def test_the_best_of_each_link_are_marked_and_no_other() -> None:
+    """Of the share on ground the least: at 95 % lenet's 40, at 50 % nin's 60; 20 points are 20 standard errors of sqrt(2 · 2.5 / 5)."""
+    records = [explained(seed=seed, energy_ground_pct=60.0 + seed - 2) for seed in range(5)]
+    records += [explained("lenet", seed=seed, energy_ground_pct=40.0 + seed - 2) for seed in range(5)]
+    records += [explained(link=50, seed=seed, energy_ground_pct=60.0 + seed - 2) for seed in range(5)]
+    records += [explained("lenet", link=50, seed=seed, energy_ground_pct=80.0 + seed - 2) for seed in range(5)]
+    first = maps.tables(records)[0]
+    marked = {(first.frame.model[place], first.frame.link_pct[place]) for place in first.best["on ground, %"]}
+    assert marked == {("lenet", 95), ("nin", 50)}
+    assert maps.BEST in first.notes
+
+
+@pytest.mark.parametrize("apart", [{"method": "cam"}, {"n": 200}, {"protocol": 3}])
+def test_what_was_made_otherwise_stands_in_a_table_of_its_own(apart: dict[str, Any]) -> None:
+    one, other = explained(), explained(seed=1)
+    other = other.model_copy(update={"config": {**other.config, "explain": {**other.config["explain"], **apart}}})
+    captions = [each.caption for each in conditions([one, other])]
+    assert len(set(captions)) == 2
+
+
+def test_an_edited_network_stands_there_as_it_was_last() -> None:
+    old, new = explained(seed=1), explained(seed=0, error=20.0)
+    new = new.model_copy(update={"group": "other", "created": "2027"})
+    (cell,) = cells([old, new])
+    assert [run.config["seed"] for run in cell.runs["kept"]] == [0]
+
+
+def test_a_map_points_at_the_object_where_it_does_so_more_often_than_the_middle() -> None:
+    """10 points above 50, standard error 0.7071: t = 14.1; 50 itself cannot be told; 10 below is below; four seeds tell nothing."""
+    records = [*five(link=50), *five(link=80, pointing_pct=50.0), *five(link=100, pointing_pct=40.0), *five(link=0)[:4]]
+    found = {each.cell.link: each for each in map_answers.pointing(cells(records))}
+    assert {link: each.verdict for link, each in found.items()} == {
+        50: "points at the object",
+        80: "no difference told",
+        100: "points at it less than the middle does",
+        0: "inconclusive",
+    }
+    assert found[50].above.value == pytest.approx(10.0)
+    (line,) = map_answers.points(cells(records))
+    assert line == (
+        "nin, against a Gaussian about the middle: "
+        "points at the object at a link of 50 % (60.0 % of images, +10.0 points, 95 % 8.0 to 12.0); "
+        "no difference told at a link of 80 % (50.0 % of images, +0.0 points, 95 % -2.0 to 2.0); "
+        "points at it less than the middle does at a link of 100 % (40.0 % of images, -10.0 points, 95 % -12.0 to -8.0); "
+        "inconclusive, fewer than 5 seeds at a link of 0 % (59.5 % of images, +9.5 points, 95 % 7.4 to 11.6)."
+    )
+
+
+def several(networks: int, seeds: int = 5) -> list[Record]:
+    """Networks of which each has 10 points more of its maps on the ground than the one before, and errs 5 more when the link breaks."""
+    found = []
+    for place in range(networks):
+        name, ground = f"net{place}", 10.0 * place + 20
+        for seed in range(seeds):
+            found.append(explained(name, seed=seed, energy_ground_pct=ground))
+            found.append(explained(name, test="broken", seed=seed, error=10 + 5.0 * place, right=40.0, wrong=50.0 + place))
+    return found
+
+
+def test_ground_foretells_the_error_where_both_go_together_over_networks() -> None:
+    """Ranks agree, so that ρ is 1 whichever networks are drawn; the wrong have 10 to 14 points more, 12 ± 2.7764 · sqrt(2.5 / 5)."""
+    lines = map_answers.foretells(cells(several(5)))
+    assert lines == (
+        "Share of the map on the ground with the link kept, against the rise of the error when it breaks: Spearman's ρ = 1.00 "
+        "(n = 25 runs of 5 networks, 95 % 1.00 to 1.00 over networks): it foretells it.",
+        "With the link broken, after one of 95 %: 12.0 points more of the map lie on the ground where the answer is wrong "
+        "(5 networks, 95 % 10.0 to 14.0): more.",
+    )
+
+
+@pytest.mark.parametrize(("networks", "seeds", "why"), [(5, 4, "fewer than 5 seeds"), (4, 5, "fewer than 5 networks")])
+def test_few_seeds_and_few_networks_give_no_verdict(networks: int, seeds: int, why: str) -> None:
+    assert [line.endswith(f"inconclusive, {why}.") for line in map_answers.foretells(cells(several(networks, seeds)))] == [True, True]
+
+
+def test_without_a_link_there_is_none_to_break() -> None:
+    records = [explained(link=0), explained(link=0, test="broken")]
+    assert map_answers.runs(cells(records)) == []
+    assert map_answers.foretells(cells(records)) == ("No run with a link was tested both with the link kept and with the link broken.",)
+
+
+def test_the_page_has_all_formats_and_its_reading() -> None:
+    made = page("maps", several(2), Kept())
+    assert {row["maps"] for row in made.rows} == {"map", "centre", "random", "untrained"}
+    assert made.rows[0]["pointing_pct"] == 60.0
+    assert "energy_ground_pct_wrong" in made.csv().splitlines()[0]
+    assert all(text in made.markdown() for text in ("| net0 | 95 |", "link broken", "Spearman"))
+    assert "net1" in made.latex()
+    assert "net1" in made.html()
+
+
+def test_spearman_of_three_pairs() -> None:
+    """1 - 6 · (0 + 1 + 1) / (3 · 8) = 0.5."""
+    found = spearman([1, 2, 3], [1, 3, 2], ["a", "b", "c"])
+    assert (found.value, found.n, math.isnan(found.low)) == (pytest.approx(0.5), 3, True)
+    assert math.isnan(spearman([1, 1], [1, 2], ["a", "b"]).value)
+
+
+def test_groups_are_drawn_whole() -> None:
+    """Each of six groups holds a rise and the same fall, so that ρ is that of all of them in every draw: 0, whatever the pairs are."""
+    first, second = [0, 1] * 12, [0, 1, 1, 0] * 6
+    groups = [place // 4 for place in range(24)]
+    found = spearman(first, second, groups)
+    assert (found.value, found.low, found.high) == pytest.approx((0, 0, 0))
