@@ -11,7 +11,7 @@ from timm.models.mlp_mixer import MlpMixer
 
 import zoo
 from archbench.measure.complexity import count
-from archbench.models import Input, Model
+from archbench.models import Input, Model, parse
 from archbench.models.pretrained import carry_over
 from zoo.convnext import convnext
 from zoo.hog_linear import CELL, HistogramOfGradients
@@ -20,7 +20,8 @@ CIFAR = Input(10, 3, 32)
 
 
 def counts(name: str) -> tuple[int, int]:
-    counted = count(Model(name), CIFAR)
+    (model,) = parse([name])
+    counted = count(model, CIFAR)
     return counted.params, counted.macs
 
 
@@ -82,7 +83,8 @@ def test_mixer() -> None:
     assert counts("mixer") == added(stem, *[tokens, channels] * 8, norm, linear(256, 10))
 
 
-def test_convnext() -> None:
+@pytest.mark.parametrize(("label", "w"), [("convnext", 40), ("convnext+width=0.5", 20)])
+def test_convnext(label: str, w: int) -> None:
     """Patches of 2x2 give 16x16 places; a block is depthwise 7x7, norm, two linear layers and a scale for each channel."""
 
     def block(width: int, places: int) -> tuple[int, int]:
@@ -92,10 +94,10 @@ def test_convnext() -> None:
     def down(w_in: int, w_out: int, places: int) -> tuple[int, int]:
         return added((2 * w_in, 0), conv(w_in, w_out, 2, places, bias=True, norm=False))
 
-    stem = added(conv(3, 40, 2, 256, bias=True, norm=False), (2 * 40, 0))
-    stages = [*[block(40, 256)] * 2, down(40, 80, 64), *[block(80, 64)] * 2, down(80, 160, 16), *[block(160, 16)] * 6]
-    last = [down(160, 320, 4), *[block(320, 4)] * 2, (2 * 320, 0), linear(320, 10)]
-    assert counts("convnext") == added(stem, *stages, *last)
+    stem = added(conv(3, w, 2, 256, bias=True, norm=False), (2 * w, 0))
+    stages = [*[block(w, 256)] * 2, down(w, 2 * w, 64), *[block(2 * w, 64)] * 2, down(2 * w, 4 * w, 16), *[block(4 * w, 16)] * 6]
+    last = [down(4 * w, 8 * w, 4), *[block(8 * w, 4)] * 2, (2 * 8 * w, 0), linear(8 * w, 10)]
+    assert counts(label) == added(stem, *stages, *last)
 
 
 def test_cam() -> None:

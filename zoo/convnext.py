@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from zoo._blocks import Classifier
+from zoo._blocks import Classifier, scaled
 from zoo._claims import RESIZED_CROP, Claim
-from zoo.registry import ModelSpec, Paper, Published, TrainingHints, Weights, register
+from zoo.registry import WIDTH, ModelSpec, Paper, Published, TrainingHints, Weights, register
 
 CONVNEXT_PAPER = Paper(
     title="A ConvNet for the 2020s",
@@ -79,6 +79,7 @@ def convnext(num_classes: int, in_channels: int, patch: int, depths: tuple[int, 
         min_size=16,
         head_kind="gap+fc",
         published=(Published(3_376_290, 44_288_640, "arithmetic, layer by layer in the tests"),),
+        knobs={"width": WIDTH},
         deviations=(
             "For 32x32: timm's Atto widths and depths, and patches of 2x2 pixels in the stem.",
             "No stochastic depth, as archbench's recipes have none.",
@@ -86,9 +87,10 @@ def convnext(num_classes: int, in_channels: int, patch: int, depths: tuple[int, 
         hints=TrainingHints(lr=0.1, warmup_fraction=0.25, clip_norm=1.0, reason="made for AdamW; layer scale starts near zero"),
     )
 )
-def build_convnext(num_classes: int, in_channels: int, image_size: int) -> nn.Module:
-    """Stages of 2, 2, 6 and 2 blocks, 40, 80, 160 and 320 maps, at 16, 8, 4 and 2."""
-    return convnext(num_classes, in_channels, 2, (2, 2, 6, 2), (40, 80, 160, 320))
+def build_convnext(num_classes: int, in_channels: int, image_size: int, *, width: float = 1.0) -> nn.Module:
+    """Stages of 2, 2, 6 and 2 blocks, 40, 80, 160 and 320 maps times `width`, at 16, 8, 4 and 2."""
+    first, second, third, fourth = (scaled(maps, width) for maps in (40, 80, 160, 320))
+    return convnext(num_classes, in_channels, 2, (2, 2, 6, 2), (first, second, third, fourth))
 
 
 @register(
