@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
+from test_maps import explained
 
 from archbench.cli import app
 from archbench.errors import ArchbenchError
@@ -83,6 +84,12 @@ def family() -> list[Record]:
 FAMILY = family()
 
 
+def explained_family() -> list[Record]:
+    """Ten networks explained at three links, with it kept and broken."""
+    models = [f"network_{place}+head=gap+width=0.25" for place in range(10)]
+    return [explained(model, link, test) for model in models for link in (0, 95, 100) for test in ("kept", "broken")]
+
+
 def texts(figure: Figure) -> list[tuple[str, Bbox]]:
     """Each text that is seen, with its box in pixels; the two slashes of an axis are no words."""
     canvas = FigureCanvasAgg(figure)
@@ -121,7 +128,7 @@ LOOKS = [
 
 @pytest.mark.parametrize(("name", "style", "columns"), LOOKS)
 def test_no_text_covers_another_or_leaves_the_figure(name: str, style: str, columns: int) -> None:
-    figures = drawn(name, FAMILY, style, columns)
+    figures = drawn(name, [*FAMILY, *explained_family()], style, columns)
     assert figures
     for figure in figures[:2]:
         with gallery.settings(Look.of(style, columns)):
