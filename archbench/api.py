@@ -114,6 +114,7 @@ def explain(
     n: int = 16,
     layer: str | None = None,
     images: str | Path | None = None,
+    boxes: str | Path | None = None,
     emit: Listener = ignore,
     **settings: Any,
 ) -> Explained:
@@ -125,8 +126,8 @@ def explain(
     from archbench.explaining.asked import Asked
 
     checked = Settings.of(**settings)
-    folder = None if images is None else expanded(Path(images))
-    return Asked(records, method, of, n, layer, folder).explain(checked, Store(expanded(checked.results)), emit)
+    folder, marks = (None if path is None else expanded(Path(path)) for path in (images, boxes))
+    return Asked(records, method, of, n, layer, folder, marks).explain(checked, Store(expanded(checked.results)), emit)
 
 
 def score(

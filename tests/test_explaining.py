@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -239,6 +240,7 @@ def test_the_logits_are_those_of_an_evaluation(trained: tuple[Path, Record]) -> 
         ({"dataset": None}, "--images DIR or --dataset NAME says which images are explained, one of the two"),
         ({"images": "nowhere"}, "--images DIR or --dataset NAME"),
         ({"dataset": None, "images": "nowhere"}, "--images: there is no folder nowhere"),
+        ({"boxes": "boxes.csv"}, "--boxes tells the objects in the files of --images DIR"),
         ({"method": "class_map"}, "class_map: the logits of lenet"),
     ],
 )
@@ -331,3 +333,27 @@ def test_a_sheet_has_about_the_shape_of_a_slide() -> None:
         assert last + 0.95 <= layout.width_inch + 1e-9
         assert layout.bottom(layout.rows - 1) > 0
     assert (Layout.of(16, 4, "foot").blocks, Layout.of(16, 1, "foot").blocks) == (2, 4)
+
+
+def test_boxes_beside_images_say_what_the_maps_are_worth(
+    trained: tuple[Path, Record], in_process: Callable[..., Answer], tmp_path: Path
+) -> None:
+    """A box around the whole image holds whatever a map points at, and all of its evidence."""
+    folder, record = trained
+    save_image(tmp_path / "images" / "a.png", size=(32, 32), mode="L")
+    (tmp_path / "boxes.csv").write_text("file,left,top,right,bottom\na.png,0,0,32,32\n")
+    asked = ("explain", record.id, "--images", "images", "--boxes", "boxes.csv", "--results", str(folder), "--out", "maps.npz", "--json")
+    answer = in_process(*asked, "--method", "occlusion")
+    (row,) = json.loads(answer.stdout)
+    assert row["box"] == [0, 0, 32, 32]
+    assert row["silent"] is not row["pointing"]
+    assert (row["energy"], row["ground"]) == (float(row["pointing"]), 0)
+    with np.load(tmp_path / "maps.npz") as arrays:
+        assert arrays[f"{record.id}_box"].tolist() == [[0, 0, 32, 32]]
+        assert arrays[f"{record.id}_centres"].tolist() == [2, 6, 10, 14, 18, 22, 26, 30]
+    explained = archbench.explain(record.id, images=tmp_path / "images", boxes=tmp_path / "boxes.csv", results=folder, method="occlusion")
+    assert len(figure(explained).axes[-1].patches) == 1
+    (tmp_path / "boxes.csv").write_text("file,left,top,right,bottom\na.png,0,0,33,32\n")
+    answer = in_process(*asked)
+    assert answer.returncode == 2
+    assert "boxes.csv line 2: the box 0, 0, 33, 32 is not inside a.png, which is 32x32" in answer.stderr

@@ -80,6 +80,7 @@ def test_the_box_goes_around_the_largest_part_above_the_threshold() -> None:
     found = localise(maps, objects, (0.15, 0.3, 0.5))
     assert found.iou[0].tolist() == pytest.approx([6 / 12, 1, 0])
     assert found.iou[1].tolist() == pytest.approx([6 / 64] * 3)  # a flat map is the whole image
+    assert not localise(maps[1:], one((slice(0, 8), slice(0, 8)))).pointing.any()  # and points nowhere
 
 
 def test_boxes_overlap_by_area_of_both_by_area_of_either() -> None:

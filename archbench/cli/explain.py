@@ -15,6 +15,10 @@ METHOD_HELP = (
     "class_map (NIN's own: a map a class), cam (an average and one linear layer); for any network gradcam, gradcam++, layercam, scorecam, "
     "which need archbench[explain], and occlusion"
 )
+BOXES_HELP = (
+    "The objects in the images of --images: a CSV of file, left, top, right, bottom and perhaps class, a COCO file, or a folder of masks; "
+    "--json and .npz then say whether the maps point at them"
+)
 OUT_HELP = "The file to write: .png, .svg, or .npz with the arrays; may be given several times"
 
 
@@ -24,6 +28,7 @@ def command(
     images: Annotated[
         Path | None, typer.Option("--images", help="A folder of image files; folders called as classes tell the truth")
     ] = None,
+    boxes: Annotated[Path | None, typer.Option("--boxes", help=BOXES_HELP)] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Take images of this set's test split, evenly over its classes")] = None,
     n: Annotated[int, typer.Option("--n", min=1, max=1000, help="How many images")] = 16,
     method: Annotated[str, typer.Option("--method", help=METHOD_HELP)] = "gradcam",
@@ -46,7 +51,9 @@ def command(
         sheet.check(path)
     settings = {"dataset": dataset, "data_dir": data_dir, "download": download, "device": device, "results": results}
     with view.kept_clean(), shown.Progress(quiet) as progress:
-        explained = api.explain(*records, method=method, of=of, n=n, layer=layer, images=images, emit=progress.listen, **settings)
+        explained = api.explain(
+            *records, method=method, of=of, n=n, layer=layer, images=images, boxes=boxes, emit=progress.listen, **settings
+        )
         for path in out:
             sheet.save(explained, path)
     if json:

@@ -18,6 +18,8 @@ from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, Notice
 from archbench.explaining import pictures, places, weighing
 from archbench.explaining.centres import centres
+from archbench.explaining.localisation import localise
+from archbench.explaining.marked import marked
 from archbench.explaining.methods import METHODS, Found, Target
 from archbench.explaining.pictures import Pictures
 from archbench.job import preprocessing
@@ -38,7 +40,7 @@ BATCH = 64
 class Asked:
     """Which Records, by the beginnings of their ids, and maps of which class: `predicted`, `truth`, or a class by its name.
 
-    The images are the first `n` of a folder, or of the test split of the settings' data set.
+    The images are the first `n` of a folder, where `boxes` may tell the objects, or of the test split of the settings' data set.
     """
 
     records: tuple[str, ...]
@@ -47,6 +49,7 @@ class Asked:
     n: int = 16
     layer: str | None = None
     images: Path | None = None
+    boxes: Path | None = None
 
     def explain(self, settings: Settings, store: Store, emit: Listener) -> Explained:
         """The maps. Raises ArchbenchError in one line for what is not there, does not go together, or cannot be had of a network."""
@@ -55,6 +58,8 @@ class Asked:
         weighing.check_installed(self.method)
         if (self.images is None) == (settings.dataset is None):
             raise ArchbenchError("--images DIR or --dataset NAME says which images are explained, one of the two")
+        if self.boxes is not None and self.images is None:
+            raise ArchbenchError("--boxes tells the objects in the files of --images DIR; those of shapes are known without")
         if not self.records:
             raise ArchbenchError("archbench explain takes the Record of a training, or several; archbench runs lists ids")
         sources = [_source(each, store) for each in dict.fromkeys(self.records)]
@@ -66,7 +71,7 @@ class Asked:
         chosen = self._pictures(sources[0], class_names, settings, emit)
         if self.of == TRUTH and (chosen.labels == UNKNOWN).any():
             raise ArchbenchError(f"--class {TRUTH}: of an image in {chosen.source} no class is known; folders called as classes tell it")
-        columns = tuple(self._column(source, chosen, class_names, device, store) for source in sources)
+        columns = tuple(self._column(source, chosen, class_names, device, store, emit) for source in sources)
         images, labels = chosen.images.numpy(), chosen.labels.numpy()
         return Explained(images, labels, chosen.names, class_names, chosen.source, self.method, self.of, columns)
 
@@ -83,7 +88,9 @@ class Asked:
         return pictures.of_folder(self.images, self.n, source.shape, class_names, emit)
 
     @preserved_settings()
-    def _column(self, source: Source, chosen: Pictures, class_names: tuple[str, ...], device: Device, store: Store) -> Column:
+    def _column(
+        self, source: Source, chosen: Pictures, class_names: tuple[str, ...], device: Device, store: Store, emit: Listener
+    ) -> Column:
         """One network's maps."""
         record = source.record
         model, shape = catalogue.shaped(record.model.label, **dataclasses.asdict(source.shape))
@@ -100,7 +107,16 @@ class Asked:
             parts.append(METHODS[self.method](target, prepared, self._choice(labels.to(device.torch), class_names)))
         maps, classes, logits = (torch.cat([getattr(part, name) for part in parts]).cpu().numpy() for name in Found._fields)
         looked_at = centres(network, layer, first) if layer else equal_parts(maps.shape[-1], first.shape[-1])
-        return Column(model.label, record.id, layer, maps, logits, classes, looked_at)
+        column = Column(model.label, record.id, layer, maps, logits, classes, looked_at)
+        return column if self.boxes is None else self._scored(column, chosen, class_names, emit)
+
+    def _scored(self, column: Column, chosen: Pictures, class_names: tuple[str, ...], emit: Listener) -> Column:
+        """What its maps are worth, held against the objects of `boxes`."""
+        assert self.images is not None and self.boxes is not None
+        size = chosen.images.shape[-1]
+        objects = marked(self.boxes, self.images, chosen.names, column.shown, class_names, size, emit)
+        found = vars(localise(column.maps, objects, centres=column.centres))
+        return dataclasses.replace(column, found={"box": objects.boxes, **found})
 
     def _choice(self, labels: torch.Tensor, class_names: tuple[str, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
         """From logits to the class of each map."""

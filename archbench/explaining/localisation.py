@@ -21,7 +21,7 @@ class Localised:
     """Of each of N maps, laid over its image; each the better the larger, but for `ground`, and none depends on a positive factor.
 
     - `pointing`: the largest value lies in the object's box (the pointing game, Zhang et al. 2016, without a margin); `pointing_mask`: on
-      the object itself.
+      the object itself. A map that is the same everywhere points nowhere.
     - `iou`, `(N, T)`: overlap, area of both by area of either, of the object's box with the one around the largest connected part of the
       map above each threshold (Zhou et al. 2016, section 3.2).
     - `energy`: share of the map's positive part on the object; `ground`: on no object at all. The rest lies on others.
@@ -55,7 +55,8 @@ def _part(maps: NDArray[np.floating], objects: Objects, thresholds: tuple[float,
     positive = laid(maps, objects.masks.shape[-1], centres).clip(min=0)
     total = positive.sum(axis=(1, 2), dtype=np.float64)
     silent = total == 0
-    in_box, in_mask = (hit & ~silent for hit in _pointed(maps, objects, centres))
+    flat = maps.min(axis=(1, 2)) == maps.max(axis=(1, 2))
+    in_box, in_mask = (hit & ~silent & ~flat for hit in _pointed(maps, objects, centres))
     energy, ground = (
         np.divide((positive * where).sum(axis=(1, 2), dtype=np.float64), total, out=np.zeros(len(maps)), where=total > 0)
         for where in (objects.masks, ~(objects.masks | objects.others))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -17,7 +18,8 @@ UNKNOWN = -1  # the label of an image whose class nobody told
 class Column:
     """One network's maps `(N, n, n)` at its own places, its logits `(N, K)`, and of which class each map is, `(N,)`.
 
-    `centres` are those of the places along a side, in pixels of the image: where in it they look.
+    `centres` are those of the places along a side, in pixels of the image: where in it they look. `found` holds, where the objects are
+    known, their boxes `(N, 4)` as `box`, and what the maps are worth, by the names of `Localised`.
     """
 
     title: str
@@ -27,6 +29,7 @@ class Column:
     logits: NDArray[np.float32]
     shown: NDArray[np.int64]
     centres: Centres
+    found: Mapping[str, NDArray[Any]] | None = None
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -57,7 +60,7 @@ class Explained:
         return "" if label == UNKNOWN else self.class_names[label]
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row an image and network: what it is, what it was taken for, and the class and logit of its map."""
+        """A row an image and network: what it is and was taken for, its map's class and logit, and what that is worth where it is known."""
         return [
             {
                 "image": name,
@@ -67,6 +70,7 @@ class Explained:
                 "predicted": self.class_names[column.predicted[place]],
                 "shown": self.class_names[column.shown[place]],
                 "logit": float(column.logits[place, column.shown[place]]),
+                **{name: values[place].tolist() for name, values in (column.found or {}).items()},
             }
             for column in self.columns
             for place, name in enumerate(self.names)
@@ -77,4 +81,5 @@ class Explained:
         arrays: dict[str, Any] = {"images": self.images, "labels": self.labels, "names": self.names, "class_names": self.class_names}
         for column in self.columns:
             arrays |= {f"{column.record}_{name}": getattr(column, name) for name in ("maps", "logits", "shown", "layer", "centres")}
+            arrays |= {f"{column.record}_{name}": values for name, values in (column.found or {}).items()}
         np.savez_compressed(file, method=self.method, records=[column.record for column in self.columns], **arrays)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WIDE, UNEVEN = 1.6, 2.0  # width over height that is best, as a slide's; how much a share of empty places counts against that
 CELL_INCH, WORDS_INCH, GAP_INCH, EDGE_INCH, HEAD_INCH, LINE_INCH = 0.95, 0.2, 0.07, 0.25, 0.62, 0.13
 NETWORK_GAP_INCH, BLOCK_GAP_INCH = 0.08, 0.36  # more between networks, and between blocks
-INK, SOFT, EDGE, WRONG = "#1a1a1a", "#6b6b6b", "#c8c8c8", "#b3261e"
+INK, SOFT, EDGE, WRONG, BOX = "#1a1a1a", "#6b6b6b", "#c8c8c8", "#b3261e", "#d81b60"
 POSITIVE, SIGNED = "viridis", "RdBu_r"
 COVER, PALE = 0.72, 0.35  # opacity of the strongest place; how far a grey image is moved towards white beneath a map
 RESOLUTION, SHOWN, FOOT_SIZE = 160, 6, 6.5  # dots an inch of a PNG; digits of a Record's id; points of the words below all
@@ -186,7 +186,10 @@ def _row(sheet: Figure, layout: Layout, place: int, explained: Explained) -> Non
         cell.imshow(colours(values), interpolation="nearest")
         other = _said(explained, column, place, shown) if shown != predicted else ""
         over = _cell(sheet, layout, block, row, 2 + 2 * number, other, SOFT)
-        over.imshow(_over(image, values, column.centres, colours), interpolation="nearest")
+        laid_over = _over(image, values, column.centres, colours)
+        over.imshow(laid_over, interpolation="nearest")
+        if column.found is not None:
+            _box(over, column.found["box"][place] * len(laid_over) / len(image))
 
 
 def _said(explained: Explained, column: Column, place: int, number: int) -> str:
@@ -205,6 +208,14 @@ def _cell(sheet: Figure, layout: Layout, block: int, row: int, cell: int, words:
     axes.spines[:].set(linewidth=0.4, color=EDGE)
     sheet.text(left / whole[0], (bottom - 0.095) / whole[1], _cut(words, CELL_INCH, 7), fontsize=7, color=colour, va="center")
     return axes
+
+
+def _box(axes: Axes, box: NDArray[np.float64]) -> None:
+    """The known object's, in pixels of what is drawn."""
+    from matplotlib.patches import Rectangle
+
+    left, top, right, bottom = box
+    axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, linewidth=0.9, edgecolor=BOX))
 
 
 def _pixels(image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -1,0 +1,170 @@
+"""Objects that somebody marked in images of a folder: a CSV of boxes, a COCO file, or an image of a mask beside each image."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from archbench.data.boxes import around
+from archbench.data.listing import SUFFIXES, is_folder
+from archbench.errors import ArchbenchError, brief
+
+COLUMNS = ("file", "left", "top", "right", "bottom")
+CLASS = "class"
+ROUNDED = 0.5  # of a pixel, that a box may reach over the border
+Box = tuple[float, float, float, float]  # left, top, and the first pixels behind it to the right and below, in pixels of the upright image
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An object of an image: its box, and its mask's pixels where more is known; `where` is how a message names it.
+
+    `name` is its class; without one it is the object that the image's own class is of.
+    """
+
+    where: str
+    name: str | None
+    box: Box
+    outline: Callable[[int, int], NDArray[np.bool_]] | None = None  # from width and height to a mask (H, W)
+
+    def mask(self, width: int, height: int, file: str) -> NDArray[np.bool_]:
+        """Its pixels in an image of this size. Raises ArchbenchError for a box outside the image, or one without an area."""
+        left, top, right, bottom = self.box
+        exact = None if self.outline is None else self.outline(width, height)
+        said = f"{self.where}: the box {', '.join(f'{side:g}' for side in self.box)}"
+        if not (left < right and top < bottom):
+            raise ArchbenchError(f"{said} has no area; it is left, top, right, bottom")
+        if not (min(left, top) >= -ROUNDED and right <= width + ROUNDED and bottom <= height + ROUNDED):
+            raise ArchbenchError(f"{said} is not inside {file}, which is {width}x{height}")
+        if exact is not None:
+            return exact
+        down, across = np.arange(height) + 0.5, np.arange(width) + 0.5
+        return ((top <= down) & (down < bottom))[:, None] & ((left <= across) & (across < right))
+
+
+Marks = dict[str, list[Mark]]  # by the file's name below the folder, with slashes
+
+
+def marks(source: Path, files: Sequence[str]) -> Marks:
+    """What is marked in these files. Raises ArchbenchError in one line that names the file, line or entry at fault."""
+    if is_folder(source):
+        return {file: [_beside(source, file)] for file in files}
+    if source.suffix.lower() not in READERS:
+        raise ArchbenchError(f"{source}: boxes are a .csv, a COCO file that ends in .json, or a folder of masks")
+    found: Marks = {}
+    wanted = set(files)
+    for file, mark in READERS[source.suffix.lower()](source):
+        if file in wanted:
+            found.setdefault(file, []).append(mark)
+    if without := [file for file in files if file not in found]:
+        raise ArchbenchError(f"{source} has nothing of {len(without)} of {len(files)} images; the first is {without[0]}")
+    return found
+
+
+def _beside(folder: Path, file: str) -> Mark:
+    """The mask of an image: the file of the same name, with whatever suffix of an image; every pixel that is not 0 is the object."""
+    here = (folder / file).parent
+    found = sorted(here.glob(f"{glob.escape(Path(file).stem)}.*")) if is_folder(here) else []
+    path = next((each for each in found if each.suffix.lower() in SUFFIXES), None)
+    if path is None:
+        raise ArchbenchError(f"{folder} has no mask for {file}; it is an image called {Path(file).with_suffix('.png')} there")
+    try:
+        with Image.open(path) as image:
+            values = np.asarray(image)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise ArchbenchError(f"the mask {path} cannot be read: {brief(error)}") from None
+    mask = np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0)
+    left, top, right, bottom = map(float, around(mask))
+
+    def whole(width: int, height: int) -> NDArray[np.bool_]:
+        if mask.shape != (height, width):
+            raise ArchbenchError(f"the mask {path} is {mask.shape[1]}x{mask.shape[0]}, and {file} is {width}x{height}")
+        return mask
+
+    return Mark(f"the mask {path}", None, (left, top, right, bottom), whole)
+
+
+def _text(source: Path) -> str:
+    try:
+        return source.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ArchbenchError(f"there is no file {source}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArchbenchError(f"{source} cannot be read: {brief(error)}") from None
+
+
+def _from_csv(source: Path) -> Iterator[tuple[str, Mark]]:
+    rows = csv.DictReader(_text(source).splitlines(), strict=True)
+    try:
+        if missing := [column for column in COLUMNS if column not in (rows.fieldnames or ())]:
+            raise ArchbenchError(f"{source} has no column {missing[0]!r}; its first line is {','.join(COLUMNS)}, and perhaps {CLASS}")
+        for row in rows:
+            where = f"{source.name} line {rows.line_num}"
+            yield row["file"], Mark(where, row.get(CLASS) or None, _box([row[side] for side in COLUMNS[1:]], where))
+    except csv.Error as error:
+        raise ArchbenchError(f"{source} is no CSV from line {rows.line_num + 1} on: {error}") from None
+
+
+def _box(sides: Iterable[Any], where: str) -> Box:
+    try:
+        left, top, right, bottom = map(float, sides)
+    except (TypeError, ValueError):
+        raise ArchbenchError(f"{where}: a box is four numbers, {', '.join(COLUMNS[1:])}") from None
+    return left, top, right, bottom
+
+
+def _from_coco(source: Path) -> Iterator[tuple[str, Mark]]:
+    """Boxes are left, top, width and height there."""
+    try:
+        whole = json.loads(_text(source))
+        files = {each["id"]: each["file_name"] for each in whole["images"]}
+        names = {each["id"]: each["name"] for each in whole["categories"]}
+        for number, each in enumerate(whole["annotations"]):
+            where = f"{source.name} annotation {each.get('id', number)}"
+            left, top, width, height = _box(each["bbox"], where)
+            box = (left, top, left + width, top + height)
+            yield files[each["image_id"]], Mark(where, names[each["category_id"]], box, _outline(each.get("segmentation"), where))
+    except json.JSONDecodeError as error:
+        raise ArchbenchError(f"{source} is no JSON: {error}") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ArchbenchError(f"{source} is no COCO file of objects: {type(error).__name__} {brief(error)}") from None
+
+
+def _outline(segmentation: Any, where: str) -> Callable[[int, int], NDArray[np.bool_]] | None:
+    """Polygons, or counts of pixels column by column, nothing first."""
+    if not segmentation:
+        return None
+    if isinstance(segmentation, list):
+        polygons = [[float(number) for number in each] for each in segmentation]
+        if any(len(each) < 6 or len(each) % 2 for each in polygons):
+            raise ArchbenchError(f"{where}: a polygon has at least three pairs of numbers")
+        return lambda width, height: _drawn(polygons, width, height)
+    counts = segmentation["counts"]
+    if isinstance(counts, str):
+        raise ArchbenchError(f"{where}: a mask in COCO's compressed form is not read; leave it out, or decode it with pycocotools")
+
+    def laid_out(width: int, height: int) -> NDArray[np.bool_]:
+        if sum(counts) != width * height:
+            raise ArchbenchError(f"{where}: a mask of {sum(counts)} pixels is not of an image of {width}x{height}")
+        return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
+
+    return laid_out
+
+
+def _drawn(polygons: list[list[float]], width: int, height: int) -> NDArray[np.bool_]:
+    image = Image.new("1", (width, height))
+    for polygon in polygons:
+        ImageDraw.Draw(image).polygon(polygon, fill=1)
+    return np.asarray(image, dtype=bool)
+
+
+READERS: dict[str, Callable[[Path], Iterator[tuple[str, Mark]]]] = {".csv": _from_csv, ".json": _from_coco}
