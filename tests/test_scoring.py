@@ -152,7 +152,7 @@ def test_a_task_on_a_cluster_takes_the_weights_along(made: tuple[Path, list[Reco
     folder, records, _ = made
     plan = running.planned(asked(folder.parent, results=folder, rerun=True, seeds="1"), ("train",), ignore)
     assert plan.following is not None
-    (job, _) = plan.after(records[3])
+    (job, _), _ = plan.after(records[3])
     Luggage.of(job, Store(folder)).unpack(job, Store(tmp_path))
     assert work(job, plan.datasets[job.data.fingerprint], Store(tmp_path), ignore).measurements == records[4].measurements  # type: ignore[union-attr]
 
