@@ -143,6 +143,9 @@ def test_a_mistake_in_a_csv_is_one_line(lines: list[str], message: str, folder: 
         ({"segmentation": {"counts": "abc"}}, "annotation 5: a mask in COCO's compressed form is not read"),
         ({"segmentation": {"counts": [5, 5]}}, "annotation 5: a mask of 10 pixels is not of an image of 40x20"),
         ({"segmentation": [[1, 2]]}, "annotation 5: a polygon has"),
+        ({"segmentation": [["a", 2, 3, 4, 5, 6]]}, "is no COCO file of objects: ValueError"),
+        ({"segmentation": {"counts": [5, -5]}}, "annotation 5: a mask's counts are how many pixels follow each other, none below 0"),
+        ({"segmentation": {"counts": [None]}}, "is no COCO file of objects"),
         ({"segmentation": 5}, "is no COCO file of objects"),
     ],
 )

@@ -135,7 +135,7 @@ def _from_coco(source: Path) -> Iterator[tuple[str, Mark]]:
             yield files[each["image_id"]], Mark(where, names[each["category_id"]], box, _outline(each.get("segmentation"), where))
     except json.JSONDecodeError as error:
         raise ArchbenchError(f"{source} is no JSON: {error}") from None
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArchbenchError(f"{source} is no COCO file of objects: {type(error).__name__} {brief(error)}") from None
 
 
@@ -148,9 +148,11 @@ def _outline(segmentation: Any, where: str) -> Callable[[int, int], NDArray[np.b
         if any(len(each) < 6 or len(each) % 2 for each in polygons):
             raise ArchbenchError(f"{where}: a polygon has at least three pairs of numbers")
         return lambda width, height: _drawn(polygons, width, height)
-    counts = segmentation["counts"]
-    if isinstance(counts, str):
+    if isinstance(segmentation["counts"], str):
         raise ArchbenchError(f"{where}: a mask in COCO's compressed form is not read; leave it out, or decode it with pycocotools")
+    counts = [int(count) for count in segmentation["counts"]]
+    if min(counts, default=-1) < 0:
+        raise ArchbenchError(f"{where}: a mask's counts are how many pixels follow each other, none below 0")
 
     def laid_out(width: int, height: int) -> NDArray[np.bool_]:
         if sum(counts) != width * height:
