@@ -59,10 +59,11 @@ class Following:
             if shape.image_size != size:
                 raise ArchbenchError(f"[explain] needs images as they are drawn, and {name} is drawn with {size} pixels a side")
 
-    def expected(self, job: Job) -> list[tuple[str, float]]:
-        """Of a training that is still to be made: the name of the test set and about the seconds of each Job that will follow."""
-        assert job.data is not None
-        return [(name, EXPLANATION_S * self.asked.n) for name in self._tests(job.data.name) for _ in self._methods(job.model, job.shape)]
+    def expected(self, jobs: Iterable[Job]) -> list[tuple[Job, str, float]]:
+        """What trainings that are still to be made lead to: the training, the name of the test set, and about the seconds."""
+        trainings = [(job, job.data.name) for job in jobs if job.kind == "train" and job.data is not None]
+        seconds = EXPLANATION_S * self.asked.n
+        return [(job, name, seconds) for job, data in trainings for name in self._tests(data) for _ in self._methods(job.model, job.shape)]
 
     def jobs(self, record: Record) -> list[Job]:
         """Those that follow a finished training; none of anything else. Raises ArchbenchError where its weights are not there."""
@@ -76,6 +77,16 @@ class Following:
             for method in self._methods(*model_of(source)):
                 made.append(job_of(source, part, Explaining(method, self.asked.n), self.device, self.settings.rerun))
         return made
+
+    def all_jobs(self, records: Iterable[Record]) -> tuple[list[Job], list[str]]:
+        """Those that follow several Records, and a line for each training of which that cannot be had."""
+        jobs, missing = [], []
+        for record in records:
+            try:
+                jobs += self.jobs(record)
+            except ArchbenchError as error:
+                missing.append(f"{record.model.label} is not explained: {error}")
+        return jobs, missing
 
     def _tests(self, trained_on: str) -> list[str]:
         """The names of the test sets that go with a training's. Raises ArchbenchError for a set whose objects are not known."""

@@ -56,16 +56,14 @@ class Plan:
     refused: tuple[str, ...] = ()
     following: Following | None = None
 
-    def after(self, record: Record) -> list[Job]:
-        """The Jobs that a Record leads to. Raises ArchbenchError where they cannot be had."""
-        return self.following.jobs(record) if self.following is not None else []
+    def after(self, record: Record) -> tuple[list[Job], list[str]]:
+        """The Jobs that a Record leads to, and lines that say why there are none where there should be."""
+        return self.following.all_jobs([record]) if self.following is not None else ([], [])
 
     @functools.cached_property
     def to_follow(self) -> list[tuple[Job, str, float]]:
         """What the trainings will lead to: a training, the test set on which it will be explained, and about the seconds of that."""
-        if self.following is None:
-            return []
-        return [(job, *each) for job in self.jobs if job.kind == "train" for each in self.following.expected(job)]
+        return self.following.expected(self.jobs) if self.following is not None else []
 
     @property
     def estimate_s(self) -> float:
@@ -104,23 +102,12 @@ def make(
     following = Following(explain, first, device, store, emit, datasets) if explain is not None else None
     if following is not None:
         following.check(open_jobs)
-        explained, missing = _explained(following, [record for record in done if record.kind == "train"])
+        explained, missing = following.all_jobs(done)
         done += [known[job.key] for job in explained if job.key in known]
         open_jobs = [*(job for job in explained if job.key not in known), *open_jobs]
         planner.refused |= dict.fromkeys(missing)
     seconds = tuple(map(planner.seconds, open_jobs))
     return Plan(tuple(open_jobs), tuple(done), datasets, seconds, tuple(planner.refused), following)
-
-
-def _explained(following: Following, trainings: Sequence[Record]) -> tuple[list[Job], list[str]]:
-    """The Jobs that explain trainings which are there, and a line for each of which that cannot be done."""
-    jobs, missing = [], []
-    for record in trainings:
-        try:
-            jobs += following.jobs(record)
-        except ArchbenchError as error:
-            missing.append(f"{record.model.label} is not explained: {error}")
-    return jobs, missing
 
 
 def _check(settings: Settings, device: Device, emit: Listener) -> None:

@@ -154,7 +154,7 @@ def test_every_table_in_every_form(archbench: CommandLine, tmp_path: Path) -> No
     names = [f"{name}.{suffix}" for name in ("claims", "environment", "lineage", "operators", "results") for suffix in ("csv", "md")]
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == names
     assert said.splitlines()[1:] == [
-        "not written, since the Records hold nothing for them: errors, classes, ablations, latency, memory, roofline"
+        "not written, since the Records hold nothing for them: errors, classes, ablations, latency, memory, roofline, maps"
     ]
     for name in ("lineage", "operators"):
         assert "\n### reading · profile · " in (tmp_path / "t" / f"{name}.md").read_text()

@@ -94,6 +94,7 @@ def test_a_record_tells_what_was_explained_and_is_like_it_where_nothing_changed(
     for of in ("map", "centre", "random", "untrained"):
         rows = [kept.measurement(name, of=of) for name in ("pointing_pct", "energy_ground_pct", "deletion", "insertion", "road")]
         assert [row is not None and row.n for row in rows] == [20, 20, 2, 2, 2]
+    assert len({kept.figure("energy_ground_pct", {"of": of}) for of in ("map", "centre", "random", "untrained")}) == 4
 
 
 def test_seeds_of_one_network_have_a_group_of_their_own_and_a_key_each(made: tuple[Path, list[Record], list[Event]]) -> None:
@@ -152,7 +153,7 @@ def test_a_task_on_a_cluster_takes_the_weights_along(made: tuple[Path, list[Reco
     folder, records, _ = made
     plan = running.planned(asked(folder.parent, results=folder, rerun=True, seeds="1"), ("train",), ignore)
     assert plan.following is not None
-    (job, _) = plan.after(records[3])
+    (job, _), _ = plan.after(records[3])
     Luggage.of(job, Store(folder)).unpack(job, Store(tmp_path))
     assert work(job, plan.datasets[job.data.fingerprint], Store(tmp_path), ignore).measurements == records[4].measurements  # type: ignore[union-attr]
 
@@ -246,3 +247,18 @@ def test_the_command_that_makes_it_again_is_told(made: tuple[Path, list[Record],
     assert made_again.line.partition("archbench ")[2] == (
         f"score {training.id} --method gradcam --n 20 --dataset shapes+link=95+test=broken --device cpu --rerun"
     )
+
+
+def test_a_bundle_holds_the_scores_and_gives_them_back(made: tuple[Path, list[Record], list[Event]], tmp_path: Path) -> None:
+    folder, (_, kept, *_), _ = made
+    packed = archbench.bundle(kept.id, out=tmp_path / "b.zip", results=folder)
+    assert (packed.records, packed.predictions) == (1, 1)
+    archbench.import_bundle(tmp_path / "b.zip", results=tmp_path / "there")
+    assert {each.status for each in archbench.verify(kept.id, results=tmp_path / "there")} == {"ok"}
+
+
+def test_it_is_cited_by_what_was_done(made: tuple[Path, list[Record], list[Event]]) -> None:
+    folder, (training, kept, *_), _ = made
+    cited = archbench.cite(kept.id, results=folder)
+    assert f"{kept.id}  lenet, maps by gradcam scored on shapes+link=95" in cited
+    assert f"The weights are those of Record {training.id}, trained on shapes+link=95. Maps of each image's own class by gradcam" in cited

@@ -22,6 +22,7 @@ from archbench.publish.citing.citation import Citation
 from archbench.publish.figures import files, gallery
 from archbench.publish.figures.look import Look
 from archbench.publish.predictions import FILE, Kept
+from archbench.publish.scored import FILE as SCORES
 from archbench.records.located import Located
 from archbench.records.merging import check_places, is_whole
 from archbench.records.store import plain_name, write_atomically
@@ -97,15 +98,18 @@ def _records(found: Sequence[Located]) -> Iterator[Content]:
         yield Content(path, f"Record {record.id}: {citation.described(record)}", each.path.read_bytes(), record.id)
 
 
+_ABOUT = {FILE: "network", SCORES: "scores of the maps"}
+
+
 def _predictions(found: Sequence[Located], problems: list[str]) -> Iterator[Content]:
     """Those that lie beside the Records and are what these say; weights are left out, which are large and no evidence of an error."""
     for each in found:
         for file in each.record.files:
-            place = each.root / file.path
-            if not file.path.endswith(f"/{FILE}") or not place.is_file():
+            place, what = each.root / file.path, _ABOUT.get(file.path.rpartition("/")[2])
+            if what is None or not place.is_file():
                 continue
             if is_whole(file, place):
-                yield Content(file.path, f"What the network of Record {each.record.id} said of each test image", place, each.record.id)
+                yield Content(file.path, f"What the {what} of Record {each.record.id} said of each test image", place, each.record.id)
             else:
                 problems.append(f"{place} is left out: it was changed after it was written, its hash is not its Record's")
 

@@ -39,7 +39,7 @@ COMMANDS = {
     "score": "Score the class maps of a training against objects that are known and maps of no merit.",
     "merge": "Join results folders, as those of the parts that --shard cuts: Records, the files beside them, and tags.",
     "runs": "List Records and mark them with tags; list and prune checkpoints.",
-    "tables": "Make tables from Records: results, errors, classes, claims, operators, lineage, latency, memory, roofline.",
+    "tables": "Make tables from Records: results, errors, classes, claims, operators, lineage, latency, maps and more.",
     "figures": "Draw figures from Records: error against cost, the lineage by year, shares of MACs and time, the roofline and more.",
     "report": "Write all that a results folder says as one HTML file that opens from the disk.",
     "serve": "Show the report of a results folder in a browser on this machine, up to date while runs write Records.",

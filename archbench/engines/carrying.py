@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from archbench.engines.base import Engine
-from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
 from archbench.job import Job, ended, profile
 from archbench.plan import Plan
@@ -64,11 +63,10 @@ def _in_turn(jobs: Iterable[Job], following: deque[Job]) -> Iterator[Job]:
 
 def _after(record: Record, plan: Plan, refuse: Callable[[str], object]) -> list[Job]:
     """The Jobs that a Record leads to; `refuse` hears why there are none where there should be."""
-    try:
-        return plan.after(record)
-    except ArchbenchError as error:
-        refuse(f"{record.model.label} is not explained: {error}")
-        return []
+    jobs, missing = plan.after(record)
+    for line in missing:
+        refuse(line)
+    return jobs
 
 
 def _carry_out(

@@ -104,8 +104,8 @@ def _everything(cell: Cell, test: str, source: str) -> Row:
     row: Row = {"n": len(cell.runs[test]), **_interval(cell, test, "test_error_pct", {}, "test_error_pct")}
     for measured in cell.runs[test][0].measurements:
         if measured.at.get("of") == source:
-            more = {key: value for key, value in measured.at.items() if key != "of"}
-            row |= _interval(cell, test, measured.name, measured.at, "_".join([measured.name, *map(str, more.values())]))
+            more = ["not_silent" if key == "silent" else str(value) for key, value in measured.at.items() if key != "of"]
+            row |= _interval(cell, test, measured.name, measured.at, "_".join([measured.name, *more]))
     return {**row, "records": " ".join(run.id for run in cell.runs[test])}
 
 
