@@ -83,8 +83,9 @@ ALLOWED = {
     "estimate": {"plan", "job", "measure", "models", "execution", "device", "memory", "records"},
     "two_way": {"stats"},
     "rank_correlation": {"stats"},
+    "permuting": set(),
     "remaking": {"toml_files", "config", "records", "errors"},
-    "publish": {"publish", "remaking", "experiments", "records", "stats", "two_way", "rank_correlation", "errors"},
+    "publish": {"publish", "remaking", "experiments", "records", "stats", "two_way", "rank_correlation", "permuting", "errors"},
     "verifying": {
         "verifying",
         "remaking",
