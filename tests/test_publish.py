@@ -107,10 +107,22 @@ def test_profiles_without_a_training_get_a_table_without_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(966_986, "967 k"), (222_486_528, "222 M"), (4_089_184_256, "4.09 G"), (10, "10"), (math.nan, "–")]
+    ("value", "text"),
+    [
+        *[(966_986, "967 k"), (222_486_528, "222 M"), (4_089_184_256, "4.09 G"), (10, "10"), (math.nan, "–")],
+        *[(999_499, "999 k"), (999_500, "1.00 M"), (9_996, "10.0 k"), (999_999_999, "1.00 G")],  # what is rounded up to the next size
+    ],
 )
 def test_counts_have_three_digits_and_a_unit(value: float, text: str) -> None:
     assert formats.scaled(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.9996, "1.00"), (9.995, "9.99"), (9.996, "10.0"), (999.6, "1000"), (1234.5, "1234"), (0.0312, "0.0312")]
+)
+def test_what_is_rounded_up_to_the_next_size_has_no_digit_more(value: float, text: str) -> None:
+    """9.995 is a little less in binary."""
+    assert formats.three_digits(value) == text
 
 
 def test_markdown_escapes_what_would_break_a_table() -> None:
