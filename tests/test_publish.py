@@ -32,6 +32,19 @@ def test_a_row_joins_a_training_and_its_profile() -> None:
     assert row.infer_images_per_s == 320
 
 
+def test_the_interval_of_a_time_is_told_and_those_made_otherwise_are_named() -> None:
+    """As the measurement says how it was made; nothing of a time that has none."""
+    one, other = profile_of(), profile_of("vgg")
+    rows = [row.model_copy(update={"method": "over launches"}) for row in other.measurements]
+    other = other.model_copy(update={"measurements": tuple(rows)})
+    timed = "latency of one image, images/s of inference at batch 32, both eager fp32 on 2 threads"
+    assert f"{timed}; 95 % intervals: m" in tables([one])[0].notes
+    found = tables([one, other])[0].notes
+    assert {f"nin: {timed}; 95 % intervals: m", f"vgg: {timed}; 95 % intervals: over launches"} <= set(found)
+    bare = one.model_copy(update={"measurements": tuple(row.model_copy(update={"low": None}) for row in one.measurements)})
+    assert timed in tables([bare])[0].notes
+
+
 def test_one_run_keeps_wilsons_interval_and_seeds_get_students() -> None:
     alone = frame([make_record()]).iloc[0]
     assert (alone.test_error_low_pct, alone.test_error_high_pct) == (7.3, 13.5)
