@@ -212,6 +212,15 @@ def test_a_run_of_the_metadata_leads_to_its_record_and_its_predictions(store: St
     assert graph["#archbench"]["version"] == archbench.__version__
 
 
+def test_authors_of_the_metadata_are_entities_and_nothing_is_empty(packed: Path) -> None:
+    graph = graph_of(packed)
+    digits = next(each for each in graph.values() if "Alpaydin" in str(each.get("author")))
+    assert {graph[each["@id"]]["@type"] for each in digits["author"]} == {"Person"}
+    (team,) = graph["#archbench"]["author"]
+    assert graph[team["@id"]] == {**team, "@type": "Organization", "name": "The archbench authors"}
+    assert not [entity for entity in graph.values() if "" in entity.values() or [] in entity.values()]
+
+
 def test_without_a_licence_that_is_said(store: Store, tmp_path: Path) -> None:
     archbench.bundle(store.root, out=tmp_path / "b.zip")
     assert graph_of(tmp_path / "b.zip")["#licence"]["name"] == "No licence stated"

@@ -260,6 +260,17 @@ def test_bibtex_itself_has_nothing_to_complain_of(tmp_path: Path) -> None:
     assert (tmp_path / "x.bbl").read_text().count("\\bibitem") == len(read_bibtex((tmp_path / "x.bib").read_text()))
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+def test_pdflatex_prints_every_sign_of_ascii_in_its_usual_encoding(tmp_path: Path) -> None:
+    signs = "".join(map(chr, range(33, 127)))
+    text = f"\\documentclass{{article}}\\begin{{document}}{latex.escaped(signs)}\\end{{document}}"
+    (tmp_path / "x.tex").write_text(text, encoding="utf-8")
+    command = ["pdflatex", "-halt-on-error", "x"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert answer.returncode == 0, answer.stdout
+    assert latex.text_of(latex.escaped(signs)) == signs
+
+
 def test_one_work_has_one_entry_and_two_works_have_two_keys() -> None:
     """The same paper in two specs, in other letters; and another paper under its key."""
     again = Entry.of_text("misc", "other", title="network in network!", year="2014")

@@ -99,7 +99,7 @@ def test_the_lineage_of_a_readme_has_a_row_for_what_was_taken(tmp_path: Path) ->
     """Of the most members together: two of three, of which one takes what the other does; 7 of 10 MACs mix channels only."""
     counts = {"macs": {"pointwise": 7, "dense_conv": 3}}
     takes = {"nin": "All.", "nin_deeper": "All.", "mixer": "A | part."}
-    members = [make_member(name, counts=counts) for name in takes]
+    members = [make_member(name, counts=counts, parents=("elsewhere",) * (name == "nin_deeper")) for name in takes]
     for member in members:
         member.model.spec["takes"] = takes[member.model.name]
     alone = make_member("nin_imagenet", counts=counts)
@@ -110,6 +110,7 @@ def test_the_lineage_of_a_readme_has_a_row_for_what_was_taken(tmp_path: Path) ->
     rows = [line for line in lineage.splitlines() if line.startswith("| ")]
     assert rows[0] == "| model | year | channels only, % | head | takes from NIN |"
     assert rows[2:] == ["| mixer | 2014 | 70 | gap | A \\| part. |", "| nin | 2014 | 70 | gap | All. |"]
+    assert "a network that took the same as one above it has no row, from whichever parents" in lineage
     assert rest.startswith("before\n<!-- results -->\n<!-- end of results -->")
 
 

@@ -234,7 +234,7 @@ def test_a_loss_that_is_not_finite_ends_its_curve() -> None:
     curve = {"curves": {"loss": [2.0, float("nan"), 1.0]}}
     (picture,) = gallery.pictures("curves", [trained("a", samples=curve, status="diverged")])
     assert picture.rows[0]["seeds"] == {"0": [2.0]}
-    assert "with runs that diverged, whose line ends there: a" in picture.notes
+    assert "with runs that diverged, in the mean up to there: a" in picture.notes
 
 
 def test_error_against_the_share_of_the_training_set_is_of_networks_on_several() -> None:

@@ -44,6 +44,21 @@ def test_a_row_for_each_batch_size_and_mode_beside_eager() -> None:
     ]
 
 
+def test_images_a_second_have_no_more_digits_than_the_time_they_come_from() -> None:
+    """4 images in 0.5 ms, from 0.3 to 1.0: 8,000 a second, from 4,000 to 13,333; of a half width of 4,667 one digit is deserved."""
+    wide = row("latency_s", 0.0005, 0.0003, 0.0010, batch=4, mode="eager")
+    assert formats.cells(latency.tables([profile(wide)])[0])["images/s"].tolist() == ["8,000"]
+    wider = row("latency_s", 0.00053, 0.0003, 0.0010, batch=4, mode="eager")  # 7,547 a second
+    assert formats.cells(latency.tables([profile(wider)])[0])["images/s"].tolist() == ["8,000"]
+
+
+def test_threads_are_those_of_a_processor_and_nothing_is_said_of_a_gpu() -> None:
+    gpu = {**profile().environment, "device": {"kind": "cuda", "name": "a GPU"}}
+    for environment, said in ((profile().environment, ["timed on 2 threads"]), (gpu, [])):
+        (table,) = latency.tables([profile(*TIMED[:1], environment=environment)])
+        assert [note for note in table.notes if note.startswith("timed")] == said
+
+
 def test_a_star_marks_what_a_warning_concerns_and_no_more() -> None:
     noisy = Doubt(code="noisy", message="it jumps", at={"batch": 8, "mode": "eager"})
     other = Doubt(code="memory_unmeasured", message="no peak")

@@ -32,6 +32,19 @@ def test_a_row_joins_a_training_and_its_profile() -> None:
     assert row.infer_images_per_s == 320
 
 
+def test_the_interval_of_a_time_is_told_and_those_made_otherwise_are_named() -> None:
+    """As the measurement says how it was made; nothing of a time that has none."""
+    one, other = profile_of(), profile_of("vgg")
+    rows = [row.model_copy(update={"method": "over launches"}) for row in other.measurements]
+    other = other.model_copy(update={"measurements": tuple(rows)})
+    timed = "latency of one image, images/s of inference at batch 32, both eager fp32 on 2 threads"
+    assert f"{timed}; 95 % intervals: m" in tables([one])[0].notes
+    found = tables([one, other])[0].notes
+    assert {f"nin: {timed}; 95 % intervals: m", f"vgg: {timed}; 95 % intervals: over launches"} <= set(found)
+    bare = one.model_copy(update={"measurements": tuple(row.model_copy(update={"low": None}) for row in one.measurements)})
+    assert timed in tables([bare])[0].notes
+
+
 def test_one_run_keeps_wilsons_interval_and_seeds_get_students() -> None:
     alone = frame([make_record()]).iloc[0]
     assert (alone.test_error_low_pct, alone.test_error_high_pct) == (7.3, 13.5)
@@ -107,10 +120,22 @@ def test_profiles_without_a_training_get_a_table_without_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(966_986, "967 k"), (222_486_528, "222 M"), (4_089_184_256, "4.09 G"), (10, "10"), (math.nan, "–")]
+    ("value", "text"),
+    [
+        *[(966_986, "967 k"), (222_486_528, "222 M"), (4_089_184_256, "4.09 G"), (10, "10"), (math.nan, "–")],
+        *[(999_499, "999 k"), (999_500, "1.00 M"), (9_996, "10.0 k"), (999_999_999, "1.00 G")],  # what is rounded up to the next size
+    ],
 )
 def test_counts_have_three_digits_and_a_unit(value: float, text: str) -> None:
     assert formats.scaled(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.9996, "1.00"), (9.995, "9.99"), (9.996, "10.0"), (999.6, "1000"), (1234.5, "1234"), (0.0312, "0.0312")]
+)
+def test_what_is_rounded_up_to_the_next_size_has_no_digit_more(value: float, text: str) -> None:
+    """9.995 is a little less in binary."""
+    assert formats.three_digits(value) == text
 
 
 def test_markdown_escapes_what_would_break_a_table() -> None:

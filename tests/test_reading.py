@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import make_member
 
-from archbench.publish import reading
+from archbench.publish import reading, sentences
 from archbench.publish.lineage import member_rows
 from archbench.publish.reading import apart, follows_macs, largest, rates, roof, shares_over_years
 from archbench.publish.writing import markdown
@@ -102,6 +102,11 @@ def test_times_off_the_line_of_the_macs_are_named() -> None:
     assert follows.endswith("; the median member does 2.00 GMAC/s.")
     assert off == "For each MAC the time of one image alone is over 2 times the median in d (2.5×), under 1/2 of it in e (0.4×)."
     assert unmeasured == "Time of an image in a batch: measured for no member."
+
+
+@pytest.mark.parametrize(("value", "text"), [(2.14, "2.1×"), (99.4, "99×"), (99.6, "100×"), (250.4, "250×")])
+def test_so_many_times_is_a_plain_number(value: float, text: str) -> None:
+    assert sentences.times(value) == text
 
 
 def test_too_few_members_are_one_sentence() -> None:

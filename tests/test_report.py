@@ -53,6 +53,22 @@ def test_the_summary_says_what_can_be_told_from_the_least_error() -> None:
     assert "Of 3 pairs of networks with at least 5 seeds each: 2 better on these images and 1 not told apart." in sentences(*records)
 
 
+def test_the_summary_says_of_whom_the_least_error_is_less() -> None:
+    """Of those with five seeds or more, though the first has six; of a network with two nothing can be told."""
+    by_name = {"nin": (10.0, 6), "vgg": (30.0, 5), "alexnet": (40.0, 2)}
+    records = [
+        make_record(name, seed=seed, error_pct=error + 0.1 * seed) for name, (error, seeds) in by_name.items() for seed in range(seeds)
+    ]
+    assert "All others with at least 5 seeds err more at the 5 % level (Welch's t, Holm)." in sentences(*records)
+
+
+@pytest.mark.parametrize(("training", "said"), [({"name": "modern", "epochs": 1}, "digits · modern, 1 epoch"), ({"name": "x"}, "digits")])
+def test_a_record_is_told_apart_by_its_data_and_how_long_it_learned(training: dict[str, object], said: str) -> None:
+    record = make_record()
+    found = stored.stored([record.model_copy(update={"config": {**record.config, "training": training}})])
+    assert found["pool"][found["records"][0]["setting"]] == said
+
+
 def test_without_records_there_is_a_page_that_says_so() -> None:
     assert sentences() == ["There are no Records yet: archbench run makes some."]
     assert of()["pages"] == of()["plots"] == of()["models"] == of()["records"] == []

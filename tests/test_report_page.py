@@ -169,6 +169,21 @@ def test_axes_switch_to_logarithms_and_back(opened: Open) -> None:
     assert page.locator("#scatter svg").get_attribute("aria-label") == "year against MACs"
 
 
+def test_the_front_is_of_costs_alone_and_begins_with_the_least_error_of_the_least_cost(opened: Open, tmp_path: Path) -> None:
+    """Two networks of 2 million MACs, of which the front leaves the worse out; a year is no cost."""
+    of = [member(name, year, (), macs, 0.001) for name, year, macs in (("a", 1998, 2e6), ("b", 1999, 2e6), ("c", 2000, 2e7))]
+    trained = [training(each, 0, error) for each, error in zip(of, (30.0, 10.0, 5.0), strict=True)]
+    path = tmp_path / "front.html"
+    path.write_text(document(content(Source([*of, *trained], Kept(None)))))
+    page = opened(url=path.as_uri())
+    dot = page.locator("#scatter .point[data-label=b] .dot")
+    begin = page.locator("#scatter .front").get_attribute("d").partition("H")[0]
+    assert begin == f"M{dot.get_attribute('cx')},{dot.get_attribute('cy')}"
+    page.select_option("#plot-x", "year")
+    assert page.locator("#scatter .point").count() == 3
+    assert page.locator("#scatter .front").count() == 0
+
+
 def test_the_lineage_is_walked_with_the_arrows(opened: Open) -> None:
     page = opened()
     page.locator(".chip[data-chip=nin]").click()

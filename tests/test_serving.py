@@ -91,6 +91,19 @@ def test_no_other_site_may_frame_or_read_it(server: Server) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize(("error", "is_told"), [(RuntimeError("of ours"), True), (BrokenPipeError(), False), (TimeoutError(), False)])
+def test_what_goes_wrong_is_told_but_not_that_a_browser_went_away(
+    error: Exception, is_told: bool, server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Live) -> str:
+        raise error
+
+    monkeypatch.setattr(Live, "state", fail)
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(server, "/state")
+    assert ("RuntimeError: of ours" in capfd.readouterr().err) is is_told
+
+
 def test_a_port_in_use_is_one_line(server: Server, in_process: object) -> None:
     answer: Answer = in_process("serve", "--port", str(server.port))  # type: ignore[operator]
     line = f"archbench: port {server.port} is in use by another process; --port takes another, and 0 a free one\n"

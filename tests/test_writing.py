@@ -39,6 +39,9 @@ HOSTILE = (
 )
 
 
+WEIGHTS = {"trained_on": {"name": "digits"}, "training": {"name": "modern", "epochs": 8}}  # what a test of kept weights says of them
+
+
 def hostile() -> list[Record]:
     """A profile and a training of each, with a warning that says the same."""
     doubts = {name: (Doubt(code="odd", message=f"because {name}"),) for name in HOSTILE}
@@ -117,6 +120,15 @@ class Tags(HTMLParser):
         self.text += data
 
 
+def test_each_row_in_html_is_headed_by_its_model() -> None:
+    """Which stands behind what the row is of; in a table without models the first cell heads it."""
+    frame = pd.DataFrame({"of": ["MACs"], "name": ["nin"]})
+    for header, heads in (("model", ["nin"]), ("class", ["MACs"])):
+        columns = {"share of": lambda row: row["of"], header: lambda row: row["name"]}
+        text = html.document([Page("t", [Table("c", frame, (), columns)], frame, ())])
+        assert re.findall(r'<th scope="row">(.*?)</th>', text) == heads
+
+
 def test_hostile_text_is_text_in_html() -> None:
     read = Tags(page(hostile()).html())
     assert not read.tags & {"script", "img", "a", "b", "iframe", "link"}
@@ -138,6 +150,12 @@ def test_text_that_a_spreadsheet_would_compute_has_an_apostrophe_and_numbers_hav
     assert rows[1:] == [["'=1", "-1.5"], ["'+1", "-1.5"], ["'-1", "-1.5"], ["'@x", "-1.5"], ["a=1", "-1.5"]]
     cells = {cell for row in reader.reader(io.StringIO(page(hostile()).csv())) for cell in row}
     assert not [cell for cell in cells if cell.startswith(("=", "@")) or re.match(r"[-+](?![\d.]+$)", cell)]
+
+
+def test_what_weights_of_elsewhere_err_is_not_said_to_be_after_the_last_epoch() -> None:
+    for kind, once in (("train", ", read once after the last epoch"), ("evaluated", "")):
+        (table,) = tables([make_record(kind=kind, measurements=make_record().measurements, config={**make_record().config, **WEIGHTS})])
+        assert f"test error: top-1{once}" in stated(table)
 
 
 def test_csv_holds_twelve_digits_which_all_machines_agree_on() -> None:

@@ -16,7 +16,7 @@ from archbench.records.schema import Record
 NAME = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/crate/1.1"
 CONTEXT = [f"{PROFILE}/context", {"sha256": "https://schema.org/sha256"}]  # the one word that the profile's lacks
-ARCHBENCH, LICENCE, MACHINE = "#archbench", "#licence", "#machine-"
+ARCHBENCH, LICENCE, MACHINE, AUTHOR = "#archbench", "#licence", "#machine-", "#author-"
 FORMATS = {
     ".json": "application/json",
     ".npz": "application/zip",
@@ -41,7 +41,8 @@ class Part:
 
 def metadata(parts: Sequence[Part], records: Sequence[Record], citation: Citation, licence: str | None) -> str:
     """The whole file, the same for the same parts."""
-    papers = [_paper(entry) for entry in citation.entries if entry.key not in (citation.software.key, citation.records.key)]
+    cited = [entry for entry in citation.entries if entry.key not in (citation.software.key, citation.records.key)]
+    papers = list({paper["@id"]: paper for paper in map(_paper, cited)}.values())
     graph = [
         {"@id": NAME, "@type": "CreativeWork", "about": {"@id": "./"}, "conformsTo": {"@id": PROFILE}},
         _root(parts, records, papers, licence),
@@ -51,6 +52,7 @@ def metadata(parts: Sequence[Part], records: Sequence[Record], citation: Citatio
         *_machines(records),
         *(_action(record, parts) for record in records),
         *papers,
+        *_authors([citation.software, *cited]),
     ]
     return json.dumps({"@context": CONTEXT, "@graph": graph}, indent=1, ensure_ascii=False) + "\n"
 
@@ -62,7 +64,7 @@ def _root(parts: Sequence[Part], records: Sequence[Record], papers: Sequence[Map
         "@id": "./",
         "@type": "Dataset",
         "name": f"{number} of archbench",
-        "description": f"Evidence of measurements of {models}: Records, predictions where they were kept, tables, methods.",
+        "description": f"Evidence of measurements of {models}: Records, predictions where they were kept, tables, figures, methods.",
         "datePublished": max(record.created for record in records)[: len("2026-01-01")],
         "license": {"@id": _licence(licence)["@id"]},
         "hasPart": [{"@id": _id(part.path)} for part in parts],
@@ -91,7 +93,7 @@ def _software(entry: Entry) -> dict[str, Any]:
         "@type": "SoftwareApplication",
         "name": entry.text("title"),
         "version": entry.text("version"),
-        "author": "; ".join(entry.authors),
+        "author": _by(entry),
     }
 
 
@@ -134,9 +136,20 @@ def _paper(entry: Entry) -> dict[str, Any]:
         "@id": address,
         "@type": "ScholarlyArticle",
         "name": entry.text("title"),
-        "author": "; ".join(entry.authors),
-        "datePublished": entry.text("year"),
+        **({"author": _by(entry)} if entry.authors else {}),
+        **({"datePublished": year} if (year := entry.text("year")) else {}),
     }
+
+
+def _by(entry: Entry) -> list[dict[str, str]]:
+    """Who wrote it, as references."""
+    return [{"@id": AUTHOR + quote(name, safe="")} for name in entry.authors]
+
+
+def _authors(entries: Iterable[Entry]) -> list[dict[str, str]]:
+    """Each author once."""
+    found = {name: "Organization" if name in entry.organizations else "Person" for entry in entries for name in entry.authors}
+    return [{"@id": AUTHOR + quote(name, safe=""), "@type": kind, "name": name} for name, kind in found.items()]
 
 
 def _id(path: str) -> str:

@@ -26,6 +26,7 @@ def scaled(value: float) -> str:
     """`967 k`, `223 M`, `4.09 G`: three digits and a unit."""
     if math.isnan(value):
         return MISSING
+    value = _to_three_digits(value)
     for factor, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= factor:
             return three_digits(value / factor) + unit
@@ -38,8 +39,13 @@ def epochs_text(count: int) -> str:
 
 
 def three_digits(value: float) -> str:
-    """`5.00`, `11.3`, `412`."""
-    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
+    """`5.00`, `11.3`, `412`, `1234`: with no more decimals than that takes."""
+    return f"{value:.{max(0, 2 - math.floor(math.log10(_to_three_digits(value))))}f}" if value > 0 else "0"
+
+
+def _to_three_digits(value: float) -> float:
+    """Rounded before its size is looked at: 999,600 is 1.00 M, not 1000 k."""
+    return float(f"{value:.2e}")
 
 
 def decimals(value: float, low: float, high: float, usual: int) -> int:

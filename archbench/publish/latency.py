@@ -26,7 +26,8 @@ def tables(records: Iterable[Record]) -> list[Table]:
     for profiles in comparable(records):
         found = pd.DataFrame([row for profile in profiles for row in _rows(profile)])
         if not found.empty:
-            below = [f"95 % interval: {_method(profiles)}; a star marks what is doubtful", f"timed{notes.on_threads(profiles[0])}"]
+            below = [f"95 % interval: {_method(profiles)}; a star marks what is doubtful"]
+            below += [f"timed{on}" for on in [notes.on_threads(profiles[0])] if on]
             below += [BY_EAGER] * bool((found["mode"] != "eager").any())
             caption = f"latency · {notes.caption(profiles[0], batch=False)}"
             best = {"ms a pass": _best(found, profiles)}
@@ -81,12 +82,17 @@ def _ms(row: Row) -> tuple[float, float, float]:
     return 1e3 * row["latency_s"], 1e3 * row["low_s"], 1e3 * row["high_s"]
 
 
+def _images(row: Row) -> tuple[float, float, float]:
+    """Images a second, whose interval is that of the time turned over."""
+    return row["images_per_s"], row["batch"] / row["high_s"], row["batch"] / row["low_s"]
+
+
 COLUMNS: Columns = {
     **MODEL,
     "batch": lambda row: str(row["batch"]),
     "mode": lambda row: row["mode"].replace("_", " "),
     "ms a pass": lambda row: rounded(*_ms(row)) + notes.mark(row["doubtful"]),
     "interval, ms": lambda row: interval(*_ms(row)),
-    "images/s": lambda row: f"{row['images_per_s']:,.0f}" + notes.mark(row["doubtful"]),
+    "images/s": lambda row: rounded(*_images(row), usual=0) + notes.mark(row["doubtful"]),
     "beside eager, ×": lambda row: MISSING if row["mode"] == "eager" else plain(row["speed_up"], lambda value: f"{value:.2f}"),
 }

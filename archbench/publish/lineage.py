@@ -129,7 +129,7 @@ def _latency(record: Record) -> dict[str, float]:
 
 BRIEF_NOTES = (
     "channels only: percent of a network's MACs in 1×1 convolutions and their equals, which mix channels at one place",
-    "a network that took the same from the same parents as one above it has no row",
+    "a network that took the same as one above it has no row, from whichever parents",
 )
 CHANGE_NOTES = (
     "change: of the share of the MACs that mix channels only, in percentage points from the mean of those parents that stand in this table",

@@ -257,15 +257,21 @@ def tuning(runs: Sequence[Record]) -> list[str]:
 
 def _profile_notes(profiles: Sequence[Record]) -> list[str]:
     """How the times were taken, and of which models where not of all in one way."""
-    ways = by(profiles, lambda profile: (profile.config["execution"]["precision"], profile.environment["threads"]))
+    ways = by(profiles, lambda profile: (profile.config["execution"]["precision"], profile.environment["threads"], _interval(profile)))
     notes = []
-    for (precision, _), members in ways.items():
+    for (precision, _, interval), members in ways.items():
         of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ": "
         batch, on = members[0].config["batch"], on_threads(members[0])
-        notes.append(f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}")
+        notes.append(f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}{interval}")
     timed = any(profile.measurement("time_s") for profile in profiles)
     share = "1×1: share of the MACs" + (", and of the time of the operations of a training step" if timed else "")
     return [*notes, share] if notes else []
+
+
+def _interval(profile: Record) -> str:
+    """How the interval of its time was made, behind what the time is of; nothing where there is none."""
+    row = profile.measurement("latency_s", batch=1, mode="eager")
+    return "" if row is None or row.low is None else f"; 95 % intervals: {row.method}"
 
 
 def benchmark_notes(shown: Sequence[Record], records: Sequence[Record]) -> tuple[str, ...]:

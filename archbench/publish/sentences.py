@@ -67,4 +67,4 @@ def points(value: float) -> str:
 
 def times(value: float) -> str:
     """`2.1×`."""
-    return f"{value:.2g}×" if value < 100 else f"{value:.0f}×"
+    return f"{value:.2g}×" if value < 99.5 else f"{value:.0f}×"

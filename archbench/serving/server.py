@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import http.server
 import socketserver
+import sys
 from http import HTTPStatus
 from typing import Any
 
@@ -46,7 +47,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         return int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away while it is answered is no error of ours."""
+        """A browser that goes away while it is answered is no error of ours; any other is told on stderr."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

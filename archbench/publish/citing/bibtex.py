@@ -102,6 +102,11 @@ class Entry:
         return [latex.text_of(name) for name in split_name_list(self.fields.get("author", "")) if name]
 
     @property
+    def organizations(self) -> frozenset[str]:
+        """Those of the authors that are no persons, whose names stand in braces."""
+        return frozenset(latex.text_of(name) for name in split_name_list(self.fields.get("author", "")) if name.startswith("{"))
+
+    @property
     def work(self) -> tuple[str, str]:
         """What makes two entries one work: the title in small letters and digits alone, and the year."""
         return "".join(sign for sign in self.text("title").casefold() if sign.isalnum()), self.text("year")

@@ -23,7 +23,7 @@ PRINTED = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\textquotedblright{}",  # \textquotedbl is none of pdflatex' usual encoding
 }
 ACCENTS = {
     "`": "\u0300",

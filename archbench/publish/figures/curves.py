@@ -39,7 +39,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
         several = any(len(row["seeds"]) > 1 for row in rows)
         said = ["mean over the steps of an epoch" + ("; line: mean over seeds, shaded: from the least to the greatest" if several else "")]
         diverged = sorted({record.model.label for record in each.records if record.status == "diverged"})
-        said += [f"with runs that diverged, whose line ends there: {', '.join(diverged)}"] * bool(diverged)
+        said += [f"with runs that diverged, in the mean up to there: {', '.join(diverged)}"] * bool(diverged)
         made.append(Picture("curves", each.key, each.caption, rows, said))
     return made
 
@@ -114,7 +114,7 @@ def _apart(picture: Picture, look: Look, rows: Sequence[dict[str, Any]], part: s
 
 
 def _scales(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
-    """The same for every panel: from 0 to the greatest loss, or to three times that of chance where one went far above."""
+    """The same for every panel: from 0 to the greatest loss, or to 2.5 times the median of the runs' greatest where one went far above."""
     epochs = max(len(curve) for row in rows for curve in row["seeds"].values())
     greatest = sorted(max(curve) for row in rows for curve in row["seeds"].values())
     axes.set_ylim(0, 1.05 * min(greatest[-1], 2.5 * greatest[len(greatest) // 2]))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from archbench.publish.formats import epochs_text
 from archbench.publish.notes import caption, is_benchmark
 from archbench.records.schema import Record, canonical, plain
 from archbench.records.store import plain_name
@@ -89,7 +90,7 @@ def _setting(record: Record) -> str:
     share = data.get("train_fraction", 1)
     part = f", {100 * share:g} %" if isinstance(share, int | float) and share < 1 else ""
     return f"{data.get('name')}{part}" + (
-        f" · {training.get('name')}, {training.get('epochs')} epochs" if isinstance(training, dict) else ""
+        f" · {training.get('name')}, {epochs_text(training['epochs'])}" if isinstance(training, dict) and "epochs" in training else ""
     )
 
 

@@ -82,7 +82,7 @@ def _errors(table: Table) -> Iterator[str]:
     elif others := [name for name in marked if name != first["model"]]:
         yield f"Not told from it at the 5 % level: {_list(_few(others))}."
     else:
-        yield "All others with as many seeds err more at the 5 % level (Welch's t, Holm)."
+        yield f"All others with at least {best.LEAST} seeds err more at the 5 % level (Welch's t, Holm)."
 
 
 def _error(row: Row) -> str:

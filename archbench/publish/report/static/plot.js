@@ -2,6 +2,7 @@
 
 const MOST_NAMED = 150; // points, beyond which no names fit
 const LONGEST_SHOWN = 40; // characters of a name
+const COSTS = ["macs", "params", "latency", "memory"]; // of which less is better
 const SIGN = 7.6; // pixels that one of them takes
 const BESIDE = [
   [9, 4, "start"],
@@ -34,7 +35,8 @@ function scatter(figure, hint, points, qx, qy, isLog) {
   const ends = (key, log) => known.flatMap(({ values }) => values[key].filter((value) => !log || value > 0));
   const x = scaled(ends(qx.key, isLog[0]), MARGIN.left + 4, width - MARGIN.right, isLog[0]);
   const y = scaled(ends(qy.key, isLog[1]), height - MARGIN.bottom, MARGIN.top, isLog[1]);
-  const order = [...known].sort((one, other) => one.values[qx.key][0] - other.values[qx.key][0]);
+  const from = (one, other, { key }) => one.values[key][0] - other.values[key][0];
+  const order = [...known].sort((one, other) => from(one, other, qx) || from(one, other, qy));
   const places = order.map(({ values }) => [x.at(values[qx.key][0]), y.at(values[qy.key][0])]);
   const labels = labelled(order, places, width);
   const marks = order.map((point, place) => {
@@ -61,7 +63,7 @@ function scatter(figure, hint, points, qx, qy, isLog) {
       place === 0,
     );
   });
-  const front = qy.key === "error" && order.length > 2 ? s("path", { class: "front", d: steps(order, places, qy.key) }) : null;
+  const front = qy.key === "error" && COSTS.includes(qx.key) && order.length > 2 ? s("path", { class: "front", d: steps(order, places, qy.key) }) : null;
   const title = `${titleOf(qy)} against ${titleOf(qx)}`;
   const drawn = s(
     "svg",
