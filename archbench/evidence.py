@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,9 +54,10 @@ def verify(
     """Recompute what Records tell and needs no training: checks of id, files, statistics and counts, each `ok`, `differs` or `cannot be
     checked`.
 
-    Each of `named` is an id, a file or a results folder. With `rerun` each training or profile is made again in a temporary folder, and the
-    check says whether it lies as near as chance allows (verifying/again.py has the rules); `dataset` is `NAME=imagefolder:DIR` where the
-    Record's images are a folder's. Raises ArchbenchError where there is no such file.
+    Each of `named` is an id, a file or a results folder, whose tables are looked into too, and of an unpacked bundle all files.
+    With `rerun` each training or profile is made again in a temporary folder, and the check says whether it lies as near as chance allows
+    (verifying/again.py has the rules); `dataset` is `NAME=imagefolder:DIR` where the Record's images are a folder's. Raises ArchbenchError
+    where there is no such file.
     """
     return list(verified([str(name) for name in named], expanded(Path(results)), rerun, dataset, expanded(Path(data_dir)), emit))
 
@@ -65,7 +67,19 @@ def verified(named: Sequence[str], results: Path, rerun: bool, dataset: str | No
     from archbench import verifying
 
     files = list(dict.fromkeys(path for name in named for path in paths(name, results)))
-    return (each for path in files for each in _checks_of(path, verifying.Given(dataset, data_dir) if rerun else None, emit))
+    folders = [folder for name in dict.fromkeys(named) if (folder := Path(name).expanduser()).is_dir()]
+    of_records = (_checks_of(path, verifying.Given(dataset, data_dir) if rerun else None, emit) for path in files)
+    return itertools.chain.from_iterable(itertools.chain(of_records, map(_checks_of_folder, folders)))
+
+
+def _checks_of_folder(folder: Path) -> Iterator[Check]:
+    from archbench import claiming, verifying
+
+    try:
+        specs = claiming.claiming()
+    except ArchbenchError:  # of a zoo that cannot be read; a page that its claims are in is then not as its Records have it
+        specs = []
+    return verifying.checks_of_folder(folder.resolve(), specs)
 
 
 def _checks_of(path: Path, again: Given | None, emit: Listener) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -9,6 +10,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from archbench.measure import complexity
 from archbench.records.schema import Measurement, Record, StoredFile, content_hash, readable, seal
 from archbench.records.store import Store
 from archbench.training import quality
-from archbench.verifying import CANNOT, DIFFERS, OK, checks, predictions
+from archbench.verifying import CANNOT, DIFFERS, OK, checks, checks_of_folder, predictions
 from archbench.verifying import again as making
 from archbench.verifying.check import Figure, same
 
@@ -422,3 +424,53 @@ def test_mistakes_are_errors(named: str, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "empty").mkdir()
     with pytest.raises(ArchbenchError):
         archbench.verify(named)
+
+
+def of_folder(folder: Path) -> dict[str, tuple[str, str]]:
+    return {each.what: (each.status, each.why) for each in checks_of_folder(folder, ())}
+
+
+@pytest.mark.parametrize("options", [{}, {"records_only": True}])
+def test_the_tables_of_a_folder_are_made_again_from_its_records(tmp_path: Path, in_process: Callable[..., Answer], options: Any) -> None:
+    """Ten of a hundred images wrong; then a hand makes nine of it, in the Markdown alone."""
+    Store(tmp_path).save(make_record())
+    in_process("tables", "results", "--results", str(tmp_path), "--out", str(tmp_path / "tables"), *["--records-only"] * bool(options))
+    assert of_folder(tmp_path) == {"tables/results": (OK, "made again from 1 Records")}
+    table = tmp_path / "tables" / "results.md"
+    table.write_text(table.read_text().replace("| 10.0 ", "| 9.0 "))
+    assert of_folder(tmp_path)["tables/results"][0] == DIFFERS
+
+
+def test_a_folder_with_a_record_that_cannot_be_read_has_no_table_that_could_be_checked(tmp_path: Path) -> None:
+    path = Store(tmp_path).save(make_record())
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    (tables / "results.md").write_text("| model |")
+    path.write_text("{")
+    assert of_folder(tmp_path)["tables/results"][0] == CANNOT
+
+
+def test_each_file_of_an_unpacked_bundle_has_the_hash_that_its_metadata_says(tmp_path: Path, in_process: Callable[..., Answer]) -> None:
+    Store(tmp_path / "store").save(make_record())
+    archbench.bundle(tmp_path / "store", out=tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        archive.extractall(tmp_path / "b")
+    assert {status for status, _ in of_folder(tmp_path / "b").values()} == {OK}
+    methods = tmp_path / "b" / "methods.md"
+    methods.write_text(methods.read_text().replace("10.0", "9.0") + "\n")
+    said = "missing, or not what it says: methods.md"
+    assert of_folder(tmp_path / "b")["ro-crate-metadata.json"] == (DIFFERS, said)
+    answer = in_process("verify", str(tmp_path / "b"))
+    assert answer.returncode == 1
+    assert f"b ro-crate-metadata.json: differs · {said}" in answer.stdout
+
+
+def test_metadata_that_leads_out_of_the_folder_or_is_none_differs(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("x")
+    (tmp_path / "b").mkdir()
+    metadata = tmp_path / "b" / "ro-crate-metadata.json"
+    metadata.write_text(json.dumps({"@graph": [{"@id": "../outside", "sha256": hashlib.sha256(b"x").hexdigest()}]}))
+    assert of_folder(tmp_path / "b")["ro-crate-metadata.json"] == (DIFFERS, "missing, or not what it says: ../outside")
+    metadata.write_text("[]")
+    assert of_folder(tmp_path / "b")["ro-crate-metadata.json"] == (DIFFERS, "damaged, or not the metadata of a bundle")

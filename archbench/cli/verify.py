@@ -24,7 +24,7 @@ def command(
     json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Recompute what Records tell and needs no training: ids, hashes and sizes of files, statistics, counts.
+    """Recompute what Records tell and needs no training: ids, hashes and sizes of files, statistics, counts, the tables of a folder.
 
     A line a check: ok, differs, or cannot be checked and why. Exit status 1 where something differs. With --rerun the two test errors
     of a training must lie in each other's reach (Newcombe's 95 % interval of their difference holds 0; every prediction is the same where

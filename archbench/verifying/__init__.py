@@ -3,6 +3,7 @@
 from archbench.verifying.again import Given
 from archbench.verifying.again import check as made_again
 from archbench.verifying.check import CANNOT, DIFFERS, OK, Check
+from archbench.verifying.folder import checks as checks_of_folder
 from archbench.verifying.record import checks, summary
 
-__all__ = ["CANNOT", "DIFFERS", "OK", "Check", "Given", "checks", "made_again", "summary"]
+__all__ = ["CANNOT", "DIFFERS", "OK", "Check", "Given", "checks", "checks_of_folder", "made_again", "summary"]
