@@ -14,8 +14,15 @@ def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, lis
     """Records that have the same key, together, in the order of the first of each."""
     groups: dict[Any, list[Record]] = defaultdict(list)
     for record in records:
-        groups[key(record)].append(record)
+        groups[hashable(key(record))].append(record)
     return dict(groups)
+
+
+def hashable(key: Any) -> Any:
+    """The key, with tuples for lists and objects that stand in free fields of a Record where a text or number would."""
+    if isinstance(key, dict):
+        return tuple((name, hashable(item)) for name, item in sorted(key.items()))
+    return tuple(map(hashable, key)) if isinstance(key, list | tuple) else key
 
 
 class Stored(list[Record]):
@@ -52,7 +59,7 @@ def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[An
     for record in records:
         members = of.get(record.alike)
         if members is None:
-            members = of[record.alike] = groups.setdefault(key(record), [])
+            members = of[record.alike] = groups.setdefault(hashable(key(record)), [])
         members.append(record)
     return groups
 
