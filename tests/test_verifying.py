@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -422,3 +423,10 @@ def test_mistakes_are_errors(named: str, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "empty").mkdir()
     with pytest.raises(ArchbenchError):
         archbench.verify(named)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_among_the_records_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    Store(tmp_path).save(make_record())
+    os.mkfifo(tmp_path / "runs" / "x.json")
+    assert "x.json Record: differs · x.json is not a file" in [each.line for each in archbench.verify(tmp_path)]

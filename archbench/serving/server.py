@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import http.server
 import socketserver
+import sys
 from http import HTTPStatus
 from typing import Any
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.serving.state import Live
 
 ADDRESS = "127.0.0.1"
@@ -45,8 +46,11 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         """On which it listens."""
         return int(self.server_address[1])
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away while it is answered is no error of ours."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver names them
+        """A browser that goes away while it is answered is no error of ours; what goes wrong with a page is said on stderr."""
+        _, error, _ = sys.exc_info()
+        if error is not None and not isinstance(error, OSError):
+            sys.stderr.write(f"archbench: the page could not be made: {brief(error)}\n")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
