@@ -101,15 +101,18 @@ def bundle(
     The same Records give the same bytes, with the same matplotlib, which draws the figures.
 
     `named` are Records and tables as `cite` takes them, or `where` is an expression as in `archbench.load`; `licence` is what they are
-    licensed under, a name or a web address. Raises ArchbenchError as `cite` does, and where the archive cannot be written.
+    licensed under, a name or a web address. Raises ArchbenchError as `cite` does, and where the archive cannot be written or something else
+    is in its place.
     """
-    from archbench.bundling import pack
+    from archbench.bundling import crate, pack
+    from archbench.publish.writing import place
 
-    folder = expanded(Path(results))
+    folder, path = expanded(Path(results)), expanded(Path(out))
     if (where is None) == (not named):
         raise ArchbenchError("name the Records to bundle, or say with --where which, and not both")
+    place.check(path, crate.NAME.encode(), "bundle")
     found = _matching(folder, where) if where is not None else chosen([str(name) for name in named], folder)
-    return pack(found, expanded(Path(out)), licence)
+    return pack(found, path, licence)
 
 
 def import_bundle(file: str | Path, *, results: str | Path = Settings.results) -> Merged:

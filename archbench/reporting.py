@@ -11,10 +11,10 @@ from archbench.errors import ArchbenchError
 from archbench.publish.predictions import Kept
 from archbench.publish.report.content import Source, content
 from archbench.publish.report.document import MARK, document
+from archbench.publish.writing import place
 from archbench.records.store import Store, write_atomically
 
 FILE = Path("archbench-report.html")
-HEAD = 4096  # bytes, in which a page names what made it
 
 
 def report(results: str | Path = Settings.results, out: str | Path = FILE) -> Path:
@@ -30,6 +30,7 @@ def report(results: str | Path = Settings.results, out: str | Path = FILE) -> Pa
 
 def made(results: Path, out: Path) -> tuple[Source, int]:
     """Write the report of a folder; what it is made from, and how many signs it has. Raises ArchbenchError as `report` does."""
+    place.check(out, MARK.encode(), "report")
     found = source(Store.of(results).root)
     text = document(content(found))
     write(text, out)
@@ -47,12 +48,5 @@ def source(results: Path) -> Source:
 
 
 def write(text: str, out: Path) -> None:
-    """Write a page. Raises ArchbenchError for a file that is there and is no report, and StorageError where the disk refuses."""
-    if out.is_file() and out.stat().st_size and MARK.encode() not in _head(out):
-        raise ArchbenchError(f"{out} is there and is no report of archbench; --out names another file")
+    """Write a page. Raises StorageError where the disk refuses."""
     write_atomically(out, lambda file: file.write(text.encode()))
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD)

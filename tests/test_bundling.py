@@ -123,6 +123,11 @@ def test_a_bundle_holds_the_figures_that_its_records_give(tmp_path: Path, in_pro
     assert stored["figure"] == "curves"
 
 
+def test_a_bundle_takes_the_place_of_one_before(packed: Path, store: Store) -> None:
+    archbench.bundle(out=packed, results=store.root, where="model=vgg")
+    assert len([name for name in names(packed) if name.startswith("runs/")]) == 1
+
+
 def test_predictions_that_were_changed_are_left_out_and_named(store: Store, tmp_path: Path) -> None:
     place = store.root / "files/nin-0/predictions.npz"
     place.write_bytes(place.read_bytes() + b"x")

@@ -444,3 +444,15 @@ def test_a_table_that_is_also_a_folder_here_is_not_guessed(tmp_path: Path, monke
 
 def test_the_commands_name_the_tables_that_there_are() -> None:
     assert tuple(PAGES_HELP.split(", ")) == pages.NAMES
+
+
+def test_a_file_that_holds_something_else_is_left(tmp_path: Path, in_process: Callable[..., Answer]) -> None:
+    Store(tmp_path / "r").save(make_record())
+    (tmp_path / "own.bib").write_text("@book{mine}\n")
+    for command in ("cite", "bundle"):
+        answer = in_process(command, "r", "--out", "own.bib")
+        what = {"cite": "citation", "bundle": "bundle"}[command]
+        assert answer == Answer(2, "", f"archbench: own.bib is there and is no {what} of archbench; --out names another file\n")
+    assert (tmp_path / "own.bib").read_text() == "@book{mine}\n"
+    for _ in range(2):
+        assert in_process("cite", "r", "--format", "bibtex", "--out", "new.bib").returncode == 0

@@ -474,3 +474,7 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Pat
     Store(tmp_path).save(make_record("a"))
     with pytest.raises(ArchbenchError, match=message.replace("(", r"\(").replace(")", r"\)").replace("?", r"\?")):
         called("--results", str(tmp_path), *arguments)
+
+
+def test_a_profile_that_counted_nothing_has_no_bar() -> None:
+    assert gallery.pictures("shares", [make_member("a", counts={"macs": {"pointwise": 0}})]) == []

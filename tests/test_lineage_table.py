@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from conftest import make_member
 
@@ -72,3 +74,9 @@ def test_what_1x1_achieves_is_macs_of_the_batch_in_the_time_of_the_forward_pass(
     assert row.pointwise_macs_per_s == 32 * 8 / 0.5
     assert (row.pointwise_roof_share_pct, row.pointwise_macs_per_byte, row.ridge_macs_per_byte) == (40, 4, 10)
     assert (row.largest_time_class, row.latency_s, row.image_in_batch_s) == ("pointwise", 0.2, 0.02)
+
+
+def test_a_rate_of_nothing_has_no_time_of_an_image() -> None:
+    rate = Measurement(name="infer_images_per_s", value=0.0, method="m", at={"batch": 32, "mode": "eager"})
+    (row,) = lineage.member_rows([make_member("nin", rows=[rate])]).to_dict("records")
+    assert math.isnan(row["image_in_batch_s"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -221,3 +222,11 @@ def test_the_command_says_what_it_did_and_exits_1_for_what_is_damaged(archbench:
     problem = "a: bad.json is not JSON: damaged or not a Record"
     assert (answer.returncode, answer.stderr) == (1, f"archbench: {problem}\n")
     assert json.loads(answer.stdout) == {"added": 1, "there": 0, "files": 1, "left": [], "problems": [problem]}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_among_the_records_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    Store(tmp_path / "a").save(make_record())
+    os.mkfifo(tmp_path / "a" / "runs" / "x.json")
+    merged = merge([tmp_path / "a"], tmp_path / "b")
+    assert (merged.added, merged.problems) == (1, (f"{tmp_path / 'a'}: x.json is not a file",))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import make_member
 
+from archbench.cli import view
 from archbench.publish import reading, sentences
 from archbench.publish.lineage import member_rows
 from archbench.publish.reading import apart, follows_macs, largest, rates, roof, shares_over_years
@@ -119,3 +120,8 @@ def test_the_reading_as_markdown_has_each_question_and_sentence() -> None:
     assert text.startswith("### reading · profile · ")
     assert "\nHow do the shares move with the years?\n\n- Channels only, share of the params: measured for no member.\n" in text
     assert markdown.readings([]) == ""
+
+
+def test_what_is_read_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    view.print_readings([reading.Reading("\x1b[31m\u202ea", {"\x00b?": ("c",)})])
+    assert not [sign for sign in capsys.readouterr().out if not (sign.isprintable() or sign == "\n")]

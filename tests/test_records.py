@@ -69,6 +69,39 @@ def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
     assert "key: Field required" in Store(tmp_path).load()[1][0]
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("config", "batch"), []),
+        (("config", "batch"), True),
+        (("config", "training", "epochs"), "8"),
+        (("config", "data", "name"), None),
+        (("environment", "device", "name"), {}),
+        (("model", "spec", "year"), 10**30),
+        (("model", "spec", "year"), "2014"),
+        (("model", "spec", "title"), None),
+    ],
+)
+def test_a_record_whose_settings_are_of_another_kind_is_named(tmp_path: Path, place: tuple[str, ...], value: object) -> None:
+    path = Store(tmp_path).save(make_record())
+    stored = json.loads(path.read_text())
+    holder = stored
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = value
+    path.write_text(json.dumps({**stored, "id": content_id(stored)}))
+    assert f"{'.'.join(place)} is nothing that it can be" in Store(tmp_path).load()[1][0]
+
+
+@pytest.mark.parametrize("figure", [{"value": -1e-9}, {"value": 1e300}, {"value": 5e-324}, {"low": -1e300}, {"high": 1e300}])
+def test_a_record_with_a_figure_that_nobody_measures_is_named(tmp_path: Path, figure: dict[str, float]) -> None:
+    path = Store(tmp_path).save(make_record())
+    stored = json.loads(path.read_text())
+    stored["measurements"][0] |= figure
+    path.write_text(json.dumps({**stored, "id": content_id(stored)}))
+    assert "measured" in Store(tmp_path).load()[1][0]
+
+
 @pytest.mark.parametrize("lacking", ["data", "training", "execution", "batch"])
 def test_a_record_that_no_table_could_show_is_named(tmp_path: Path, lacking: str) -> None:
     path = Store(tmp_path).save(make_record())
@@ -130,6 +163,13 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_work(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchbenchError, match="--results names another folder"):
         Store(tmp_path / "file").check_writable()
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file" / "x", tmp_path / "file" / "deep" / "x"):
+        with pytest.raises(ArchbenchError, match=f"cannot write {path}: {tmp_path / 'file'} is no folder"):
+            write_atomically(path, lambda file: file.write(b"x"))
 
 
 def test_odd_labels_make_plain_file_names(tmp_path: Path) -> None:

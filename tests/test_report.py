@@ -119,6 +119,12 @@ def test_a_cell_sorts_by_its_figure(text: str, value: float | None) -> None:
     assert laid.number(text) == value
 
 
+@pytest.mark.parametrize(("text", "value"), [(",", None), ("<,", None), ("<1,000", 500.0)])
+def test_what_looks_a_little_like_a_figure_is_no_error(text: str, value: float | None) -> None:
+    """Half of what it is less than, as of every such."""
+    assert laid.number(text) == value
+
+
 def test_each_row_leads_to_its_records() -> None:
     runs = [make_record("nin", seed=seed) for seed in (0, 1)]
     page = next(page for page in of(*runs)["pages"] if page["name"] == "results")  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from conftest import Answer, make_record
 
 from archbench import reporting
 from archbench.errors import ArchbenchError
+from archbench.publish.report.content import Source
 from archbench.records.store import Store
 from archbench.serving.server import Server
 from archbench.serving.state import Live
@@ -171,3 +172,13 @@ def test_a_port_of_the_system_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr("http.server.HTTPServer.server_bind", refuse)
     with pytest.raises(ArchbenchError, match="port 80 is for the system alone; --port takes one from 1024 on"):
         Server(Live(tmp_path, reporting.source), 80)
+
+
+def test_what_goes_wrong_with_a_page_is_said_in_one_line(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_: Path) -> Source:
+        raise KeyError("x")
+
+    server.live = Live(server.live.results, fail)
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(server, "/")
+    assert capsys.readouterr().err == "archbench: the page could not be made: 'x'\n"

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -474,3 +475,10 @@ def test_metadata_that_leads_out_of_the_folder_or_is_none_differs(tmp_path: Path
     assert of_folder(tmp_path / "b")["ro-crate-metadata.json"] == (DIFFERS, "missing, or not what it says: ../outside")
     metadata.write_text("[]")
     assert of_folder(tmp_path / "b")["ro-crate-metadata.json"] == (DIFFERS, "damaged, or not the metadata of a bundle")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_among_the_records_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    Store(tmp_path).save(make_record())
+    os.mkfifo(tmp_path / "runs" / "x.json")
+    assert "x.json Record: differs · x.json is not a file" in [each.line for each in archbench.verify(tmp_path)]

@@ -33,7 +33,10 @@ def command(
 ) -> None:
     """Cite Records or a table: entries for archbench and the papers, methods, the command that makes them again, and hashes."""
     from archbench.evidence import cite
+    from archbench.publish.writing import place
 
+    if out is not None:
+        place.check(expanded(out), b"archbench", "citation")
     text = cite(*named, form=form.value, results=results, models=models, dataset=dataset)
     if out is None:
         print(text, end="")

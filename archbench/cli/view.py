@@ -85,10 +85,10 @@ def _drawn(table: Table, text: dict[str, list[str]]) -> RichTable:
 def print_readings(found: Sequence[Reading]) -> None:
     """What is read from the tables, a sentence a paragraph."""
     for reading in found:
-        out.print(Text(f"\nreading · {reading.caption}", style="bold"))
+        out.print(Text(f"\nreading · {one_line(reading.caption)}", style="bold"))
         for question, sentences in reading.answers.items():
             if question:
-                out.print(Text(f"\n{question}"))
+                out.print(Text(f"\n{one_line(question)}"))
             for sentence in sentences:
                 out.print(Text(f"· {one_line(sentence)}"))
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 MISSING = "–"
 FIGURE = re.compile(  # what the functions below write, so that a format may lay out its parts
-    r"(?P<value>[+-]?[\d,]+(?:\.\d+)?)(?: (?P<prefix>[kMG]))?"
-    r"(?: \[(?P<low>-?[\d,]+(?:\.\d+)?)(?:–| to )(?P<high>-?[\d,]+(?:\.\d+)?)\])?(?P<n> n=\d+)?(?P<doubt>\*)?"
+    r"(?P<value>[+-]?\d[\d,]*(?:\.\d+)?)(?: (?P<prefix>[kMG]))?"
+    r"(?: \[(?P<low>-?\d[\d,]*(?:\.\d+)?)(?:–| to )(?P<high>-?\d[\d,]*(?:\.\d+)?)\])?(?P<n> n=\d+)?(?P<doubt>\*)?"
 )
 SHORT, MUCH = 60, 200  # characters: of a note that is always said, and of notes that are said once for several tables
 

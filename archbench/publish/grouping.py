@@ -22,8 +22,19 @@ def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, lis
     """Records that have the same key, together, in the order of the first of each."""
     groups: dict[Any, list[Record]] = defaultdict(list)
     for record in records:
-        groups[key(record)].append(record)
+        groups[hashable(key(record))].append(record)
     return dict(groups)
+
+
+def hashable(key: Any) -> Any:
+    """The key, with tuples for lists and objects that stand in free fields of a Record where a text or number would."""
+    try:
+        hash(key)
+    except TypeError:
+        if isinstance(key, dict):
+            return tuple((name, hashable(item)) for name, item in sorted(key.items()))
+        return tuple(map(hashable, key))
+    return key
 
 
 class Stored(Sequence[Record]):
@@ -141,7 +152,7 @@ def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[An
     for place, same in enumerate(alike(records)):
         members = of.get(same)
         if members is None:
-            members = of[same] = groups.setdefault(key(records[place]), [])
+            members = of[same] = groups.setdefault(hashable(key(records[place])), [])
         members.append(place)
     return {value: picked(records, places) for value, places in groups.items()}
 

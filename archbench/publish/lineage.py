@@ -120,10 +120,11 @@ def _macs_per_s(record: Record, operator_class: str) -> float:
 
 def _latency(record: Record) -> dict[str, float]:
     """MACs of an image, and its time alone and in a batch, eager."""
+    images_per_s = value(record, "infer_images_per_s", mode="eager")
     return {
         "macs": value(record, "macs"),
         "latency_s": value(record, "latency_s", batch=1, mode="eager"),
-        "image_in_batch_s": 1 / value(record, "infer_images_per_s", mode="eager"),
+        "image_in_batch_s": 1 / images_per_s if images_per_s else math.nan,
     }
 
 

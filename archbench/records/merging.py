@@ -107,6 +107,8 @@ def _entry(path: Path, store: Store) -> Entry:
         return Entry(path, record, "", record.id, record.id)
     except ArchbenchError as error:
         problem = f"{store.root}: {error}"
+    if not path.is_file():  # a pipe would be waited for
+        return Entry(path, None, problem, None, "")
     try:
         stored: Any = json.loads(path.read_bytes())
         content = hash_of(stored)

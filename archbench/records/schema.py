@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -16,18 +17,28 @@ ID_LENGTH = 12
 Scalar = str | int | float | bool | None
 
 
-NEEDED = [
-    *(("model", "spec", name) for name in ("title", "year", "head_kind")),
-    *(("environment", name) for name in ("archbench", "threads")),
-    *(("environment", *names) for names in (("device", "kind"), ("device", "name"), ("libraries", "torch"))),
-    ("config", "batch"),
-    *(("config", "execution", name) for name in ("precision", "compiled", "deterministic")),
-]
-NEEDED_OF_TRAININGS = [
-    *(("config", name) for name in ("protocol", "recipe", "training")),
-    *(("config", "training", name) for name in ("name", "epochs")),
-    *(("config", "data", n) for n in ("name", "fingerprint", "train_images", "test_images", "train_fraction", "val_fraction")),
-]
+TEXT, COUNT, SIZE, SWITCH = (str,), (int,), (int, float), (bool,)
+NEEDED: dict[tuple[str, ...], tuple[type, ...]] = {
+    **{("model", "spec", name): TEXT for name in ("title", "head_kind")},
+    ("model", "spec", "year"): (int, NoneType),
+    ("environment", "archbench"): TEXT,
+    ("environment", "threads"): (int, NoneType),
+    **{("environment", *names): TEXT for names in (("device", "kind"), ("device", "name"), ("libraries", "torch"))},
+    ("config", "batch"): (int, NoneType),
+    ("config", "execution", "precision"): TEXT,
+    **{("config", "execution", name): SWITCH for name in ("compiled", "deterministic")},
+}
+NEEDED_OF_TRAININGS: dict[tuple[str, ...], tuple[type, ...]] = {
+    ("config", "protocol"): COUNT,
+    ("config", "recipe"): (dict,),
+    ("config", "training", "name"): TEXT,
+    ("config", "training", "epochs"): COUNT,
+    **{("config", "data", name): TEXT for name in ("name", "fingerprint")},
+    **{("config", "data", name): COUNT for name in ("train_images", "test_images")},
+    **{("config", "data", name): SIZE for name in ("train_fraction", "val_fraction")},
+}
+MOST_COUNT = 2**53  # a larger one no float holds
+LEAST, MOST = 1e-60, 1e60  # of a figure above zero; products and quotients of such are figures still
 
 
 class Strict(BaseModel):
@@ -116,12 +127,25 @@ class Record(Strict):
     def _complete(self) -> Self:
         """What every table needs must be there; the rest of `config`, `environment` and the spec is free."""
         free = {"model": {"spec": self.model.spec}, "config": self.config, "environment": self.environment}
-        for path in [*NEEDED, *(NEEDED_OF_TRAININGS if self.kind == "train" else ())]:
+        for path, kinds in {**NEEDED, **(NEEDED_OF_TRAININGS if self.kind == "train" else {})}.items():
             value: Any = free
             for step in path:
                 if not isinstance(value, dict) or step not in value:
                     raise ValueError(f"{'.'.join(path)} is missing")
                 value = value[step]
+            fits = isinstance(value, kinds) and isinstance(value, bool) is (kinds == SWITCH)
+            if not fits or (isinstance(value, int | float) and abs(value) > MOST_COUNT):
+                raise ValueError(f"{'.'.join(path)} is nothing that it can be")
+        return self
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        """Figures are sizes: not below zero, and not beyond all that is measured; one that is not finite is none."""
+        for row in self.measurements:
+            if row.value is not None and not (row.value == 0 or LEAST <= row.value <= MOST or not math.isfinite(row.value)):
+                raise ValueError(f"{row.name} of {row.value:g} is nothing that can be measured")
+            if any(bound is not None and MOST < abs(bound) < math.inf for bound in (row.low, row.high)):
+                raise ValueError(f"{row.name} has an interval beyond all that can be measured")
         return self
 
     @property

@@ -274,9 +274,13 @@ def write_error(path: Path, error: OSError) -> StorageError:
     """What an error of the system means for who wrote to a path."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"no space left on the disk to write {path}; what was finished before is kept")
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        folder = next((each for each in path.parents if each.exists() and not each.is_dir()), path.parent)
+        return StorageError(f"cannot write {path}: {folder} is no folder")
     return StorageError(f"cannot write {path}: {error.strerror or error}")
 
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    place, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    return f"{place}: {said}" if place else said

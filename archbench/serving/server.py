@@ -9,7 +9,7 @@ import sys
 from http import HTTPStatus
 from typing import Any
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief
 from archbench.serving.state import Live
 
 ADDRESS = "127.0.0.1"
@@ -46,10 +46,11 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         """On which it listens."""
         return int(self.server_address[1])
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away while it is answered is no error of ours; any other is told on stderr."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver names them
+        """A browser that goes away while it is answered is no error of ours; what goes wrong with a page is said on stderr."""
+        _, error, _ = sys.exc_info()
+        if error is not None and not isinstance(error, OSError):
+            sys.stderr.write(f"archbench: the page could not be made: {brief(error)}\n")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

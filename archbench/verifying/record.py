@@ -46,6 +46,8 @@ def checks(path: Path) -> Iterator[Check]:
 def _opened(path: Path) -> tuple[str, Record | None, Check]:
     """What the Record is called, the Record where it can be read at all, and the check of its id."""
     name = path.name
+    if not path.is_file():  # a pipe would be waited for
+        return name, None, Check(name, "Record", DIFFERS, f"{name} is not a file")
     try:
         stored: Any = json.loads(path.read_bytes())
         name = stored["id"] if isinstance(stored, dict) and isinstance(stored.get("id"), str) else name

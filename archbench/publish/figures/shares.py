@@ -29,7 +29,7 @@ STARRED = "* time in doubt: "
 
 def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which a profile was counted by operator class."""
-    groups = [[profile for profile in profiles if by_class(profile, "macs")] for profiles in comparable(records)]
+    groups = [[profile for profile in profiles if any(_shares(profile).values())] for profiles in comparable(records)]
     groups = [group for group in groups if group]
     made = []
     for each in conditions(groups, [notes.caption(group[0]) for group in groups], condition):
@@ -45,10 +45,15 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
 
 def _row(profile: Record) -> dict[str, Any]:
     named = identity(profile)
-    shares = {quantity: coordinate_shares(by_class(profile, quantity)) for quantity in QUANTITIES}
+    shares = _shares(profile)
     codes = doubtful(profile, {*of_times(), "time_unexplained"}, {"phase": "forward"}) if shares["time_s"] else []
     year = None if math.isnan(named["year"]) else int(named["year"])
     return {"model": named["model"], "year": year, **shares, "doubts": codes}
+
+
+def _shares(profile: Record) -> dict[str, dict[str, float]]:
+    """Of MACs and of time, where there is something to share."""
+    return {quantity: coordinate_shares(by_class(profile, quantity)) for quantity in QUANTITIES}
 
 
 def draw(picture: Picture, look: Look) -> list[Figure]:

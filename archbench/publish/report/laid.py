@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -59,12 +60,16 @@ def number(text: str) -> float | None:
     """What a cell sorts by: `967 k [900 k–1 M]` by 967,000; None for what is no figure."""
     if text.startswith("<"):
         below = FIGURE.fullmatch(text[1:])
-        return float(below["value"]) * LITTLE if below else None
+        return _plain(below) * LITTLE if below else None
     figure = FIGURE.fullmatch(text.removesuffix(" ms"))
     if figure is None:
         return None
-    value = float(figure["value"].replace(",", "")) * FACTORS[figure["prefix"] or ""]
+    value = _plain(figure) * FACTORS[figure["prefix"] or ""]
     return value if math.isfinite(value) else None
+
+
+def _plain(figure: re.Match[str]) -> float:
+    return float(figure["value"].replace(",", ""))
 
 
 def _is_of_figures(texts: Sequence[str], values: Iterable[float | None]) -> bool:
