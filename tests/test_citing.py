@@ -375,9 +375,9 @@ def test_a_record_that_no_run_left_is_cited_all_the_same(tmp_path: Path) -> None
     benchmark = sealed(benchmark, config={**benchmark.config, "data": None, "tool": {"name": "pytest-benchmark", "version": "5"}})
     failed = make_record("vgg", status="failed", failure={"reason": "x", "message": "no memory"}, measurements=())
     odd = make_record("odd")
-    odd = sealed(odd, config={**odd.config, "recipe": [1], "training": {"name": "x", "epochs": "many"}})
+    odd = sealed(odd, config={**odd.config, "recipe": {**odd.config["recipe"], "lr": "x"}})
     old = make_record("old")
-    old = sealed(old, config={**old.config, "recipe": {"decay": 3}, "seed": {}, "data": {**old.config["data"], "name": 5}})
+    old = sealed(old, config={**old.config, "recipe": {"decay": 3}, "seed": {}})
     text = formats.text(citation.cite(saved(tmp_path, benchmark, failed, odd, old)))
     assert "it was taken from a file of pytest-benchmark" in text
     assert "vgg (train) failed: no memory." in text

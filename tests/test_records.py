@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import make_record
+from pydantic import ValidationError
 
 from archbench.errors import ArchbenchError
 from archbench.records.schema import Measurement, canonical, content_id
@@ -198,3 +199,11 @@ def test_a_full_disk_is_found_before_the_work(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("archbench.records.store.tempfile.TemporaryFile", lambda dir: Full())
     with pytest.raises(ArchbenchError, match=r"no space left on the disk .*; --results names another folder"):
         Store(tmp_path).check_writable()
+
+
+def test_a_figure_of_maps_may_be_negative_and_no_other() -> None:
+    """ROAD is a difference of two shares of images."""
+    road = (Measurement(name="road", value=-0.5, method="m"),)
+    assert make_record(kind="explain", measurements=road).figure("road", {}) == -0.5
+    with pytest.raises(ValidationError, match=r"road of -0\.5 is nothing that can be measured"):
+        make_record(measurements=road)

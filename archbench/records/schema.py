@@ -140,9 +140,10 @@ class Record(Strict):
 
     @model_validator(mode="after")
     def _measured(self) -> Self:
-        """Figures are sizes: not below zero, and not beyond all that is measured; one that is not finite is none."""
+        """Figures are sizes, but for some of maps: not below zero, and not beyond all that is measured; one that is not finite is none."""
         for row in self.measurements:
-            if row.value is not None and not (row.value == 0 or LEAST <= row.value <= MOST or not math.isfinite(row.value)):
+            value = row.value if row.value is None or self.kind != "explain" else abs(row.value)
+            if value is not None and not (value == 0 or LEAST <= value <= MOST or not math.isfinite(value)):
                 raise ValueError(f"{row.name} of {row.value:g} is nothing that can be measured")
             if any(bound is not None and MOST < abs(bound) < math.inf for bound in (row.low, row.high)):
                 raise ValueError(f"{row.name} has an interval beyond all that can be measured")
