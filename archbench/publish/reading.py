@@ -6,7 +6,7 @@ the time, or the time does not follow the MACs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -35,8 +35,16 @@ class Reading:
 
 
 def readings(records: Iterable[Record]) -> list[Reading]:
-    """A reading for each lineage table."""
-    return [Reading(notes.caption(found[0]), answers(member_rows(found))) for found in members(records)]
+    """A reading for each lineage table; where times are in doubt it ends with of how many members."""
+    return [Reading(notes.caption(found[0]), {**answers(member_rows(found)), **_doubted(found)}) for found in members(records)]
+
+
+def _doubted(found: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+    """How many of the times that the sentences are drawn from the tables mark."""
+    doubted = [each for each in found if any(doubt.code in notes.OF_TIMES for doubt in each.warnings)]
+    if not doubted or len(found) < LEAST_MEMBERS:
+        return {}
+    return {"How sure are the times?": (f"Of {len(doubted)} of {len(found)} members a time is in doubt; the tables mark it and say why.",)}
 
 
 def answers(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
