@@ -17,7 +17,10 @@ LEVEL, LEAST = 0.05, 5  # of repetitions: seeds, or launches
 VERDICT = "5 %, Holm over all pairs, of those with at least"
 SEEDS = f"bold: the least test error, and all that cannot be told from it (Welch's t over seeds, {VERDICT} {LEAST} seeds)"
 FEW_SEEDS = f"no test error is marked as the best: that takes at least {LEAST} seeds of the network with the least one, and of another"
-LAUNCHES = f"bold: the best time, and all that cannot be told from it (Welch's t over launches, {VERDICT} {LEAST} launches)"
+LAUNCHES = (
+    "bold: the best time at each batch and mode, and all that cannot be told from it "
+    f"(Welch's t over launches, {VERDICT.replace('all pairs', 'its pairs')} {LEAST} launches)"
+)
 
 
 def least(repeated: Sequence[Sequence[float]]) -> frozenset[int]:

@@ -146,4 +146,5 @@ def _notes(found: Sequence[Record]) -> tuple[str, ...]:
     untimed = [record.model.label for record in found if not by_class(record, "time_s")]
     lines = [f"time by operator class not measured (profile --time): {', '.join(untimed)}"] if untimed else []
     lines += [notes.of_training_step(found[0])] * (len(untimed) < len(found))
-    return ("percent of each network's own MACs and time; what is missing to 100 mixes nothing", *lines, *notes.doubts(found))
+    whole = "percent of each network's own MACs and time; what is missing to 100 is norm, activation, pooling and other"
+    return (whole, *lines, *notes.doubts(found))

@@ -88,7 +88,8 @@ def _class_rows(profile: Record, quantity: str) -> list[dict[str, Any]]:
 def _notes(profiles: Sequence[Record], shown: Sequence[str]) -> list[str]:
     """What the shares are of, what was not measured, and what was not counted."""
     lines = [
-        "channels: pointwise, gate · space: depthwise, token mixing · both: dense and grouped convolutions · rest: what mixes nothing",
+        "channels: pointwise, gate · space: depthwise, token mixing · both: dense and grouped convolutions · "
+        "rest: norm, activation, pooling, other",
         "params, MACs and activations are counted for one image",
     ]
     missing = [word for quantity, word in QUANTITIES.items() if quantity not in shown]

@@ -1,7 +1,7 @@
 """What share of a network's parameters, MACs, activations and time lies in each operator class, and in each coordinate of the lineage.
 
 The coordinates are what an operation mixes: channels alone at one place, space alone, both at once. Beside them stand the classifier
-head, and the rest, which mixes nothing.
+head, and the rest: norm, activation, pooling and other.
 """
 
 from __future__ import annotations

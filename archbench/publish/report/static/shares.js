@@ -12,7 +12,7 @@ const legend = (names) =>
     { class: "legend" },
     names.map(([kind, text]) => h("li", {}, h("i", { class: kind }), text)),
   );
-const MEANING = { channels: "channels only (1×1)", space: "space only", both: "both at once", head: "head", rest: "mixes nothing" };
+const MEANING = { channels: "channels only (1×1)", space: "space only", both: "both at once", head: "head", rest: "norm, activation, pooling, other" };
 
 function sharesView() {
   if (!data.shares.length) return [];
