@@ -244,6 +244,13 @@ def test_a_bundle_comes_into_another_store_and_again_changes_nothing(store: Stor
     assert (again.added, again.there, again.files) == (0, 3, 0)
 
 
+def test_where_a_bundle_cannot_go_is_said_by_the_option_of_import(packed: Path, tmp_path: Path) -> None:
+    into = tmp_path / "file"
+    into.touch()
+    with pytest.raises(ArchbenchError, match=f"^--results {into} is not a folder$"):
+        archbench.import_bundle(packed, results=into)
+
+
 def refused(path: Path, into: Path, message: str) -> None:
     with pytest.raises(ArchbenchError, match=message) as caught:
         archbench.import_bundle(path, results=into)

@@ -194,6 +194,11 @@ def test_claims_of_an_older_form_are_read() -> None:
     assert claims.frame(newer)["claimed_epochs"].tolist() == [8]
 
 
+@pytest.mark.parametrize("odd", [7, {}, {**CLAIM, "error_pct": "x"}, {**CLAIM, "augmentation": 0}])
+def test_what_is_no_claim_is_passed_over(odd: Any) -> None:
+    assert len(claims.frame([], [spec(CLAIM, odd)])) == 1
+
+
 def test_published_weights_reproduce_nothing() -> None:
     config = {**trained([9.0])[0].config, "training": None, "recipe": None}
     assert row(trained([9.0], kind="imported", config=config))["why"] == "weights: published ones, not trained here"

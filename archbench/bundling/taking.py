@@ -37,7 +37,7 @@ def take(path: Path, into: Path) -> Merged:
         _unpack(path, unpacked)
         _check(path, unpacked)
         try:
-            merged = merge([unpacked], into)
+            merged = merge([unpacked], into, "--results")
         except ArchbenchError as error:
             raise type(error)(str(error).replace(str(unpacked), str(path))) from None
     return Merged(merged.added, merged.there, merged.files, (), tuple(each.replace(str(unpacked), str(path)) for each in merged.problems))

@@ -99,7 +99,9 @@ def _of_spec(name: str, spec: Mapping[str, Any]) -> list[Claimed]:
 
 def _is_claim(claim: Any) -> bool:
     """Whether a Record of anybody's keeps a claim there, and not something else."""
-    return isinstance(claim, Mapping) and claim.keys() >= NEEDED and isinstance(claim["error_pct"], int | float)
+    if not isinstance(claim, Mapping) or not claim.keys() >= NEEDED:
+        return False
+    return isinstance(claim["error_pct"], int | float) and isinstance(claim["augmentation"], str)
 
 
 def _migrated(claim: Mapping[str, Any]) -> dict[str, Any]:

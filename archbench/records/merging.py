@@ -51,14 +51,14 @@ class Merged:
     problems: tuple[str, ...]
 
 
-def merge(sources: Iterable[Path], into: Path) -> Merged:
+def merge(sources: Iterable[Path], into: Path, option: str = "--into") -> Merged:
     """Add what other stores hold to the store `into`, which is made where there is none.
 
     A damaged Record, file or list of tags in them is among the problems, and the rest is joined. Raises ArchbenchError before anything is
     written for a folder that is no store or is `into` itself, for two Records of one id and other content, and where `into` cannot be
-    written; StorageError later where the disk is full.
+    written; StorageError later where the disk is full. `option` is what names `into` on the command line.
     """
-    stores, target = _stores(sources, into), Store(into)
+    stores, target = _stores(sources, into, option), Store(into)
     offered, held = [entry for store in stores for entry in _entries(store)], _entries(target)
     _check_conflicts([*held, *offered])
     tags.load(target)
@@ -71,7 +71,7 @@ def merge(sources: Iterable[Path], into: Path) -> Merged:
     new = {identity: entry for identity, entry in good.items() if identity not in there}
     files = _missing_files(offered, into, problems)
     if new or files or not target.runs.is_dir():
-        target.check_writable("--into")
+        target.check_writable(option)
     for place, source in files.items():
         with source.open("rb") as file:
             write_atomically(place, lambda copy, file=file: shutil.copyfileobj(file, copy))  # type: ignore[misc]
@@ -81,18 +81,18 @@ def merge(sources: Iterable[Path], into: Path) -> Merged:
     return Merged(len(added), len(good) - len(new), len(files), tuple(left), tuple(problems))
 
 
-def _stores(sources: Iterable[Path], into: Path) -> list[Store]:
+def _stores(sources: Iterable[Path], into: Path, option: str) -> list[Store]:
     """The stores to join, each once. Raises ArchbenchError for what is none, and for the one that they are to be joined into."""
     stores = {source.resolve(): Store(source) for source in sources}
     if into.resolve() in stores:
-        raise ArchbenchError(f"{into} cannot be joined into itself: name only the other stores, or another folder with --into")
+        raise ArchbenchError(f"{into} cannot be joined into itself: name only the other stores, or another folder with {option}")
     for store in stores.values():
         if not store.root.is_dir():
             raise ArchbenchError(f"there is no results folder {store.root}")
         if not store.runs.is_dir():
             raise ArchbenchError(f"{store.root} is no results folder: Records would lie in its folder runs")
     if into.exists() and not into.is_dir():
-        raise ArchbenchError(f"--into {into} is not a folder")
+        raise ArchbenchError(f"{option} {into} is not a folder")
     return list(stores.values())
 
 
