@@ -44,6 +44,21 @@ def test_a_row_for_each_batch_size_and_mode_beside_eager() -> None:
     ]
 
 
+def test_tables_of_conditions_that_read_alike_are_told_apart_by_batch_and_threads() -> None:
+    """Batch 32 on 2 threads, batch 64 on 2 and batch 64 on 4."""
+    base = make_record(kind="profile")
+    config, environment = {**base.config, "batch": 64}, {**base.environment, "device": {"kind": "cpu", "name": "cpu"}}
+    at = [
+        profile(*TIMED, key=f"k{batch}{threads}", config={**config, "batch": batch}, environment={**environment, "threads": threads})
+        for batch, threads in ((32, 2), (64, 2), (64, 4))
+    ]
+    (alone,) = latency.tables(at[:1])
+    assert "batch" not in alone.caption
+    told = [table.caption.split(" · ")[3] for table in latency.tables(at)]
+    assert told == ["batch 32", "batch 64", "batch 64"]
+    assert [table.caption.split(" on ")[1:] for table in latency.tables(at)] == [[], ["2 threads"], ["4 threads"]]
+
+
 def test_images_a_second_have_no_more_digits_than_the_time_they_come_from() -> None:
     """4 images in 0.5 ms, from 0.3 to 1.0: 8,000 a second, from 4,000 to 13,333; of a half width of 4,667 one digit is deserved."""
     wide = row("latency_s", 0.0005, 0.0003, 0.0010, batch=4, mode="eager")

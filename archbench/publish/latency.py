@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,17 +23,26 @@ BY_EAGER = "beside eager: the time of eager execution at the same batch size div
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs."""
     made = []
-    for profiles in comparable(records):
+    groups = comparable(records)
+    for profiles, caption in zip(groups, _captions([profiles[0] for profiles in groups]), strict=True):
         found = pd.DataFrame([row for profile in profiles for row in _rows(profile)])
         if not found.empty:
             below = [f"95 % interval: {_method(profiles)}; a star marks what is doubtful"]
             below += [f"timed{on}" for on in [notes.on_threads(profiles[0])] if on]
             below += [BY_EAGER] * bool((found["mode"] != "eager").any())
-            caption = f"latency · {notes.caption(profiles[0], batch=False)}"
             best = {"ms a pass": _best(found, profiles)}
             below += [LAUNCHES] * bool(best["ms a pass"])
             made.append(Table(caption, found, (*below, *notes.doubts(profiles)), COLUMNS, shown=tuple(profiles), best=best))
     return made
+
+
+def _captions(firsts: Sequence[Record]) -> list[str]:
+    """Of each table; those that would be equal go on with the batch size of the profiles, and then with their threads."""
+    short = [notes.caption(first, batch=False) for first in firsts]
+    longer = [notes.caption(first) for first in firsts]
+    at_batch = [long if short.count(brief) > 1 else brief for brief, long in zip(short, longer, strict=True)]
+    told = [f"{text}{notes.on_threads(first)}" if at_batch.count(text) > 1 else text for text, first in zip(at_batch, firsts, strict=True)]
+    return [f"latency · {text}" for text in told]
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
