@@ -24,6 +24,7 @@ COSTS = {"macs": ("MACs", ""), "params": ("parameters", ""), "latency_s": ("late
 HEADS = {"gap": ("o", BLUE), "gap+fc": ("s", VERMILLION), "fc": ("^", GREEN)}
 OTHER_HEAD = ("D", FAINT)
 SEVERAL = "bars: several seeds, Student's t interval over seeds (95 %)"
+FRONT = "the front is of the points, whatever their intervals"
 ONE = "bars: one run, Wilson's interval over the test images (95 %), which says nothing about other seeds"
 FEW = 12  # of more, those off the front are named where there is room right beside them
 
@@ -85,7 +86,7 @@ def _known(figure: Any) -> float | None:
 
 def _notes(rows: Sequence[dict[str, Any]], left: Sequence[str], untimed: Sequence[str], timed: Iterable[Record]) -> list[str]:
     sizes = {row["n"] > 1 for row in rows}
-    said = [SEVERAL] * (True in sizes) + [ONE] * (False in sizes)
+    said = [SEVERAL] * (True in sizes) + [ONE] * (False in sizes) + [FRONT]
     said += [f"latency: eager {each.config['execution']['precision']}{notes.on_threads(each)}" for each in list(timed)[:1]]
     codes = {code for row in rows for code in (*row["doubts"], *row["latency_doubts"])}
     said += [marks.HOLLOW.format(doubts_said(codes))] * bool(codes)
