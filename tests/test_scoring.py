@@ -170,6 +170,25 @@ def test_by_hand_it_is_the_same_record(made: tuple[Path, list[Record], list[Even
     assert "maps by gradcam of a training on shapes+link=95" in shown.stderr
 
 
+def test_a_score_that_fails_exits_with_1_and_leaves_a_record(
+    made: tuple[Path, list[Record], list[Event]], tmp_path: Path, in_process: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no maps")
+
+    shutil.copytree(made[0], tmp_path / "copy")
+    monkeypatch.setattr(scoring, "localise", fail)
+    options = ("--dataset", "shapes+link=95", "--n", "20", "--results", str(tmp_path / "copy"))
+    answer = in_process("score", made[1][0].id, *options, "--rerun")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "no maps" in answer.stderr
+    (failed,) = [record for record in Store(tmp_path / "copy").load()[0] if record.status == "failed"]
+    cited = in_process("cite", failed.id, "--results", str(tmp_path / "copy"))
+    assert cited.returncode == 0
+    assert "no maps" in cited.stdout
+    assert in_process("tables", "all", "--results", str(tmp_path / "copy")).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -44,23 +44,12 @@ def command(request: Request) -> None:
     from archbench import running
     from archbench.cli import progress as shown
     from archbench.cli import view
-    from archbench.publish.notes import caption
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
         tested = running.tested(request.more["record"], settings, progress.listen)
     (record,) = tested.records
-    if request.json:
-        view.print_json({"record": record.id, "weights": record.config["weights"], **{name: _value(record, name) for name in SHOWN}})
-    elif not tested.failed:
-        view.say(caption(record))
-        view.print_table(view.columns_table(_columns(record)))
-        for doubt in record.warnings:
-            view.say_dim(doubt.message)
-    view.say_failures(tested.failed)
-    if not request.quiet:
-        view.say(f"Record {record.id}, with weights of {record.config['weights']['record']}, in {settings.results / 'runs'}")
-    if tested.failed:
-        raise typer.Exit(1)
+    told = {"weights": record.config["weights"], **{name: _value(record, name) for name in SHOWN}}
+    view.print_of_weights(record, told, _columns, settings.results, request.json, request.quiet)
 
 
 def _value(record: Record, name: str) -> float | None:

@@ -46,20 +46,12 @@ def command(
     from archbench import running
     from archbench.cli import progress as shown
     from archbench.cli import view
-    from archbench.publish.notes import caption
 
     with view.kept_clean(), shown.Progress(quiet) as progress:
         executed = running.scored(record, method, n, layer, settings, progress.listen)
     (made,) = executed.records
-    if json:
-        rows = [{"of": of, **{name: made.figure(name, {"of": of}) for name in SHOWN}} for of in _sources(made)]
-        view.print_json({"record": made.id, "explained": made.config["weights"], "scores": rows})
-    elif not executed.failed:
-        view.say(caption(made))
-        view.print_table(view.columns_table(_columns(made)))
-        for doubt in made.warnings:
-            view.say_dim(doubt.message)
-    view.say_failures(executed.failed)
+    rows = [{"of": of, **{name: made.figure(name, {"of": of}) for name in SHOWN}} for of in _sources(made)]
+    view.print_of_weights(made, {"explained": made.config["weights"], "scores": rows}, _columns, settings.results, json, quiet)
 
 
 def _sources(record: Record) -> list[str]:

@@ -7,7 +7,8 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ from rich.text import Text
 
 from archbench.publish import formats
 from archbench.publish.citing.latex import one_line
+from archbench.publish.notes import caption
 from archbench.publish.results import Table
 from archbench.publish.writing.rows import as_json
 from archbench.records.schema import Record
@@ -180,6 +182,25 @@ def print_line(line: str) -> None:
 def print_json(value: Any) -> None:
     """JSON on stdout."""
     print(as_json(value))
+
+
+def print_of_weights(
+    record: Record, told: Mapping[str, Any], columns: Callable[[Record], dict[str, list[str]]], results: Path, json: bool, quiet: bool
+) -> None:
+    """What was found of the kept weights of a training: `told` as JSON, or a table with its doubts. Exit status 1 where it failed."""
+    failed = [record] * (record.status != "ok")
+    if json:
+        print_json({"record": record.id, **told})
+    elif not failed:
+        say(caption(record))
+        print_table(columns_table(columns(record)))
+        for doubt in record.warnings:
+            say_dim(doubt.message)
+    say_failures(failed)
+    if not quiet:
+        say(f"Record {record.id}, with weights of {record.config['weights']['record']}, in {results / 'runs'}")
+    if failed:
+        raise typer.Exit(1)
 
 
 def say_failures(failed: Iterable[Record]) -> None:
