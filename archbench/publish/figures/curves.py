@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from archbench.publish import grouping, guard, notes, results
-from archbench.publish.figures import marks
+from archbench.publish.figures import marks, small
 from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import LINES, SERIES, Look
-from archbench.publish.figures.picture import MOST_PAGES, Picture, conditions, limited
+from archbench.publish.figures.picture import Picture, conditions, limited
 from archbench.publish.figures.sheet import Sheet
 from archbench.records.schema import Record
 
@@ -61,16 +61,10 @@ def draw(picture: Picture, look: Look) -> list[Figure]:
     """All in one panel where they can be told apart there, else a panel for each, with the others behind."""
     if len(picture.rows) <= len(SERIES):
         return [_together(picture, look)]
-    across = ACROSS[look.columns]
-    fixed_in = Sheet(look, TITLE, picture.condition, picture.notes).fixed_in
-    line_in = look.line_in(look.style.text_pt)
-    most = across * max(1, int((look.style.most_height_in - fixed_in - 2.5 * line_in) / ((SMALL_HEIGHT + GAP) * line_in)))
-    picture = limited(picture, [row["model"] for row in picture.rows][: most * MOST_PAGES])
-    parts = math.ceil(len(picture.rows) / most)
-    return [
-        _apart(picture, look, picture.rows[first : first + most], f"{place + 1} of {parts}" if parts > 1 else "")
-        for place, first in enumerate(range(0, len(picture.rows), most))
-    ]
+    by_model = {row["model"]: row for row in picture.rows}
+    parts = small.pages(list(by_model), Sheet(look, TITLE, picture.condition, picture.notes), ACROSS[look.columns], SMALL_HEIGHT + GAP)
+    picture = limited(picture, [model for part in parts for model in part])
+    return [_apart(picture, look, [by_model[model] for model in part], small.part(place, parts)) for place, part in enumerate(parts)]
 
 
 def _together(picture: Picture, look: Look) -> Figure:
@@ -100,16 +94,11 @@ def _apart(picture: Picture, look: Look, rows: Sequence[dict[str, Any]], part: s
     names = sheet.letters.shortened([row["model"] for row in picture.rows])
     behind = [[*chain.from_iterable([*line, math.nan] for line in side)] for side in zip(*map(_mean, picture.rows), strict=True)]
     room_in = made[0].get_position().width * look.width_in
-    for place, axes in enumerate(made):
-        if place >= len(rows):
-            axes.remove()
-            continue
+    titles = [sheet.letters.fitted(names[row["model"]], look.style.small_pt, room_in) for row in rows]
+    for row, axes in zip(rows, small.titled(made, titles, across, look), strict=True):
         axes.plot(*behind, color=LINES, linewidth=0.35 * look.scale, alpha=0.6, zorder=1)
-        _curve(axes, look, rows[place], SERIES[0][0], "solid")
+        _curve(axes, look, row, SERIES[0][0], "solid")
         _scales(axes, picture.rows)
-        title = sheet.letters.fitted(names[rows[place]["model"]], look.style.small_pt, room_in)
-        axes.set_title(title, loc="left", size=look.style.small_pt, pad=2 * look.scale)
-        axes.tick_params(labelleft=place % across == 0, labelbottom=place >= len(rows) - across)
     return sheet.figure
 
 

@@ -75,17 +75,11 @@ def _row(runs: list[Record]) -> dict[str, Any]:
         "head": runs[0].model.spec["head_kind"],
         "train_pct": 100 * _share(runs[0]),
         "n": int(found["n"]),
-        ERROR: _known(*error),
-        GAP: _known(*stats.mean_t(gaps)[:3]) if gaps else _known(*[math.nan] * 3),
+        ERROR: marks.known(error),
+        GAP: marks.known(stats.mean_t(gaps)[:3] if gaps else [math.nan] * 3),
         "diverged": int(found["diverged"]),
         "doubts": sorted({code for run in runs for code in doubtful(run, {"at_chance"}, {})}),
     }
-
-
-def _known(*figures: float | None) -> dict[str, float | None]:
-    """A value and the ends of its interval."""
-    known = [None if figure is None or math.isnan(figure) else float(figure) for figure in figures]
-    return dict(zip(("value", "low", "high"), known, strict=True))
 
 
 def draw(picture: Picture, look: Look) -> list[Figure]:
@@ -100,7 +94,9 @@ def draw(picture: Picture, look: Look) -> list[Figure]:
 def _page(picture: Picture, look: Look, models: Sequence[str], shown: Sequence[str]) -> Figure:
     names, heads = Letters(look).shortened(models), {row["model"]: row["head"] for row in picture.rows}
     series = dict(zip(models, SERIES, strict=False))
-    legend = [(_handle(look, *series[model]), f"{names[model]} ({heads[model]})" if heads[model] else names[model]) for model in models]
+    texts = {model: f"{names[model]} ({heads[model]})" if heads[model] else names[model] for model in models}
+    handles = (marks.line_handle(look, color, dashes, mark) for color, mark, dashes in series.values())
+    legend = list(zip(handles, texts.values(), strict=True))
     sheet = Sheet(look, TITLE, picture.condition, picture.notes, legend)
     for axes, name in zip(marks.panels(sheet, len(shown), HEIGHT, "10.5"), shown, strict=True):
         marks.grid(axes, look)
@@ -109,12 +105,6 @@ def _page(picture: Picture, look: Look, models: Sequence[str], shown: Sequence[s
             rows = [row for row in picture.rows if row["model"] == model and row[name]["value"] is not None]
             _line(axes, look, rows, name, series[model], place - (len(models) - 1) / 2)
     return sheet.figure
-
-
-def _handle(look: Look, color: str, mark: str, dashes: Any) -> Any:
-    line = marks.line_handle(look, color, dashes)
-    line.set(marker=mark, markersize=marks.width_pt(look))
-    return line
 
 
 def _axes(axes: Axes, rows: Sequence[dict[str, Any]], name: str) -> None:
@@ -136,10 +126,4 @@ def _line(axes: Axes, look: Look, rows: Sequence[dict[str, Any]], name: str, ser
     color, mark, dashes = series
     xs = [row["train_pct"] * (high / low) ** (BESIDE * beside) for row in rows]
     axes.plot(xs, [row[name]["value"] for row in rows], color=color, linestyle=dashes, zorder=1)
-    marks.draw(axes, look, [_mark(row, name, x, mark, color) for x, row in zip(xs, rows, strict=True)])
-
-
-def _mark(row: dict[str, Any], name: str, x: float, shape: str, color: str) -> marks.Mark:
-    figures = row[name]
-    ends = None if figures["low"] is None else (figures["low"], figures["high"])
-    return marks.Mark(x, figures["value"], shape, color, bool(row["doubts"]), y_ends=ends)
+    marks.draw(axes, look, [marks.upright(row[name], x, mark, color, bool(row["doubts"])) for x, row in zip(xs, rows, strict=True)])

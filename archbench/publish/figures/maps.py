@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from archbench.publish import mapped
-from archbench.publish.figures import marks
+from archbench.publish.figures import marks, small
 from archbench.publish.figures.error import ONE, SEVERAL
 from archbench.publish.figures.letters import Letters, printable
 from archbench.publish.figures.look import LINES, SERIES, Look
-from archbench.publish.figures.picture import MOST_PAGES, Picture, limited
+from archbench.publish.figures.picture import Picture, limited
 from archbench.publish.figures.sheet import Sheet
 from archbench.publish.mapped import BROKEN, KEPT, Cell, Condition
 from archbench.records.schema import Record, hash_of
@@ -64,35 +64,22 @@ def _short(condition: Condition) -> str:
 def _row(cell: Cell) -> dict[str, Any]:
     """A network at a link."""
     seeds = max(len(runs) for runs in cell.runs.values())
-    figures = {name: _known(cell.interval(test, measured, at)[:3]) for name, (test, measured, at) in QUANTITIES.items()}
+    figures = {name: marks.known(cell.interval(test, measured, at)[:3]) for name, (test, measured, at) in QUANTITIES.items()}
     return {"model": cell.model, "link_pct": cell.link, "seeds": seeds, **figures}
-
-
-def _known(figures: Sequence[float]) -> dict[str, float | None]:
-    known = [None if math.isnan(figure) else figure for figure in figures]
-    return dict(zip(("value", "low", "high"), known, strict=True))
 
 
 def draw(picture: Picture, look: Look) -> list[Figure]:
     """A panel for each network, oldest first; several figures where one page does not hold all."""
     models = list(dict.fromkeys(row["model"] for row in picture.rows))
-    across = ACROSS[look.columns]
-    fixed_in = Sheet(look, TITLE, picture.condition, picture.notes, _legend(look)).fixed_in
-    line_in = look.line_in(look.style.text_pt)
-    most = across * max(1, int((look.style.most_height_in - fixed_in - 2.5 * line_in) / ((HEIGHT + BETWEEN) * line_in)))
-    picture = limited(picture, models[: most * MOST_PAGES])
-    shown = models[: most * MOST_PAGES]
-    parts = [shown[first : first + most] for first in range(0, len(shown), most)]
-    return [_page(picture, look, part, f"{place} of {len(parts)}" if len(parts) > 1 else "") for place, part in enumerate(parts, 1)]
+    sheet = Sheet(look, TITLE, picture.condition, picture.notes, _legend(look))
+    parts = small.pages(models, sheet, ACROSS[look.columns], HEIGHT + BETWEEN)
+    picture = limited(picture, [model for part in parts for model in part])
+    return [_page(picture, look, part, small.part(place, parts)) for place, part in enumerate(parts)]
 
 
 def _legend(look: Look) -> list[tuple[Any, str]]:
-    handles = []
-    for said, (color, mark, dashes) in zip(SHOWN.values(), SERIES, strict=False):
-        line = marks.line_handle(look, color, dashes)
-        line.set(marker=mark, markersize=marks.width_pt(look))
-        handles.append((line, said))
-    return [*handles, (marks.line_handle(look, LINES), "the middle of the image in that box")]
+    handles = [marks.line_handle(look, color, dashes, mark) for color, mark, dashes in SERIES[: len(SHOWN)]]
+    return [*zip(handles, SHOWN.values(), strict=True), (marks.line_handle(look, LINES), "the middle of the image in that box")]
 
 
 def _page(picture: Picture, look: Look, models: Sequence[str], part: str) -> Figure:
@@ -106,15 +93,10 @@ def _page(picture: Picture, look: Look, models: Sequence[str], part: str) -> Fig
     titles = [_title(sheet.letters, model, look.style.small_pt, room_in) for model in models]
     above_in = max(title.count("\n") + 1 for title in titles) * small_in + 0.4 * line_in
     made = sheet.axes(lines, across, HEIGHT * line_in, left_in, 1.4 * small_in, (gap_in, above_in + 0.5 * line_in), above_in)
-    for place, axes in enumerate(made):
-        if place >= len(models):
-            axes.remove()
-            continue
+    for place, axes in enumerate(small.titled(made, titles, across, look)):
         marks.grid(axes, look)
         _axes(axes, picture.rows)
         _lines(axes, look, [row for row in picture.rows if row["model"] == models[place]])
-        axes.set_title(titles[place], loc="left", size=look.style.small_pt, pad=2 * look.scale)
-        axes.tick_params(labelleft=place % across == 0, labelbottom=place >= len(models) - across)
         if place % across == 0:
             axes.set_ylabel("%")
     return sheet.figure
@@ -154,10 +136,4 @@ def _lines(axes: Axes, look: Look, rows: Sequence[dict[str, Any]]) -> None:
     for name, (color, mark, dashes) in zip(SHOWN, SERIES, strict=False):
         known = [row for row in rows if row[name]["value"] is not None]
         axes.plot([row["link_pct"] for row in known], [row[name]["value"] for row in known], color=color, linestyle=dashes, zorder=2)
-        marks.draw(axes, look, [_mark(row, name, mark, color) for row in known])
-
-
-def _mark(row: dict[str, Any], name: str, shape: str, color: str) -> marks.Mark:
-    figures = row[name]
-    ends = None if figures["low"] is None else (figures["low"], figures["high"])
-    return marks.Mark(row["link_pct"], figures["value"], shape, color, y_ends=ends)
+        marks.draw(axes, look, [marks.upright(row[name], row["link_pct"], mark, color) for row in known])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,19 @@ class Mark:
         return Point(self.x, self.y, name, [end for bar in self.bars for end in bar])
 
 
+def known(figures: Sequence[float | None]) -> dict[str, float | None]:
+    """A value and the ends of its interval, as a picture's row holds them."""
+    there = [None if figure is None or math.isnan(figure) else float(figure) for figure in figures]
+    return dict(zip(("value", "low", "high"), there, strict=True))
+
+
+def upright(figures: Mapping[str, float | None], x: float, shape: str, color: str, hollow: bool = False) -> Mark:
+    """The mark of a value that is `known`, with its interval up and down."""
+    value, low, high = figures["value"], figures["low"], figures["high"]
+    assert value is not None
+    return Mark(x, value, shape, color, hollow, y_ends=None if low is None or high is None else (low, high))
+
+
 def draw(axes: Axes, look: Look, marks: Sequence[Mark]) -> None:
     """Marks over their intervals, the last on top among those that look alike."""
     for color in dict.fromkeys(mark.color for mark in marks):
@@ -86,9 +99,9 @@ def _how(look: Look, color: str, hollow: bool, count: int = 1) -> dict[str, Any]
     }
 
 
-def line_handle(look: Look, color: str = LINES, style: Any = "solid") -> Line2D:
-    """A line for a legend."""
-    return Line2D([], [], color=color, linestyle=style, linewidth=1.0 * look.scale)
+def line_handle(look: Look, color: str = LINES, style: Any = "solid", mark: str | None = None) -> Line2D:
+    """A line for a legend, with a mark on it where its points have one."""
+    return Line2D([], [], color=color, linestyle=style, linewidth=1.0 * look.scale, marker=mark, markersize=width_pt(look))
 
 
 def pages(shown: Sequence[str], look: Look, height_lines: float) -> list[Sequence[str]]:
