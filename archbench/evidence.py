@@ -13,7 +13,7 @@ from archbench.events import Listener, ignore
 from archbench.records import tags
 from archbench.records import where as filters
 from archbench.records.located import Located, by_age, located, paths
-from archbench.records.store import Store
+from archbench.records.store import METADATA, Store
 
 if TYPE_CHECKING:
     from archbench.bundling import Packed
@@ -69,17 +69,8 @@ def verified(named: Sequence[str], results: Path, rerun: bool, dataset: str | No
     files = list(dict.fromkeys(path for name in named for path in paths(name, results)))
     folders = [folder for name in dict.fromkeys(named) if (folder := Path(name).expanduser()).is_dir()]
     of_records = (_checks_of(path, verifying.Given(dataset, data_dir) if rerun else None, emit) for path in files)
-    return itertools.chain.from_iterable(itertools.chain(of_records, map(_checks_of_folder, folders)))
-
-
-def _checks_of_folder(folder: Path) -> Iterator[Check]:
-    from archbench import claiming, verifying
-
-    try:
-        specs = claiming.claiming()
-    except ArchbenchError:  # of a zoo that cannot be read; a page that its claims are in is then not as its Records have it
-        specs = []
-    return verifying.checks_of_folder(folder.resolve(), specs)
+    of_folders = (verifying.checks_of_folder(folder.resolve()) for folder in folders)
+    return itertools.chain.from_iterable(itertools.chain(of_records, of_folders))
 
 
 def _checks_of(path: Path, again: Given | None, emit: Listener) -> Iterator[Check]:
@@ -104,13 +95,13 @@ def bundle(
     licensed under, a name or a web address. Raises ArchbenchError as `cite` does, and where the archive cannot be written or something else
     is in its place.
     """
-    from archbench.bundling import crate, pack
+    from archbench.bundling import pack
     from archbench.publish.writing import place
 
     folder, path = expanded(Path(results)), expanded(Path(out))
     if (where is None) == (not named):
         raise ArchbenchError("name the Records to bundle, or say with --where which, and not both")
-    place.check(path, crate.NAME.encode(), "bundle")
+    place.check(path, METADATA.encode(), "bundle")
     found = _matching(folder, where) if where is not None else chosen([str(name) for name in named], folder)
     return pack(found, path, licence)
 

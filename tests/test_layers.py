@@ -88,6 +88,7 @@ ALLOWED = {
     "publish": {"publish", "remaking", "experiments", "records", "stats", "two_way", "rank_correlation", "permuting", "errors"},
     "verifying": {
         "verifying",
+        "claiming",
         "remaking",
         "running",
         "plan",
@@ -102,7 +103,7 @@ ALLOWED = {
     },
     "bundling": {"bundling", "publish", "remaking", "records", "errors"},
     "illustrating": {"publish", "records", "config", "errors"},
-    "evidence": {"verifying", "claiming", "bundling", "publish", "records", "config", "events", "errors"},
+    "evidence": {"verifying", "bundling", "publish", "records", "config", "events", "errors"},
     "data": {"data", "environment", "device", "memory", "config", "errors", "events", "records"},
     "measure": {"measure", "device", "execution", "models", "records", "stats", "errors"},
     "training": {

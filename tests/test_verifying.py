@@ -428,7 +428,7 @@ def test_mistakes_are_errors(named: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def of_folder(folder: Path) -> dict[str, tuple[str, str]]:
-    return {each.what: (each.status, each.why) for each in checks_of_folder(folder, ())}
+    return {each.what: (each.status, each.why) for each in checks_of_folder(folder)}
 
 
 @pytest.mark.parametrize("options", [{}, {"records_only": True}])
@@ -471,7 +471,7 @@ def test_metadata_that_leads_out_of_the_folder_or_is_none_differs(tmp_path: Path
     outside.write_text("x")
     (tmp_path / "b").mkdir()
     metadata = tmp_path / "b" / "ro-crate-metadata.json"
-    metadata.write_text(json.dumps({"@graph": [{"@id": "../outside", "sha256": hashlib.sha256(b"x").hexdigest()}]}))
+    metadata.write_text(json.dumps({"@graph": [{"@id": "../outside", "contentSize": "1", "sha256": hashlib.sha256(b"x").hexdigest()}]}))
     assert of_folder(tmp_path / "b")["ro-crate-metadata.json"] == (DIFFERS, "missing, or not what it says: ../outside")
     metadata.write_text("[]")
     assert of_folder(tmp_path / "b")["ro-crate-metadata.json"] == (DIFFERS, "damaged, or not the metadata of a bundle")

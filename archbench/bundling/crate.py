@@ -12,8 +12,8 @@ from archbench.publish.citing.bibtex import Entry
 from archbench.publish.citing.citation import Citation, described
 from archbench.publish.citing.latex import one_line
 from archbench.records.schema import Record
+from archbench.records.store import METADATA
 
-NAME = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/crate/1.1"
 CONTEXT = [f"{PROFILE}/context", {"sha256": "https://schema.org/sha256"}]  # the one word that the profile's lacks
 ARCHBENCH, LICENCE, MACHINE, AUTHOR = "#archbench", "#licence", "#machine-", "#author-"
@@ -44,7 +44,7 @@ def metadata(parts: Sequence[Part], records: Sequence[Record], citation: Citatio
     cited = [entry for entry in citation.entries if entry.key not in (citation.software.key, citation.records.key)]
     papers = list({paper["@id"]: paper for paper in map(_paper, cited)}.values())
     graph = [
-        {"@id": NAME, "@type": "CreativeWork", "about": {"@id": "./"}, "conformsTo": {"@id": PROFILE}},
+        {"@id": METADATA, "@type": "CreativeWork", "about": {"@id": "./"}, "conformsTo": {"@id": PROFILE}},
         _root(parts, records, papers, licence),
         *map(_file, parts),
         _software(citation.software),

@@ -25,7 +25,7 @@ from archbench.publish.predictions import FILE, Kept
 from archbench.publish.scored import FILE as SCORES
 from archbench.records.located import Located
 from archbench.records.merging import check_places, is_whole
-from archbench.records.store import plain_name, write_atomically
+from archbench.records.store import METADATA, TABLES, plain_name, write_atomically
 
 EPOCH, MODE = (1980, 1, 1, 0, 0, 0), 0o100644  # the time that a zip file can begin with; a regular file that all may read
 README, METHODS, REFERENCES = "README.md", "methods.md", "references.bib"
@@ -81,7 +81,7 @@ def pack(found: Sequence[Located], out: Path, licence: str | None = None) -> Pac
     made.append(Content(README, "What this bundle is", _readme(found, made, licence).encode()))
     made.sort(key=lambda each: each.path)
     whole = crate.metadata([each.part() for each in made], [each.record for each in found], cited, licence)
-    _write(out, [Content(crate.NAME, "", whole.encode()), *made])
+    _write(out, [Content(METADATA, "", whole.encode()), *made])
     return Packed(len(found), len(predictions), _named(tables), _named(figures), tuple(problems))
 
 
@@ -120,8 +120,8 @@ def _tables(found: Sequence[Located]) -> Iterator[Content]:
     for name in pages.NAMES:
         page = pages.page(name, records, kept, mix=True)
         if page.tables:
-            yield Content(f"tables/{name}.md", f"The table {name}", page.markdown().encode())
-            yield Content(f"tables/{name}.csv", f"The rows of the table {name}", page.csv().encode())
+            yield Content(f"{TABLES}/{name}.md", f"The table {name}", page.markdown().encode())
+            yield Content(f"{TABLES}/{name}.csv", f"The rows of the table {name}", page.csv().encode())
 
 
 def _figures(found: Sequence[Located]) -> Iterator[Content]:
@@ -146,7 +146,7 @@ def _readme(found: Sequence[Located], made: Sequence[Content], licence: str | No
         f"# {len(found)} Record{'s' * (len(found) != 1)} of archbench\n\n"
         "Each file in `runs/` is the Record of one run: its settings, environment, measurements and raw samples. Its id is the beginning\n"
         "of the SHA-256 of what it holds, and it names the hash of each file beside it. `methods.md` says how the figures came about\n"
-        f"and how they are made again. This folder is an RO-Crate 1.1 (`{crate.NAME}`) and, unpacked, a results folder of\n"
+        f"and how they are made again. This folder is an RO-Crate 1.1 (`{METADATA}`) and, unpacked, a results folder of\n"
         "archbench:\n\n"
         "```sh\narchbench verify FOLDER\narchbench tables all --results FOLDER\narchbench import FILE.zip --results OTHER\n```\n\n"
         f"{said}\n\n{listed}\n"

@@ -71,7 +71,7 @@ def command(
     from archbench.publish.predictions import Kept
     from archbench.publish.writing import files
     from archbench.records import index
-    from archbench.records.store import Store
+    from archbench.records.store import TABLES, Store
 
     form = _form(form, json, check)
     asked, results, wanted = _asked(names or (NAMES if check else ["results"])), expanded(results), split_names(models)
@@ -92,7 +92,7 @@ def command(
     blocks = {} if readme is None else {expanded(readme): {name: made(name) for name in files.BLOCKS}}
     where = f"{'of these ' if stored else ''}in {results} yet"
     pages, folder = [made(name) for name in asked], out if out is None else expanded(out)
-    lag = tables_out.put(pages, form, folder, blocks, results / "tables", check, where)
+    lag = tables_out.put(pages, form, folder, blocks, results / TABLES, check, where)
     view.report_problems([*problems, *kept.problems])
     if lag:
         raise typer.Exit(1)

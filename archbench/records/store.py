@@ -23,6 +23,8 @@ from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Record, StoredFi
 
 SETTLED = ("ok", "diverged")
 FILES = "files"  # the folder of predictions and weights
+TABLES = "tables"  # the one of what is made of Records
+METADATA = "ro-crate-metadata.json"  # of a bundle, which unpacked is a results folder
 WRITING = ".writing-"  # begins the name of a file that is not whole yet
 PROBE_BYTES = 2**20
 LONGEST_NAMED = 100  # characters of a file's name in that of its temporary one
