@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,7 @@ from archbench.config import DEFAULT_DATA_DIR, Settings, expanded, split_names
 from archbench.errors import ArchbenchError
 from archbench.events import Listener, ignore
 from archbench.publish import results
-from archbench.records import tags
-from archbench.records import where as filters
+from archbench.records.listed import listed
 from archbench.records.schema import Record
 from archbench.records.store import Store, write_atomically
 from archbench.running import asked, execute, planned, scored, search, tested
@@ -146,33 +145,12 @@ def load(results: str | Path = Settings.results, where: str | None = None) -> li
 
     `where` is as in `archbench runs --where`: `model=nin and error<20`. Raises ArchbenchError when there is no such folder.
     """
-    found = listed(Store.of(expanded(Path(results))), where)
-    for problem in found.problems:
+    store = Store.of(expanded(Path(results)))
+    records, problems = store.load()
+    found = listed(store, records, where)
+    for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return found.records
-
-
-Loading = Callable[[Store], tuple[Sequence[Record], list[str]]]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Records that were asked for, the tags of all there are, and a line for each file that cannot be read."""
-
-    records: list[Record]
-    tags: tags.Tags
-    problems: list[str]
-
-
-def listed(store: Store, where: str | None = None, load: Loading = Store.load) -> Listed:
-    """The Records that an expression of `--where` is true of; all without one. Raises ArchbenchError where it cannot be read.
-
-    `load` gives the Records of a store, and a line for each file that cannot be read.
-    """
-    matches = filters.parse(where) if where is not None else None
-    records, problems = load(store)
-    marks = tags.load(store)
-    return Listed([record for record in records if matches is None or matches(record, marks)], marks, problems)
 
 
 def compare(

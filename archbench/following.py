@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from archbench import catalogue
+from archbench import catalogue, duration
 from archbench.config import Settings
 from archbench.data import DataRequest, Dataset, load, request, shapes
 from archbench.data.drawing import CLASS_NAMES
@@ -30,7 +30,6 @@ from archbench.training import transfer
 
 BATCH = 100
 EXACT = ("class_map", "cam")  # methods that hold for some heads alone
-EXPLANATION_S = 0.03  # an image whose maps are scored, on two cores, seen; only for the estimate
 
 
 @dataclass
@@ -62,7 +61,7 @@ class Following:
     def expected(self, jobs: Iterable[Job]) -> list[tuple[Job, str, float]]:
         """What trainings that are still to be made lead to: the training, the name of the test set, and about the seconds."""
         trainings = [(job, job.data.name) for job in jobs if job.kind == "train" and job.data is not None]
-        seconds = EXPLANATION_S * self.asked.n
+        seconds = duration.EXPLANATION_S * self.asked.n
         return [(job, name, seconds) for job, data in trainings for name in self._tests(data) for _ in self._methods(job.model, job.shape)]
 
     def jobs(self, record: Record) -> list[Job]:

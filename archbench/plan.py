@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from archbench import budget, environment, models, studies
+from archbench import budget, duration, environment, models, studies
 from archbench import device as devices
 from archbench.choosing import Chooser
 from archbench.config import Settings
@@ -20,7 +20,7 @@ from archbench.errors import ArchbenchError
 from archbench.events import Listener, Notice
 from archbench.execution import ExecutionPlan, resolve_precision
 from archbench.experiments.definition import Explain
-from archbench.following import EXPLANATION_S, Following
+from archbench.following import Following
 from archbench.job import DataPart, Job
 from archbench.models import Input, Model, pretrained
 from archbench.records.schema import Record
@@ -30,10 +30,6 @@ from archbench.training import recipe as recipes
 from archbench.training import recipe_file, transfer
 from archbench.training.recipe import Recipe
 
-RUN_S = 0.3  # of a training beside its steps: to build, to keep and to write, on two cores, seen; only for the estimate
-PROFILE_S, LAUNCH_S, SERIES_S = 6.0, 2.5, 0.7  # of a profile on two cores, seen; only for the estimate
-EVALUATION_S = 0.05  # an image through a network for ImageNet on two cores, seen; only for the estimate
-EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
 PROFILE_BATCH = 32
 PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
 WORDNET_ID = re.compile(r"n\d{8}")
@@ -96,7 +92,7 @@ def make(
     known, counts = {} if first.rerun else settled(there), with_result(there)
     open_jobs = [planner.chooser.laid_out(job.beside(counts[key])) for key, job in jobs.items() if key not in known]
     if first.experiment is not None:
-        open_jobs.sort(key=lambda job: (job.seed, planner.seconds(job)))
+        open_jobs.sort(key=lambda job: (job.seed, duration.seconds(job)))
     done = [known[key] for key in jobs if key in known]
     datasets = {dataset.fingerprint: dataset for dataset in planner.datasets.values()}
     following = Following(explain, first, device, store, emit, datasets) if explain is not None else None
@@ -106,7 +102,7 @@ def make(
         done += [known[job.key] for job in explained if job.key in known]
         open_jobs = [*(job for job in explained if job.key not in known), *open_jobs]
         planner.refused |= dict.fromkeys(missing)
-    seconds = tuple(map(planner.seconds, open_jobs))
+    seconds = tuple(map(duration.seconds, open_jobs))
     return Plan(tuple(open_jobs), tuple(done), datasets, seconds, tuple(planner.refused), following)
 
 
@@ -230,19 +226,6 @@ class Planner:
             batches = self.settings.batch_sizes or tuple(sorted({1, batch}))
             jobs.append(dataclasses.replace(job, batches=batches, modes=modes, launches=self.settings.launches))
         return jobs
-
-    def seconds(self, job: Job) -> float:
-        """About how long a job takes, from the steps that were timed."""
-        if job.kind == "profile":
-            series = len(job.batches) * len(job.modes)
-            return PROFILE_S + job.launches * (LAUNCH_S * len(job.modes) + SERIES_S * series)
-        if job.explaining is not None:
-            return EXPLANATION_S * job.explaining.n
-        if job.kind == "imported":
-            return EVALUATION_S * (job.data.test_images if job.data else 0)
-        assert job.data is not None
-        evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
-        return RUN_S + job.parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
 
     def _training_job(self, model: Model, shape: Input, seed: int) -> Job:
         dataset = self._dataset(shape.image_size)

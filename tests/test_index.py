@@ -80,11 +80,13 @@ def test_records_from_the_index_are_those_of_the_files_and_give_the_same_tables(
 def test_what_is_alike_stands_under_one_condition(tmp_path: Path) -> None:
     found, _ = index.load(EVIDENCE, tmp_path)
     first: dict[object, Record] = {}
-    for record in found:
-        assert results.condition(first.setdefault(record.alike, record)) == results.condition(record)
-    trainings = [record for record in found if record.kind == "train"]
-    assert len({record.alike for record in trainings}) < len(trainings)
-    assert all(guard.condition(first[record.alike]) == guard.condition(record) for record in trainings)
+    for record, alike in zip(found, grouping.alike(found), strict=True):
+        assert results.condition(first.setdefault(alike, record)) == results.condition(record)
+    trainings = grouping.by_column(found, "kind")["train"]
+    assert len(set(grouping.alike(trainings))) < len(trainings)
+    assert all(
+        guard.condition(first[alike]) == guard.condition(record) for record, alike in zip(trainings, grouping.alike(trainings), strict=True)
+    )
 
 
 def test_doubts_failures_and_values_that_are_not_finite_come_back(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ ALLOWED = {
     "counting": {"catalogue", "measure", "models", "publish", "errors"},
     "evaluating": PLANNING | {"catalogue", "plan"},
     "following": {
+        "duration",
         "explaining",
         "experiments",
         "catalogue",
@@ -80,6 +81,7 @@ ALLOWED = {
     "pytest_plugin": {"models", "environment", "device", "config", "errors"},
     "pytest_suite": {"pytest_plugin", "catalogue", "measure", "models", "execution", "errors"},
     "experiments": {"experiments", "toml_files", "models", "training", "records", "config", "errors"},
+    "duration": {"job"},
     "estimate": {"plan", "job", "measure", "models", "execution", "device", "memory", "records"},
     "two_way": {"stats"},
     "rank_correlation": {"stats"},
@@ -156,7 +158,7 @@ ALLOWED = {
     "studies": {"job", "config", "records", "errors"},
     "tuning": {"studies", "engines", "plan", "job", "measure", "training", "data", "config", "records", "events", "errors"},
     "choosing": {"job", "training", "models", "execution", "device", "config", "records", "events", "errors"},
-    "plan": PLANNING | {"studies", "budget", "choosing", "sharding", "experiments", "following"},
+    "plan": PLANNING | {"studies", "budget", "choosing", "sharding", "experiments", "following", "duration"},
     "running": {
         "placing",
         "plan",

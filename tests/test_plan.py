@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import make_record
 
-from archbench import choosing, environment
+from archbench import choosing, duration, environment
 from archbench import plan as planning
 from archbench.config import Settings
 from archbench.device import Device
@@ -48,8 +48,7 @@ def test_whatever_changes_the_result_changes_the_key(tmp_path: Path, change: dic
 def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:
     """64 images in batches of 32 for 2 epochs: 4 steps; 360 test and 64 training images to evaluate at a third of a step; 0.3 s beside."""
     job = make(tmp_path, ("train",), models="alexnet").jobs[0]
-    planner = Planner(Settings.of(), Device("cpu"), Store(tmp_path), ignore)
-    timed = planner.seconds(dataclasses.replace(job, plan=ExecutionPlan(step_s={"contiguous": 3.0})))
+    timed = duration.seconds(dataclasses.replace(job, plan=ExecutionPlan(step_s={"contiguous": 3.0})))
     assert timed == pytest.approx(0.3 + 3.0 * (4 + (360 + 64) / 32 / 3))
 
 

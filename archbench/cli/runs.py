@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +12,8 @@ from archbench.config import INDEX, Settings, expanded, split_names
 from archbench.errors import ArchbenchError
 
 if TYPE_CHECKING:
-    from archbench.api import Listed
     from archbench.records.checkpoints import Kept
-    from archbench.records.schema import Record
+    from archbench.records.listed import Listed
     from archbench.records.store import Store
 
 WHERE = """Only these, as 'model=nin* and (dataset=digits or error<20) and not tag=old'; the fields are id, when, model, kind, dataset,
@@ -34,9 +32,9 @@ def command(
     json: JSON = False,
 ) -> None:
     """List Records and mark them with tags; list and prune checkpoints."""
-    from archbench.api import listed
     from archbench.cli import view
-    from archbench.records import tags
+    from archbench.records import index, tags
+    from archbench.records.listed import listed
     from archbench.records.store import Store
 
     added, removed = tags.checked(split_names(tag)), tags.checked(split_names(untag))
@@ -48,19 +46,14 @@ def command(
     if checkpoints or prune:
         _show_checkpoints(store, prune, json)
         return
-    found = listed(store, where, _through_the_index)
+    records, problems = index.load(store, INDEX)
+    found = listed(store, records, where)
     if added or removed:
         tags.change(store, [record.id for record in found.records], added, removed)
         view.say(f"{len(found.records)} Record{'s' * (len(found.records) != 1)} marked")
-        found = listed(store, where, _through_the_index)
+        found = listed(store, records, where)
     _show(found, store, json)
-    view.report_problems(found.problems)
-
-
-def _through_the_index(store: Store) -> tuple[Sequence[Record], list[str]]:
-    from archbench.records import index
-
-    return index.load(store, INDEX)
+    view.report_problems(problems)
 
 
 def _show(found: Listed, store: Store, json: bool) -> None:

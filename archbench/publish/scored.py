@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.records.schema import Measurement, Scalar
+from archbench.records.schema import Measurement, Record, Scalar
 from archbench.stats import Interval, mean_t, wilson
 
 FILE = "scores.npz"
@@ -127,3 +127,14 @@ def _percent(values: NDArray[Any]) -> tuple[Interval, str]:
 
 def _row(name: str, found: Interval, method: str, at: dict[str, Scalar]) -> Measurement:
     return Measurement(name=name, value=found.value, low=found.low, high=found.high, n=found.n, method=method, at=at)
+
+
+def in_words(record: Record) -> str:
+    """How maps were scored, as a sentence for a paper."""
+    explain, row = record.config["explain"], record.measurement("energy_object_pct", of="map")
+    images = f"the first {explain['n']:,} test images, step by step on the first {explain['n_faithful']:,}"
+    how = f"; {row.method} (95 %)" if row is not None else ""
+    return (
+        f"Maps of each image's own class by {explain['method']} at {explain['layer'] or 'no layer'} were scored on {images}, beside a "
+        f"Gaussian about the middle, random maps, and those of the network with weights that nobody trained{how}."
+    )

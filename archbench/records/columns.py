@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from archbench.records.indexed import FIELDS, FIGURES, Indexed, Parts, Segment, Shared, made_of, where
+from archbench.records.indexed import FIGURES, Indexed, Parts, Shared, made_of, where
 from archbench.records.schema import Record, Scalar
+from archbench.records.segment import FIELDS, Segment
 
 KEPT = ("file", "doubts", *FIELDS)
 Counting = Sequence[tuple[Segment, Sequence[bool]]]  # segments, and which of the rows of each count
@@ -88,7 +89,7 @@ class Many(Sequence[Record]):
 
     @property
     def alike(self) -> Sequence[object]:
-        """As each Record's."""
+        """What is the same object in all that differ in seed, figures and doubts alone."""
         return _at(self.columns.shared, self.places)
 
     def column(self, name: str) -> Sequence[str]:

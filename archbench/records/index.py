@@ -23,8 +23,9 @@ from typing import NamedTuple
 
 from archbench.errors import ArchbenchError
 from archbench.records.columns import Columns, Many
-from archbench.records.indexed import Parts, Row, Segment, TornError, is_keepable, row_of
+from archbench.records.indexed import Parts, is_keepable, row_of
 from archbench.records.schema import Record
+from archbench.records.segment import Row, Segment, TornError
 from archbench.records.store import Store, by_age, facts, read_record
 
 LEAST = 500  # files: fewer are read in less than a second

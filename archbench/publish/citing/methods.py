@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from archbench import remaking
-from archbench.publish import grouping, notes
+from archbench.publish import grouping, notes, scored
 from archbench.publish.formats import epochs_text
 from archbench.records.schema import Record
 
@@ -94,16 +94,6 @@ def _on_data(record: Record) -> str:
 def _learned_from(record: Record) -> str:
     learned, weights = record.config.get("trained_on") or {}, record.config.get("weights") or {}
     return f"The weights are those of Record {weights.get('record')}, trained on {learned.get('name')}."
-
-
-def _by_maps(record: Record) -> str:
-    explain, row = record.config["explain"], record.measurement("energy_object_pct", of="map")
-    images = f"the first {explain['n']:,} test images, step by step on the first {explain['n_faithful']:,}"
-    how = f"; {row.method} (95 %)" if row is not None else ""
-    return (
-        f"Maps of each image's own class by {explain['method']} at {explain['layer'] or 'no layer'} were scored on {images}, beside a "
-        f"Gaussian about the middle, random maps, and those of the network with weights that nobody trained{how}."
-    )
 
 
 def _published(record: Record) -> str:
@@ -230,7 +220,7 @@ def _tool(record: Record) -> str:
 _SENTENCES: dict[str, tuple[Sentence, ...]] = {
     "train": (_on_data, _by_recipe, _execution, _interval),
     "evaluated": (_on_data, _learned_from, _execution, _interval),
-    "explain": (_on_data, _learned_from, _by_maps, _execution, _interval),
+    "explain": (_on_data, _learned_from, scored.in_words, _execution, _interval),
     "imported": (_on_data, _published, _execution, _interval),
     "profile": (_profiled, _execution, _timing),
     "benchmark": (_tool,),
