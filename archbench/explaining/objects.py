@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from archbench.data.boxes import around
 from archbench.data.shapes import Scenes
 
-SIZES = ("small", "medium", "large")
 LIMITS = 0.4, 0.5  # of a box's mean side, in sides of the image, from which on it is no longer small, and is large
 
 
@@ -37,7 +36,7 @@ class Objects:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Small, medium or large, as places in `SIZES`, `(N,)`: by the geometric mean of a box's sides.
+        """Small, medium or large, as places in `scored.SIZES`, `(N,)`: by the geometric mean of a box's sides.
 
         The limits part the objects of `shapes` into about three equal parts.
         """
