@@ -12,8 +12,9 @@ from archbench.data.shapes import Shapes, scenes
 from archbench.errors import ArchbenchError
 from archbench.explaining.baselines import centred, drawn
 from archbench.explaining.localisation import THRESHOLDS, localise, overlap
-from archbench.explaining.objects import SIZES, Objects
+from archbench.explaining.objects import Objects
 from archbench.publish.laying import laid
+from archbench.publish.scored import SIZES
 
 
 def one(places: tuple[slice, slice], other: tuple[slice, slice] | None = None, size: int = 8) -> Objects:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archbench.explaining import objects
 from archbench.publish import scored
 from archbench.publish.scored import Scores
 from archbench.records.schema import Measurement, canonical
@@ -85,7 +84,3 @@ def test_scores_that_do_not_go_together_are_refused(scores: dict[str, np.ndarray
         scored.read(file.getvalue())
     with pytest.raises(ValueError, match="holds no scores"):
         scored.read(b"no file of numpy's")
-
-
-def test_sizes_are_called_as_they_are_found() -> None:
-    assert scored.SIZES == objects.SIZES
