@@ -52,7 +52,7 @@ def spearman(left: pd.Series[float], right: pd.Series[float]) -> str:
     """
     if left.nunique() < 2 or right.nunique() < 2:
         return f"no correlation, as all are equal (n = {len(left)})"
-    return f"Spearman's ρ = {left.corr(right, method='spearman'):.2f} (n = {len(left)})"
+    return f"Spearman's ρ = {left.rank().corr(right.rank()):.2f} (n = {len(left)})"  # its definition; pandas' own would load scipy.stats
 
 
 def percent(value: float) -> str:

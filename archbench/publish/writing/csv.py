@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -23,6 +24,11 @@ def rows(frame: pd.DataFrame) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        text = one_line(value)
-        return f"'{text}" if text.startswith(FORMULA) else text
+        return _text(value)
     return DIGITS % value if isinstance(value, float) and not math.isnan(value) else value
+
+
+@functools.lru_cache(maxsize=10_000)  # the same texts stand in many rows
+def _text(value: str) -> str:
+    text = one_line(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
