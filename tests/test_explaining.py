@@ -141,8 +141,23 @@ def test_a_layer_behind_which_nothing_depends_is_refused() -> None:
             self.body(images)
             return images.flatten(1)[:, :2] * self.body.weight.mean()
 
-    with pytest.raises(ArchbenchError, match="gradcam: no gradient of the logits of beside reaches body; --layer names another"):
-        METHODS["gradcam"](Target(Beside(), "beside", "body"), torch.ones(1, 1, 8, 8), predicted)
+    images = torch.arange(128.0).view(2, 1, 8, 8)
+    for some in (images, images[:1]):
+        with pytest.raises(ArchbenchError, match="gradcam: no gradient of the logits of beside reaches body; --layer names another"):
+            METHODS["gradcam"](Target(Beside(), "beside", "body"), some, predicted)
+
+
+@pytest.mark.parametrize("method", ["gradcam", "gradcam++", "layercam", "scorecam"])
+def test_maps_of_a_network_whose_units_died_are_blank(method: str) -> None:
+    """A bias of -1 before the ReLU, and images that never reach 1: each logit is the last layer's bias."""
+    network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 64, 2)).eval()
+    with torch.no_grad():
+        network[0].weight.zero_()
+        network[0].bias.fill_(-1)
+    found = METHODS[method](Target(network, "dead", "0"), torch.rand(3, 1, 8, 8), predicted)
+    assert found.maps.shape == (3, 8, 8)
+    assert not found.maps.any()
+    assert torch.equal(found.logits, network[3].bias.expand(3, 2))
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,14 @@ def occlusion(target: Target, images: torch.Tensor, choose: Choice) -> Found:
 
 
 def _weighed(kind: str) -> Method:
-    """One of the library's methods, at the layer's places and without its scaling to 0 to 1."""
+    """One of the library's methods, at the layer's places and without its scaling to 0 to 1; blank for a network that is dead."""
 
     def method(target: Target, images: torch.Tensor, choose: Choice) -> Found:
         asked = weighing.activations(target.network, target.layer, images, choose)
         if not asked.gradients.any():
-            raise ArchbenchError(f"{kind}: no gradient of the logits of {target.called} reaches {target.layer}; --layer names another")
+            if not _is_dead(asked.logits):
+                raise ArchbenchError(f"{kind}: no gradient of the logits of {target.called} reaches {target.layer}; --layer names another")
+            return Found(torch.zeros_like(asked.maps[:, 0]), asked.classes, asked.logits)
         return Found(weighing.weighed(kind, target.network, images, asked), asked.classes, asked.logits)
 
     return method
@@ -130,6 +132,11 @@ METHODS: dict[str, Method] = {
     **{name: _weighed(name) for name in weighing.KINDS},
     "occlusion": occlusion,
 }
+
+
+def _is_dead(logits: torch.Tensor) -> bool:
+    """Whether several images are all the same to the network, as to one whose units all died in training."""
+    return len(logits) > 1 and bool((logits == logits[0]).all())
 
 
 def _of_class(values: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
