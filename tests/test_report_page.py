@@ -210,6 +210,16 @@ def test_points_are_reached_with_the_keyboard(opened: Open) -> None:
     assert page.locator("#chosen strong").inner_text() == name
 
 
+def test_tabs_are_walked_with_the_keyboard(opened: Open) -> None:
+    page = opened()
+    tabs = page.locator("[role=tab]")
+    names = tabs.all_inner_texts()
+    tabs.first.focus()
+    for key, name in {"ArrowLeft": names[-1], "ArrowRight": names[0], "End": names[-1], "Home": names[0]}.items():
+        page.keyboard.press(key)
+        assert page.locator("[role=tab][aria-selected=true]").inner_text() == name
+
+
 def test_an_address_opens_a_record_and_a_page_of_tables(opened: Open) -> None:
     last = records()[3]
     page = opened(at=f"#record-{last.id}")

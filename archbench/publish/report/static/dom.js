@@ -36,15 +36,16 @@ function tick(id, text, checked, change) {
 // `967 k`, `4.09 G`, `0.0312`: three digits.
 function short(value) {
   if (value === null || value === undefined) return "–";
-  const size = Math.abs(value);
+  const rounded = Number(value.toPrecision(3)), // first, so that 999,600 is 1 M
+    size = Math.abs(rounded);
   for (const [factor, unit] of [
     [1e9, " G"],
     [1e6, " M"],
     [1e3, " k"],
   ]) {
-    if (size >= factor) return `${Number((value / factor).toPrecision(3))}${unit}`;
+    if (size >= factor) return `${Number((rounded / factor).toPrecision(3))}${unit}`;
   }
-  return String(Number(value.toPrecision(3)));
+  return String(rounded);
 }
 
 const times = (text) => text.replaceAll(/(\d)x(?=\d)/g, "$1×");

@@ -185,9 +185,12 @@ function drawTables() {
     ),
   );
   const walk = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key],
-      count = data.pages.length;
-    if (step) open(data.pages[(data.pages.indexOf(page) + step + count) % count].name);
+    const count = data.pages.length,
+      at = data.pages.indexOf(page),
+      next = { ArrowRight: (at + 1) % count, ArrowLeft: (at + count - 1) % count, Home: 0, End: count - 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    open(data.pages[next].name);
   };
   place.replaceChildren(
     h("div", { class: "tabs", role: "tablist", "aria-label": "Tables", onkeydown: walk }, tabs),
