@@ -6,7 +6,7 @@ import math
 
 from conftest import make_record
 
-from archbench.publish import formats, latency, memory, roofline
+from archbench.publish import formats, latency, lineage, memory, operators, roofline
 from archbench.publish.results import Table, tables
 from archbench.records.schema import Doubt, Measurement, Record
 
@@ -54,9 +54,12 @@ def test_tables_of_conditions_that_read_alike_are_told_apart_by_batch_and_thread
     ]
     (alone,) = latency.tables(at[:1])
     assert "batch" not in alone.caption
-    told = [table.caption.split(" · ")[3] for table in latency.tables(at)]
-    assert told == ["batch 32", "batch 64", "batch 64"]
-    assert [table.caption.split(" on ")[1:] for table in latency.tables(at)] == [[], ["2 threads"], ["4 threads"]]
+    told = [table.caption.rpartition(" · ")[2] for table in latency.tables(at)]
+    assert told == ["batch 32, threads 2", "batch 64, threads 2", "batch 64, threads 4"]
+    assert latency.tables(at[:2])[0].caption.rpartition(" · ")[2] == "batch 32"
+    for page in (operators, lineage, memory, roofline):
+        captions = [table.caption for table in page.tables(at)]
+        assert len(set(captions)) == len(captions), page
 
 
 def test_images_a_second_have_no_more_digits_than_the_time_they_come_from() -> None:

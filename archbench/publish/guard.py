@@ -88,14 +88,30 @@ def _in_words(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def distinct(captions: Sequence[str], firsts: Sequence[Record], told: Callable[[Record], Facts] = facts) -> list[str]:
-    """A caption for each table; those that would be equal go on with what sets the tables apart, of each the first Record."""
+def distinct(captions: Sequence[str], firsts: Sequence[Record], told: Callable[[Record], Facts] = facts, fewest: bool = False) -> list[str]:
+    """A caption for each table; those that would be equal go on with what sets the tables apart, of each the first Record.
+
+    Of several facts that do, `fewest` takes those that come first, as many as it takes.
+    """
     alike = {caption: [first for each, first in zip(captions, firsts, strict=True) if each == caption] for caption in captions}
     apart = {caption: differing(together, told) for caption, together in alike.items()}
+    if fewest:
+        apart = {caption: _fewest(apart[caption], [told(record) for record in together]) for caption, together in alike.items()}
     return [
         f"{caption} · {said(first, apart[caption], told)}" if apart[caption] else caption
         for caption, first in zip(captions, firsts, strict=True)
     ]
+
+
+def _fewest(names: Sequence[str], known: Sequence[Facts]) -> list[str]:
+    """Those that tell more of these apart than the ones before them."""
+    kept: list[str] = []
+    count = 1
+    for name in names:
+        now = len({tuple(each.get(one) for one in (*kept, name)) for each in known})
+        if now > count:
+            kept, count = [*kept, name], now
+    return kept
 
 
 def one_ranking(rows: Sequence[Record], names: Sequence[str]) -> None:

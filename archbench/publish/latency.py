@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from archbench.publish.best import LAUNCHES, least
 from archbench.publish.columns import MODEL, Columns
 from archbench.publish.formats import MISSING, Row, interval, plain, rounded
 from archbench.publish.launches import logarithms
-from archbench.publish.operators import comparable
+from archbench.publish.operators import captions, comparable
 from archbench.publish.results import Table, identity, stacked
 from archbench.records.schema import Measurement, Record
 
@@ -22,9 +22,8 @@ BY_EAGER = "beside eager: the time of eager execution at the same batch size div
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs."""
-    made = []
-    groups = comparable(records)
-    for profiles, caption in zip(groups, _captions([profiles[0] for profiles in groups]), strict=True):
+    groups, made = comparable(records), []
+    for profiles, caption in zip(groups, captions(groups, batch=False), strict=True):
         found = pd.DataFrame([row for profile in profiles for row in _rows(profile)])
         if not found.empty:
             below = [f"95 % interval: {_method(profiles)}; a star marks what is doubtful"]
@@ -32,17 +31,8 @@ def tables(records: Iterable[Record]) -> list[Table]:
             below += [BY_EAGER] * bool((found["mode"] != "eager").any())
             best = {"ms a pass": _best(found, profiles)}
             below += [LAUNCHES] * bool(best["ms a pass"])
-            made.append(Table(caption, found, (*below, *notes.doubts(profiles)), COLUMNS, shown=tuple(profiles), best=best))
+            made.append(Table(f"latency · {caption}", found, (*below, *notes.doubts(profiles)), COLUMNS, shown=tuple(profiles), best=best))
     return made
-
-
-def _captions(firsts: Sequence[Record]) -> list[str]:
-    """Of each table; those that would be equal go on with the batch size of the profiles, and then with their threads."""
-    short = [notes.caption(first, batch=False) for first in firsts]
-    longer = [notes.caption(first) for first in firsts]
-    at_batch = [long if short.count(brief) > 1 else brief for brief, long in zip(short, longer, strict=True)]
-    told = [f"{text}{notes.on_threads(first)}" if at_batch.count(text) > 1 else text for text, first in zip(at_batch, firsts, strict=True)]
-    return [f"latency · {text}" for text in told]
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from archbench.publish import columns, grouping, notes
-from archbench.publish.operators import comparable
+from archbench.publish.operators import captions, comparable
 from archbench.publish.results import Table, identity, value
 from archbench.publish.shares import COORDINATES, QUANTITIES, by_class, class_shares, coordinate_shares
 from archbench.records.schema import Record
@@ -20,9 +20,9 @@ IMAGENET = "_imagenet"  # how the names of the networks for ImageNet end
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """Two tables for each condition that occurs: shares of MACs and time, and what each member took, beside the change from its parents."""
-    made = []
-    for found in members(records):
-        rows, caption = member_rows(found), notes.caption(found[0])
+    groups, made = members(records), []
+    for found, caption in zip(groups, captions(groups), strict=True):
+        rows = member_rows(found)
         made.append(Table(f"lineage · {caption}", rows, _notes(found), columns.LINEAGE, shown=tuple(found)))
         made.append(Table(f"what each took from NIN · {caption}", rows, _change_notes(rows), columns.TAKEN, shown=tuple(found)))
     return made
@@ -39,7 +39,8 @@ def in_brief(made: Sequence[Table]) -> list[Table]:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """All members below each other with all of their shares, and what the reading is computed from; the condition in a column."""
-    made = [member_rows(found).assign(condition=notes.caption(found[0])) for found in members(records)]
+    groups = members(records)
+    made = [member_rows(found).assign(condition=caption) for found, caption in zip(groups, captions(groups), strict=True)]
     return pd.concat(made, ignore_index=True) if made else pd.DataFrame()
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from archbench.publish import notes
 from archbench.publish.columns import MODEL, Columns
 from archbench.publish.formats import Row, plain
-from archbench.publish.operators import comparable
+from archbench.publish.operators import captions, comparable
 from archbench.publish.results import Table, identity, stacked, value
 from archbench.records.schema import Record
 
@@ -23,11 +23,10 @@ MIB = 2**20
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """Two tables for each condition that occurs: the peaks, and the parts of a training step."""
-    made = []
-    for profiles in comparable(records):
+    groups, made = comparable(records), []
+    for profiles, caption in zip(groups, captions(groups), strict=True):
         found = pd.DataFrame([row for profile in profiles if (row := _row(profile))])
         if not found.empty:
-            caption = notes.caption(profiles[0])
             for what, names, columns in (
                 ("peaks of memory", PEAKS.values(), PEAK_COLUMNS),
                 ("a training step's memory", ["train_bytes"], PART_COLUMNS),

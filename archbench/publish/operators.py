@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import columns, grouping, notes
-from archbench.publish.results import Table, condition, identity, newest
+from archbench.publish import columns, grouping, guard, notes
+from archbench.publish.results import Table, condition, identity, measured_under, newest
 from archbench.publish.shares import COORDINATE, COORDINATES, OPERATOR_CLASSES, QUANTITIES, by_class, class_shares, coordinate_shares
 from archbench.records.schema import Record
 
@@ -17,14 +17,14 @@ from archbench.records.schema import Record
 def tables(records: Iterable[Record]) -> list[Table]:
     """Two tables for each condition that occurs: shares by coordinate, and by class; the rows grouped by quantity, then by year."""
     records = grouping.Stored.of(records)
-    made = []
-    for profiles in comparable(records):
+    groups, made = comparable(records), []
+    for profiles, caption in zip(groups, captions(groups), strict=True):
         shown = [quantity for quantity in QUANTITIES if any(by_class(profile, quantity) for profile in profiles)]
         if not shown:
             continue
         frame = pd.DataFrame([_row(profile, quantity) for quantity in shown for profile in profiles])
         below = (*_notes(profiles, shown), *notes.older(profiles, records))
-        caption, of = notes.caption(profiles[0]), tuple(profiles)
+        of = tuple(profiles)
         made.append(Table(f"shares by coordinate · {caption}", frame, below, columns.BY_COORDINATE, shown=of))
         made.append(Table(f"shares by operator class · {caption}", frame, (), columns.BY_CLASS, wide=True, shown=of))
     return made
@@ -32,9 +32,10 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """A row for each model, quantity and operator class: how much, and what share of the whole; the condition in a column."""
+    groups = comparable(records)
     rows = [
-        {**row, "condition": notes.caption(profile)}
-        for profiles in comparable(records)
+        {**row, "condition": caption}
+        for profiles, caption in zip(groups, captions(groups), strict=True)
         for profile in profiles
         for quantity in QUANTITIES
         for row in _class_rows(profile, quantity)
@@ -49,6 +50,12 @@ def comparable(records: Iterable[Record]) -> list[list[Record]]:
         chosen = [max(runs, key=_timed_and_new) for runs in grouping.by(same, lambda record: record.model.label).values()]
         groups.append(sorted(chosen, key=lambda record: (record.model.spec["year"] or math.inf, record.model.label)))
     return groups
+
+
+def captions(groups: Sequence[Sequence[Record]], batch: bool = True) -> list[str]:
+    """What holds for each group of profiles; those that would read alike go on with what sets them apart."""
+    firsts = [group[0] for group in groups]
+    return guard.distinct([notes.caption(first, batch) for first in firsts], firsts, measured_under, fewest=True)
 
 
 def _timed_and_new(record: Record) -> tuple[bool, str]:

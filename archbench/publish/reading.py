@@ -14,6 +14,7 @@ import pandas as pd
 from archbench.publish import notes
 from archbench.publish.formats import scaled
 from archbench.publish.lineage import member_rows, members
+from archbench.publish.operators import captions
 from archbench.publish.sentences import LEAST_MEMBERS, at_year, counted, named, percent, points, spearman, spread, times, too_few
 from archbench.publish.shares import QUANTITIES
 from archbench.records.schema import Record
@@ -36,7 +37,9 @@ class Reading:
 
 def readings(records: Iterable[Record]) -> list[Reading]:
     """A reading for each lineage table; where times are in doubt it ends with of how many members."""
-    return [Reading(notes.caption(found[0]), {**answers(member_rows(found)), **_doubted(found)}) for found in members(records)]
+    groups = members(records)
+    told = zip(groups, captions(groups), strict=True)
+    return [Reading(caption, {**answers(member_rows(found)), **_doubted(found)}) for found, caption in told]
 
 
 def _doubted(found: Sequence[Record]) -> dict[str, tuple[str, ...]]:

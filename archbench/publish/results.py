@@ -121,9 +121,23 @@ def condition(record: Record) -> tuple[Any, ...]:
     """What must be equal for two rows to stand in one table."""
     if record.kind != "profile" and not is_benchmark(record):
         return guard.condition(record)
-    config, execution = record.config, record.config["execution"]
-    common = (record.kind, *_circumstances(record), execution["precision"], execution["compiled"], execution["deterministic"])
-    return (*common, record.environment["threads"], config.get("launches"))
+    return tuple(measured_under(record).values())
+
+
+def measured_under(record: Record) -> guard.Facts:
+    """Of a profile: all that two must share to stand in one table."""
+    model, environment, execution = record.model, record.environment, record.config["execution"]
+    return {
+        "kind": record.kind,
+        "input": f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes",
+        "batch": record.config["batch"],
+        "device": "{name} ({kind})".format(**environment["device"]),
+        "archbench": environment["archbench"].rpartition(".")[0],
+        "torch": environment["libraries"]["torch"],
+        **{name: execution[name] for name in ("precision", "compiled", "deterministic")},
+        "threads": environment["threads"],
+        "launches": record.config.get("launches"),
+    }
 
 
 def _circumstances(record: Record) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import pandas as pd
 from archbench.publish import notes
 from archbench.publish.columns import MODEL, Columns
 from archbench.publish.formats import MISSING, Row, plain, whole
-from archbench.publish.operators import comparable
+from archbench.publish.operators import captions, comparable
 from archbench.publish.results import Table, identity, stacked, value
 from archbench.publish.shares import OPERATOR_CLASSES
 from archbench.records.schema import Record
@@ -21,11 +21,11 @@ WHOLE = "all"
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each condition that occurs."""
-    made = []
-    for profiles in comparable(records):
+    groups, made = comparable(records), []
+    for profiles, caption in zip(groups, captions(groups), strict=True):
         found = pd.DataFrame([row for profile in profiles for row in _rows(profile)])
         if not found.empty:
-            made.append(Table(f"roofline · {notes.caption(profiles[0])}", found, tuple(_notes(profiles)), COLUMNS, shown=tuple(profiles)))
+            made.append(Table(f"roofline · {caption}", found, tuple(_notes(profiles)), COLUMNS, shown=tuple(profiles)))
     return made
 
 

@@ -15,6 +15,7 @@ from archbench.publish.figures.labels import BEHIND, Placing
 from archbench.publish.figures.look import BLUE, FAINT, MUTED, SHADE, VERMILLION, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
 from archbench.publish.figures.sheet import Legend, Sheet
+from archbench.publish.operators import captions
 from archbench.publish.results import condition
 from archbench.publish.sentences import LEAST_MEMBERS
 from archbench.records.schema import Measurement, Record
@@ -32,7 +33,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which members enough to draw a line from were timed."""
     groups = [found for found in lineage.members(records) if len(found) >= LEAST_MEMBERS]
     made = []
-    for each in conditions(groups, [notes.caption(found[0]) for found in groups], condition):
+    for each in conditions(groups, captions(groups), condition):
         lines = _lines(each.records)
         if not lines:
             continue

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from archbench.publish import lineage, notes
+from archbench.publish import lineage
 from archbench.publish.figures import tree
 from archbench.publish.figures.labels import BEHIND
 from archbench.publish.figures.look import INK, LINES, POINTS, Look
@@ -20,6 +20,7 @@ from archbench.publish.figures.marks import line_handle
 from archbench.publish.figures.picture import Picture, conditions, limited
 from archbench.publish.figures.sheet import Legend, Sheet
 from archbench.publish.figures.years import Years
+from archbench.publish.operators import captions
 from archbench.publish.results import condition
 from archbench.publish.sentences import LEAST_MEMBERS
 from archbench.publish.shares import by_class, coordinate_shares
@@ -36,7 +37,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which there are members enough to read anything from."""
     groups = [found for found in lineage.members(records) if len(found) >= LEAST_MEMBERS]
     made = []
-    for each in conditions(groups, [notes.caption(found[0]) for found in groups], condition):
+    for each in conditions(groups, captions(groups), condition):
         rows = [row for record in each.records if (row := _row(record, each.records)) is not None]
         starred = ["* some operators are not counted"] * any(row["uncounted"] for row in rows)
         made += [Picture("lineage", each.key, each.caption, rows, starred)] if len(rows) >= LEAST_MEMBERS else []

@@ -17,6 +17,7 @@ from archbench.publish.figures.look import BLUE, FAINT, VERMILLION, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
 from archbench.publish.figures.sheet import Sheet
 from archbench.publish.figures.years import Years
+from archbench.publish.operators import captions
 from archbench.publish.results import condition
 from archbench.publish.sentences import LEAST_MEMBERS
 from archbench.records.schema import Record
@@ -34,7 +35,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which there are members enough to read anything from, of two years or more."""
     groups = [found for found in lineage.members(records) if len(found) >= LEAST_MEMBERS]
     made = []
-    for each in conditions(groups, [notes.caption(found[0]) for found in groups], condition):
+    for each in conditions(groups, captions(groups), condition):
         rows = _rows(each.records)
         if len({row["year"] for row in rows if row["macs_pct"] is not None}) < 2:
             continue

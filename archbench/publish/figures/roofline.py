@@ -14,7 +14,7 @@ from archbench.publish.figures import marks
 from archbench.publish.figures.look import BLUE, FAINT, GREEN, LINE, MUTED, ORANGE, PURPLE, SKY, VERMILLION, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, of_times
 from archbench.publish.figures.sheet import Sheet
-from archbench.publish.operators import comparable
+from archbench.publish.operators import captions, comparable
 from archbench.publish.results import condition, value
 from archbench.records.schema import Record
 
@@ -37,9 +37,9 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which classes have a place under the roof."""
     found = ((profiles, [row for profile in profiles for row in _rows(profile)]) for profiles in comparable(records))
     groups = [(profiles, rows) for profiles, rows in found if rows]
-    captions = [notes.caption(profiles[0]) for profiles, _ in groups]
+    shown = [profiles for profiles, _ in groups]
     made = []
-    for each, (_, rows) in zip(conditions([profiles for profiles, _ in groups], captions, condition), groups, strict=True):
+    for each, (_, rows) in zip(conditions(shown, captions(shown), condition), groups, strict=True):
         peaks = sorted({(row["peak_macs_per_s"], row["peak_bytes_per_s"]) for row in rows})
         codes = {code for row in rows for code in row["doubts"]}
         count = len({row["model"] for row in rows})

@@ -14,7 +14,7 @@ from archbench.publish import notes
 from archbench.publish.figures.look import FAINT, FILLS, POINTS, Look
 from archbench.publish.figures.picture import MOST_PAGES, Picture, conditions, doubtful, doubts_said, limited, of_times
 from archbench.publish.figures.sheet import Sheet
-from archbench.publish.operators import comparable
+from archbench.publish.operators import captions, comparable
 from archbench.publish.results import condition, identity
 from archbench.publish.shares import COORDINATES, by_class, coordinate_shares
 from archbench.records.schema import Record
@@ -32,7 +32,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     groups = [[profile for profile in profiles if any(_shares(profile).values())] for profiles in comparable(records)]
     groups = [group for group in groups if group]
     made = []
-    for each in conditions(groups, [notes.caption(group[0]) for group in groups], condition):
+    for each in conditions(groups, captions(groups), condition):
         rows = [_row(profile) for profile in each.records]
         timed = [profile for profile, row in zip(each.records, rows, strict=True) if row["time_s"]]
         doubts = {code for row in rows for code in row["doubts"]}
