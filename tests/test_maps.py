@@ -19,7 +19,14 @@ ROWS = {"pointing_pct": 60.0, "pointing_mask_pct": 40.0, "energy_object_pct": 30
 
 
 def explained(
-    model: str = "nin", link: int = 95, test: str = "kept", seed: int = 0, method: str = "gradcam", error: float = 10.0, **figures: float
+    model: str = "nin",
+    link: int = 95,
+    test: str = "kept",
+    seed: int = 0,
+    method: str = "gradcam",
+    error: float = 10.0,
+    learned: str = "",
+    **figures: float,
 ) -> Record:
     """One training explained on one test; the Gaussian about the middle always points at 50 %."""
     data = "+".join(["shapes", *[f"link={link}"] * bool(link), *[f"test={test}"] * (test != "kept")])
@@ -35,13 +42,13 @@ def explained(
     config = {
         **base.config,
         "data": {**base.config["data"], "name": data, "train_images": 0, "test_images": 2000},
-        "trained_on": {**base.config["data"], "name": data.partition("+test")[0], "train_images": 4000},
+        "trained_on": {**base.config["data"], "name": learned or data.partition("+test")[0], "train_images": 4000},
         "explain": {
             **{"method": method, "layer_asked": None, "n": 300, "n_faithful": 50},
             "training": {**training, "record": "r", "batch": 32, "torch": "2.9", "device": device},
         },
     }
-    key = f"{model}-{link}-{test}-{method}"
+    key = f"{model}-{link}-{test}-{method}-{learned}"
     return make_record(model, "explain", seed, key=f"{key}-{seed}", group=key, config=config, measurements=rows)
 
 
@@ -66,6 +73,16 @@ def cells(records: list[Record]) -> Any:
 )
 def test_the_name_of_a_test_set_in_parts(data: str, parts: tuple[str, int, str]) -> None:
     assert name_of(data) == parts
+
+
+def test_a_training_that_is_tested_on_another_link_stands_apart() -> None:
+    """Trained on a link of 80 %, explained on images without one: no row of those that learned from such images."""
+    found = conditions([*five(link=0), explained(link=0, learned="shapes+link=80")])
+    assert [[(cell.link, len(cell.records)) for cell in each.cells] for each in found] == [[(0, 5)], [(80, 1)]]
+    assert [each.caption.rpartition(" · ")[2] for each in found] == [
+        "learned from such images",
+        "learned from shapes+link=80",
+    ]
 
 
 def test_a_row_is_a_network_and_link_with_intervals_over_seeds() -> None:

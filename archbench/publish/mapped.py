@@ -43,9 +43,11 @@ def facts(record: Record) -> guard.Facts:
     config = record.config
     explain, learned, training = config["explain"], config["trained_on"], config["explain"]["training"]
     own = {name: value for name, value in guard.facts(record).items() if name not in MOVING}
+    tested, trained = name_of(config["data"]["name"]), name_of(learned["name"])
     return {
         **own,
-        "data": name_of(config["data"]["name"]).base,
+        "data": tested.base,
+        "learned from": "such images" if trained == tested._replace(test=KEPT) else learned["name"],
         "protocol of maps": explain.get("protocol", 1),
         "method": explain["method"],
         "layer asked for": explain["layer_asked"],
@@ -120,16 +122,17 @@ def _caption(record: Record) -> str:
 def _cells(records: Sequence[Record]) -> list[Cell]:
     """Of a network that was edited between its runs those of the newest source alone."""
     found: dict[tuple[str, int], dict[str, list[Record]]] = {}
-    for (model, name), members in grouping.by(records, lambda record: (record.model.label, _name(record))).items():
+    for (model, link, test), members in grouping.by(records, _place).items():
         group = max(members, key=lambda record: record.created).group
         runs = sorted((record for record in members if record.group == group), key=lambda record: record.config["seed"])
-        found.setdefault((model, name.link), {})[name.test] = runs
+        found.setdefault((model, link), {})[test] = runs
     cells = [Cell(model, link, runs) for (model, link), runs in found.items()]
     return sorted(cells, key=lambda cell: (_year(cell.records[0]), cell.model, cell.link))
 
 
-def _name(record: Record) -> Name:
-    return name_of(record.config["data"]["name"])
+def _place(record: Record) -> tuple[str, int, str]:
+    """The network, the link that it learned from, and what the test makes of it."""
+    return record.model.label, name_of(record.config["trained_on"]["name"]).link, name_of(record.config["data"]["name"]).test
 
 
 def _year(record: Record) -> Any:
