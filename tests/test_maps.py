@@ -9,9 +9,11 @@ import pytest
 from conftest import make_record
 
 from archbench.publish import map_answers, maps
+from archbench.publish.formats import texts
 from archbench.publish.mapped import conditions, name_of
 from archbench.publish.pages import page
 from archbench.publish.predictions import Kept
+from archbench.publish.results import Table
 from archbench.rank_correlation import spearman
 from archbench.records.schema import Measurement, Record
 
@@ -58,6 +60,12 @@ def five(**changes: Any) -> list[Record]:
     return [explained(seed=seed, pointing_pct=middle + seed - 2, **changes) for seed in range(5)]
 
 
+def tables(records: list[Record]) -> dict[str, Table]:
+    """By what follows the condition in their captions."""
+    (condition,) = conditions(records)
+    return {each.caption.removeprefix(f"{condition.caption} · "): each for each in maps.tables(records)}
+
+
 def cells(records: list[Record]) -> Any:
     (condition,) = conditions(records)
     return condition.cells
@@ -88,18 +96,24 @@ def test_a_training_that_is_tested_on_another_link_stands_apart() -> None:
 def test_a_row_is_a_network_and_link_with_intervals_over_seeds() -> None:
     """60 ± t(0.975, 4) · sqrt(2.5 / 5) = 2.7764 · 0.70711 = 1.963."""
     records = [*five(), *five(test="broken", error=30.0), *five(link=0)]
-    first = maps.tables(records)[0]
-    assert list(first.frame[["model", "link_pct", "n"]].itertuples(index=False, name=None)) == [("nin", 0, 5), ("nin", 95, 5)]
-    shown = first.frame.iloc[1]
-    assert shown["points into its box, %"] == pytest.approx(60.0)
-    assert shown["points into its box, %_high"] == pytest.approx(61.963, abs=1e-3)
-    assert (shown["error, kept, %"], shown["error, broken, %"]) == (10.0, 30.0)
-    assert math.isnan(shown["error, reversed, %"])
+    made = tables(records)
+    for each in (made["test errors"], made["link kept · localisation"]):
+        assert list(each.frame[["model", "link_pct", "n"]].itertuples(index=False, name=None)) == [("nin", 0, 5), ("nin", 95, 5)]
+    shown = made["link kept · localisation"].frame.iloc[1]
+    assert shown["peak in box, %"] == pytest.approx(60.0)
+    assert shown["peak in box, %_high"] == pytest.approx(61.963, abs=1e-3)
+    errors = made["test errors"].frame.iloc[1]
+    assert (errors["link kept, %"], errors["link broken, %"]) == (10.0, 30.0)
+    assert math.isnan(errors["link reversed, %"])
+    assert "link reversed, %" not in texts(made["test errors"])
+    assert len(made["link broken: any ground · localisation"].frame) == 1
 
 
 def test_one_seed_keeps_its_interval_over_images() -> None:
-    shown = maps.tables([explained()])[0]
-    assert (shown.frame["box IoU"].isna().all(), shown.frame["deletion_low"][0], shown.frame["deletion_high"][0]) == (True, -0.5, 1.5)
+    made = tables([explained()])
+    assert made["link kept · localisation"].frame["box IoU"].isna().all()
+    shown = made["link kept · faithfulness"]
+    assert (shown.frame["deletion_low"][0], shown.frame["deletion_high"][0]) == (-0.5, 1.5)
     assert maps.INTERVALS[False] in shown.notes
 
 
@@ -109,8 +123,8 @@ def test_the_best_of_each_link_are_marked_and_no_other() -> None:
     records += [explained("lenet", seed=seed, energy_ground_pct=40.0 + seed - 2) for seed in range(5)]
     records += [explained(link=50, seed=seed, energy_ground_pct=60.0 + seed - 2) for seed in range(5)]
     records += [explained("lenet", link=50, seed=seed, energy_ground_pct=80.0 + seed - 2) for seed in range(5)]
-    first = maps.tables(records)[0]
-    marked = {(first.frame.model[place], first.frame.link_pct[place]) for place in first.best["on ground, %"]}
+    first = tables(records)["link kept · localisation"]
+    marked = {(first.frame.model[place], first.frame.link_pct[place]) for place in first.best["energy on ground, %"]}
     assert marked == {("lenet", 95), ("nin", 50)}
     assert maps.BEST in first.notes
 

@@ -34,25 +34,40 @@ class Quantity(NamedTuple):
         return {"of": source, **self.at}
 
 
-QUANTITIES = {
-    "points into its box, %": Quantity("pointing_pct", {}, more=True),
-    "points on it, %": Quantity("pointing_mask_pct", {}, more=True),
-    "on the object, %": Quantity("energy_object_pct", {}, more=True),
-    "on ground, %": Quantity("energy_ground_pct", {}, more=False),
-    "box IoU": Quantity("iou", {"threshold": BOXED}, more=True),
-    "deletion": Quantity("deletion", {}, more=False),
-    "insertion": Quantity("insertion", {}, more=True),
-    "ROAD": Quantity("road", {}, more=True),
+class Asked(NamedTuple):
+    """A column of a table: a measurement of one kind of test, and whether more of it is better."""
+
+    test: str
+    name: str
+    at: Mapping[str, Scalar]
+    more: bool
+
+
+QUANTITIES = {  # by what a table of them is called
+    "localisation": {
+        "peak in box, %": Quantity("pointing_pct", {}, more=True),
+        "peak on it, %": Quantity("pointing_mask_pct", {}, more=True),
+        "energy on it, %": Quantity("energy_object_pct", {}, more=True),
+        "energy on ground, %": Quantity("energy_ground_pct", {}, more=False),
+        "box IoU": Quantity("iou", {"threshold": BOXED}, more=True),
+    },
+    "faithfulness": {
+        "deletion": Quantity("deletion", {}, more=False),
+        "insertion": Quantity("insertion", {}, more=True),
+        "ROAD": Quantity("road", {}, more=True),
+    },
 }
-ERRORS = {f"error, {test}, %": test for test in TESTS}
-NOTES = (
+ERRORS = {f"link {test}, %": test for test in TESTS}
+LINK = (
     "link: percent of the training images whose ground is that of their class; in a test with a broken link any ground is, in one with a "
-    "reversed link always the next class's",
-    "maps are of the image's own class; points into its box, on it: their largest value lies there; on the object, on ground: share of "
-    f"what speaks for the class; box IoU: of the object's box with that around what lies above {BOXED:g} of the maximum",
-    "deletion (the less the better), insertion, ROAD: of the probability of the class while the pixels that a map marks are taken away, or "
-    "given back",
+    "reversed link always the next class's"
 )
+NOTES = {
+    "localisation": "maps are of the image's own class; peak in box, on it: their largest value lies in the object's box, on the object; "
+    f"energy: share of what speaks for the class; box IoU: of the object's box with that around what lies above {BOXED:g} of the maximum",
+    "faithfulness": "deletion (the less the better), insertion, ROAD: of the probability of the class while the pixels that a map marks "
+    "are taken away, or given back",
+}
 BEST = (
     f"bold: at each link the best, and all that cannot be told from it (Welch's t over seeds, {best.VERDICT} {best.LEAST} seeds; deletion, "
     "errors and the share on ground: the least)"
@@ -65,14 +80,17 @@ INTERVALS = {
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
-    """For each condition the networks' own maps on each kind of test, then by size of the object, then each baseline with the link kept."""
+    """For each condition the errors, the networks' own maps on each kind of test and by size of the object, and each baseline's."""
     made: list[Table] = []
     for each in conditions(records):
-        for test in TESTS:
-            made += _table(each, test, "map", f"{each.caption} · {OF_TEST[test]}", records)
-        made += _by_size(each)
-        for source, said in BASELINES.items():
-            made += _table(each, KEPT, source, f"{each.caption} · {OF_TEST[KEPT]} · baseline: {said}", records)
+        made += _errors(each, records)
+        made += [table for test in TESTS for table in _tables(each, test, "map", OF_TEST[test], records)]
+        made += _by_size(each, records)
+        made += [
+            table
+            for source, said in BASELINES.items()
+            for table in _tables(each, KEPT, source, f"{OF_TEST[KEPT]} · baseline: {said}", records)
+        ]
     return made
 
 
@@ -114,65 +132,68 @@ def _interval(cell: Cell, test: str, name: str, at: Mapping[str, Scalar], called
     return {called: value, f"{called}_low": low, f"{called}_high": high}
 
 
-def _table(condition: Condition, test: str, source: str, caption: str, records: Sequence[Record]) -> list[Table]:
-    """None where nothing was tested so. The errors stand beside the networks' own maps with the link kept."""
+def _errors(condition: Condition, records: Sequence[Record]) -> list[Table]:
+    """The test errors of the networks whose maps the condition holds, for each kind of test."""
+    asked = {header: Asked(test, "test_error_pct", {}, more=False) for header, test in ERRORS.items()}
+    return _table(condition.cells, asked, f"{condition.caption} · test errors", [LINK], records)
+
+
+def _tables(condition: Condition, test: str, source: str, said: str, records: Sequence[Record]) -> list[Table]:
+    """What the maps of one source are worth on one kind of test; none where nothing was tested so."""
     cells = [cell for cell in condition.cells if test in cell.runs]
+    made: list[Table] = []
+    for called, quantities in QUANTITIES.items():
+        asked = {header: Asked(test, each.name, each.of(source), each.more) for header, each in quantities.items()}
+        below = [LINK, NOTES[called]]
+        made += _table(cells, asked, f"{condition.caption} · {said} · {called}", below, records, marked=source == "map")
+    return made
+
+
+def _table(
+    cells: Sequence[Cell], asked: Mapping[str, Asked], caption: str, below: Sequence[str], records: Sequence[Record], marked: bool = True
+) -> list[Table]:
+    """A row a cell; none without cells. `marked` says whether the best are, and what is in doubt is said."""
     if not cells:
         return []
-    errors = {header: of for header, of in ERRORS.items() if source == "map" and test in (KEPT, of)}
-    rows = [_row(cell, test, source, errors) for cell in cells]
-    places = _best(cells, test, errors) if source == "map" else {}
-    shown = [run for cell in cells for run in (cell.records if test == KEPT else cell.runs[test])]
-    below = [*NOTES, *_intervals(cells, test), *([BEST if any(places.values()) else FEW] if source == "map" else [])]
-    below += [*notes.doubts(shown), *notes.older(shown, records)] if source == "map" else []
-    columns: Columns = {**IDENTITY, **{header: _cell(header) for header in (*errors, *QUANTITIES)}, **SEEDS}
-    return [Table(caption, pd.DataFrame(rows), tuple(below), columns, wide=True, shown=tuple(shown), best=places)]
+    runs = [[run for test in dict.fromkeys(each.test for each in asked.values()) for run in cell.runs.get(test, ())] for cell in cells]
+    rows = []
+    for cell, mine in zip(cells, runs, strict=True):
+        row: Row = {**_identity(cell), "n": len({run.config["seed"] for run in mine}), "records": " ".join(run.id for run in mine)}
+        for header, each in asked.items():
+            row |= _interval(cell, each.test, each.name, each.at, header)
+        rows.append(row)
+    shown = [run for mine in runs for run in mine]
+    notes_below = [*below, *[INTERVALS[several] for several in sorted({row["n"] > 1 for row in rows})]]
+    places = {header: _best(cells, each) for header, each in asked.items()} if marked else {}
+    if marked:
+        notes_below += [BEST if any(places.values()) else FEW, *notes.doubts(shown), *notes.older(shown, records)]
+    columns: Columns = {**IDENTITY, **{header: _cell(header) for header in asked}, **SEEDS}
+    return [Table(caption, pd.DataFrame(rows), tuple(notes_below), columns, wide=True, shown=tuple(shown), best=places)]
 
 
-def _row(cell: Cell, test: str, source: str, errors: Mapping[str, str]) -> Row:
-    row: Row = {**_identity(cell), "n": len(cell.runs[test]), "records": " ".join(run.id for run in cell.runs[test])}
-    for header, of in errors.items():
-        row |= _interval(cell, of, "test_error_pct", {}, header)
-    for header, quantity in QUANTITIES.items():
-        row |= _interval(cell, test, quantity.name, quantity.of(source), header)
-    return row
+def _best(cells: Sequence[Cell], asked: Asked) -> frozenset[int]:
+    """The best rows of each link: those of different links are different tasks."""
+    sign = -1 if asked.more else 1
+    marked: frozenset[int] = frozenset()
+    for link in dict.fromkeys(cell.link for cell in cells):
+        there = [place for place, cell in enumerate(cells) if cell.link == link]
+        repeated = [[sign * value for value in cells[place].figures(asked.test, asked.name, asked.at).values()] for place in there]
+        marked |= {there[place] for place in best.least(repeated)}
+    return marked
 
 
-def _best(cells: Sequence[Cell], test: str, errors: Mapping[str, str]) -> dict[str, frozenset[int]]:
-    """Under each header the best rows of each link: those of different links are different tasks."""
-    asked = [(header, of, "test_error_pct", dict[str, Scalar](), 1) for header, of in errors.items()]
-    asked += [(header, test, each.name, each.of("map"), -1 if each.more else 1) for header, each in QUANTITIES.items()]
-    found: dict[str, frozenset[int]] = {}
-    for header, of, name, at, sign in asked:
-        marked: frozenset[int] = frozenset()
-        for link in dict.fromkeys(cell.link for cell in cells):
-            there = [place for place, cell in enumerate(cells) if cell.link == link]
-            repeated = [[sign * value for value in cells[place].figures(of, name, at).values()] for place in there]
-            marked |= {there[place] for place in best.least(repeated)}
-        found[header] = marked
-    return found
-
-
-def _by_size(condition: Condition) -> list[Table]:
+def _by_size(condition: Condition, records: Sequence[Record]) -> list[Table]:
     """How often maps point at small, medium and large objects, beside the Gaussian about the middle; with the link kept."""
     cells = [cell for cell in condition.cells if KEPT in cell.runs]
-    if not cells:
-        return []
-    headers = {f"{size}{said}, %": (source, size) for size in SIZES for source, said in (("map", ""), ("centre", ": middle"))}
-    rows = []
-    for cell in cells:
-        row: Row = {**_identity(cell), "n": len(cell.runs[KEPT]), "records": " ".join(run.id for run in cell.runs[KEPT])}
-        for header, (source, size) in headers.items():
-            row |= _interval(cell, KEPT, "pointing_mask_pct", {"of": source, "size": size}, header)
-        rows.append(row)
-    columns: Columns = {**IDENTITY, **{header: _cell(header) for header in headers}, **SEEDS}
+    sources = (("map", ""), ("centre", ": Gauss"))
+    asked = {
+        f"{size}{said}, %": Asked(KEPT, "pointing_mask_pct", {"of": source, "size": size}, more=True)
+        for size in SIZES
+        for source, said in sources
+    }
     caption = f"{condition.caption} · {OF_TEST[KEPT]} · points on the object, by its size"
-    below = ("middle: the same of a Gaussian about the middle of the image", *_intervals(cells, KEPT))
-    return [Table(caption, pd.DataFrame(rows), below, columns, wide=True, shown=tuple(run for cell in cells for run in cell.runs[KEPT]))]
-
-
-def _intervals(cells: Sequence[Cell], test: str) -> list[str]:
-    return [INTERVALS[several] for several in sorted({len(cell.runs[test]) > 1 for cell in cells})]
+    below = [LINK, "Gauss: the same of a Gaussian about the middle of the image"]
+    return _table(cells, asked, caption, below, records, marked=False)
 
 
 def _cell(header: str) -> Any:
