@@ -142,10 +142,13 @@ def save(explained: Explained, out: Path) -> None:
 def _head(sheet: Figure, layout: Layout, block: int, explained: Explained) -> None:
     """The names above the columns of a block, which stay within them."""
     top = layout.height_inch - HEAD_INCH
+    higher = 0.13 * any("+" in column.title for column in explained.columns)
     for number, column in enumerate(explained.columns):
         left = layout.left(block, 1 + 2 * number)
+        name, plus, knobs = column.title.partition("+")
         for text, above, size, colour in (
-            (column.title, 0.26, 8.5, INK),
+            (name, 0.26 + higher, 8.5, INK),
+            (plus + knobs, 0.26, 7.0, INK),
             (_where(column), 0.1, 6.0, SOFT),
         ):
             place = (left / layout.width_inch, (top + above) / layout.height_inch)
