@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-TABLES, FIGURES = ROOT / "results/tables", ROOT / "results/figures"
+RESULTS = ROOT / "results"
 PART = re.compile(r"^<!-- from (\S+): (.+) -->$", re.MULTILINE)
 PICTURE = re.compile(r"^<!-- picture (\S+): (.+) -->$", re.MULTILINE)
 FIGURE = re.compile(r"(?<=\| )[*]{0,2}-?\d[-\d., \[\]–nkMGto=*\\]*(?= \|)")  # a cell that holds a figure, with its interval
@@ -29,7 +29,9 @@ TITLES = {
     "roofline": "Roofline",
     "reconciliation": "Counters beside each other",
     "environment": "Machines, versions and commits",
+    "maps": "Class maps against known objects",
 }
+APART = {"maps": "class_maps"}  # tables of an experiment that has a folder of its own
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -61,14 +63,14 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/recipes.md", recipes()
     yield "reference/zoo.md", (ROOT / "zoo/README.md").read_text()  # itself made from the specs, and held against them by a test
     for name, title in TITLES.items():
-        text = (TABLES / f"{name}.md").read_text()
+        text = (RESULTS / APART.get(name, "") / "tables" / f"{name}.md").read_text()
         text = FIGURE.sub(lambda found: f'<span class="figure">{found[0]}</span>', text)
         yield f"tables/{name}.md", text if text.startswith("# ") else f"# {title}\n\n{text}".replace("\n### ", "\n## ")
 
 
 def pictures() -> list[Path]:
     """The figures that are committed."""
-    return sorted(FIGURES.glob("*.png"))
+    return sorted(picture for folder in ("", *APART.values()) for picture in (RESULTS / folder / "figures").glob("*.png"))
 
 
 def with_parts(markdown: str, above: str = "") -> str:

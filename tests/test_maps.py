@@ -129,6 +129,17 @@ def test_the_best_of_each_link_are_marked_and_no_other() -> None:
     assert maps.BEST in first.notes
 
 
+def test_maps_in_which_nothing_speaks_have_no_share_on_ground() -> None:
+    """The share that counts them has them at 0, and would make a dead network the best."""
+    records = [explained(seed=seed) for seed in range(5)]
+    dead = explained("lenet", energy_ground_pct=0.0)
+    rows = tuple(
+        row.model_copy(update={"value": None, "low": None, "high": None}) if "silent" in row.at else row for row in dead.measurements
+    )
+    shown = tables([*records, dead.model_copy(update={"measurements": rows})])["link kept · localisation"]
+    assert dict(zip(shown.frame.model, texts(shown)["energy on ground, %"], strict=True)) == {"lenet": "–", "nin": "60.00 [60.00–60.00]"}
+
+
 @pytest.mark.parametrize("apart", [{"method": "cam"}, {"n": 200}, {"protocol": 3}])
 def test_what_was_made_otherwise_stands_in_a_table_of_its_own(apart: dict[str, Any]) -> None:
     one, other = explained(), explained(seed=1)

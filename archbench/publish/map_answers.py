@@ -22,6 +22,7 @@ ASKED = (
 AT_OBJECT, NOT_AT_OBJECT = "points at the object", "points at it less than the middle does"
 WORDS = (AT_OBJECT, SAME, NOT_AT_OBJECT, INCONCLUSIVE)
 CENTRE = "a Gaussian about the middle"
+LEAST_TO_SPREAD = 3  # seeds, before the interval of a difference is said: that of two is 13 standard errors to either side
 
 
 class Pointing(NamedTuple):
@@ -44,7 +45,8 @@ class Pointing(NamedTuple):
     @property
     def said(self) -> str:
         """`95 % (91.2 % of images, +25.3 points, 95 % 22.1 to 28.5)`."""
-        interval = "" if math.isnan(self.above.low) else f", 95 % {self.above.low:.1f} to {self.above.high:.1f}"
+        few = self.above.n < LEAST_TO_SPREAD
+        interval = "" if few else f", 95 % {self.above.low:.1f} to {self.above.high:.1f}"
         return f"{self.cell.link} % ({self.share.value:.1f} % of images, {self.above.value:+.1f} points{interval})"
 
 

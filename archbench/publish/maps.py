@@ -30,8 +30,8 @@ class Quantity(NamedTuple):
     more: bool
 
     def of(self, source: str) -> dict[str, Scalar]:
-        """What qualifies it for the maps of one source."""
-        return {"of": source, **self.at}
+        """What qualifies it for the maps of one source; which are silent is told of the networks' own alone."""
+        return {"of": source, **{name: value for name, value in self.at.items() if name != "silent" or source == "map"}}
 
 
 class Asked(NamedTuple):
@@ -48,7 +48,7 @@ QUANTITIES = {  # by what a table of them is called
         "peak in box, %": Quantity("pointing_pct", {}, more=True),
         "peak on it, %": Quantity("pointing_mask_pct", {}, more=True),
         "energy on it, %": Quantity("energy_object_pct", {}, more=True),
-        "energy on ground, %": Quantity("energy_ground_pct", {}, more=False),
+        "energy on ground, %": Quantity("energy_ground_pct", {"silent": False}, more=False),
         "box IoU": Quantity("iou", {"threshold": BOXED}, more=True),
     },
     "faithfulness": {
@@ -64,7 +64,8 @@ LINK = (
 )
 NOTES = {
     "localisation": "maps are of the image's own class; peak in box, on it: their largest value lies in the object's box, on the object; "
-    f"energy: share of what speaks for the class; box IoU: of the object's box with that around what lies above {BOXED:g} of the maximum",
+    "energy: share of what speaks for the class, that on ground of maps in which anything does; box IoU: of the object's box with that "
+    f"around what lies above {BOXED:g} of the maximum",
     "faithfulness": "deletion (the less the better), insertion, ROAD: of the probability of the class while the pixels that a map marks "
     "are taken away, or given back",
 }

@@ -33,7 +33,7 @@ SHOWN = {
 }
 QUANTITIES: dict[str, tuple[str, str, dict[str, Any]]] = {  # the test, the measurement and what qualifies it
     "points": (KEPT, "pointing_pct", {"of": "map"}),
-    "ground": (KEPT, "energy_ground_pct", {"of": "map"}),
+    "ground": (KEPT, "energy_ground_pct", {"of": "map", "silent": False}),
     "error": (BROKEN, "test_error_pct", {}),
     MIDDLE: (KEPT, "pointing_pct", {"of": "centre"}),
 }
