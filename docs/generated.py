@@ -7,6 +7,7 @@ file of the repository whose heading begins so, and `<!-- picture FILE: TEXT -->
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ RESULTS = ROOT / "results"
 PART = re.compile(r"^<!-- from (\S+): (.+) -->$", re.MULTILINE)
 PICTURE = re.compile(r"^<!-- picture (\S+): (.+) -->$", re.MULTILINE)
 FIGURE = re.compile(r"(?<=\| )[*]{0,2}-?\d[-\d., \[\]–nkMGto=*\\]*(?= \|)")  # a cell that holds a figure, with its interval
+HEADING = re.compile(r"^### (.+)$", re.MULTILINE)
+MUCH = 40  # characters that all headings of a page share, from which on they are said once
 TITLES = {
     "results": "Test errors, counts and latency",
     "errors": "Errors over seeds",
@@ -65,7 +68,20 @@ def pages() -> Iterator[tuple[str, str]]:
     for name, title in TITLES.items():
         text = (RESULTS / APART.get(name, "") / "tables" / f"{name}.md").read_text()
         text = FIGURE.sub(lambda found: f'<span class="figure">{found[0]}</span>', text)
-        yield f"tables/{name}.md", text if text.startswith("# ") else f"# {title}\n\n{text}".replace("\n### ", "\n## ")
+        yield f"tables/{name}.md", text if text.startswith("# ") else f"# {title}\n\n{said_once(text)}".replace("\n### ", "\n## ")
+
+
+def said_once(text: str) -> str:
+    """A page of tables with what all its headings begin with above them, and not in each, where that is much."""
+    parts = [heading.split(" · ") for heading in HEADING.findall(text)]
+    conditions = [each[1:] if each[0] == "reading" else each[:-1] for each in parts]
+    common = " · ".join(each[0] for each in itertools.takewhile(lambda each: len(set(each)) == 1, zip(*conditions, strict=False)))
+    if len(common) < MUCH:
+        return text
+    shorter = re.sub(
+        rf"^### (reading · )?{re.escape(common)}(?: · )?", lambda found: f"### {(found[1] or '')[:7]}", text, flags=re.MULTILINE
+    )
+    return f"{common}\n\n{shorter}"
 
 
 def pictures() -> list[Path]:

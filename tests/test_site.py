@@ -54,8 +54,15 @@ def test_a_figure_in_a_cell_is_kept_on_one_line() -> None:
 
 
 def test_every_page_and_committed_table_has_its_place_in_the_navigation() -> None:
-    assert set(generated.TITLES) == {path.stem for path in (ROOT / "results/tables").glob("*.md")}
+    assert set(generated.TITLES) == {path.stem for path in (ROOT / "results").glob("**/tables/*.md")}
     text = (ROOT / "mkdocs.yml").read_text()
     named = set(re.findall(r"\S+\.md", str(yaml.safe_load(text)["nav"]).replace("'", " ")))
     written = {str(path.relative_to(ROOT / "docs")) for path in pages()[1:]}
     assert named == written | {path for path, _ in generated.pages()}
+
+
+def test_what_all_headings_of_a_page_begin_with_stands_above_them_once() -> None:
+    condition = "maps by gradcam · shapes (3×32×32, 10 classes) · recipe modern"
+    page = f"### {condition} · test errors\n\n| a |\n\n### {condition} · link kept · x\n\n| b |\n\n### reading · {condition}\n\n- c\n"
+    assert generated.said_once(page) == f"{condition}\n\n### test errors\n\n| a |\n\n### link kept · x\n\n| b |\n\n### reading\n\n- c\n"
+    assert generated.said_once("### a · b\n\n### a · c\n") == "### a · b\n\n### a · c\n"
