@@ -78,9 +78,8 @@ def said_once(text: str) -> str:
     common = " · ".join(each[0] for each in itertools.takewhile(lambda each: len(set(each)) == 1, zip(*conditions, strict=False)))
     if len(common) < MUCH:
         return text
-    shorter = re.sub(
-        rf"^### (reading · )?{re.escape(common)}(?: · )?", lambda found: f"### {(found[1] or '')[:7]}", text, flags=re.MULTILINE
-    )
+    shorter = re.sub(rf"^### (reading · )?{re.escape(common)} · ", r"### \1", text, flags=re.MULTILINE)
+    shorter = shorter.replace(f"### reading · {common}\n", "### reading\n").replace(f"“{common} · ", "“")
     return f"{common}\n\n{shorter}"
 
 

@@ -154,10 +154,11 @@ def test_maps_of_a_network_whose_units_died_are_blank(method: str) -> None:
     with torch.no_grad():
         network[0].weight.zero_()
         network[0].bias.fill_(-1)
-    found = METHODS[method](Target(network, "dead", "0"), torch.rand(3, 1, 8, 8), predicted)
-    assert found.maps.shape == (3, 8, 8)
-    assert not found.maps.any()
-    assert torch.equal(found.logits, network[3].bias.expand(3, 2))
+    for count in (3, 1):
+        found = METHODS[method](Target(network, "dead", "0"), torch.rand(count, 1, 8, 8), predicted)
+        assert found.maps.shape == (count, 8, 8)
+        assert not found.maps.any()
+        assert torch.equal(found.logits, network[3].bias.expand(count, 2))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from archbench.publish.pages import page
 from archbench.publish.predictions import Kept
 from archbench.publish.results import Table
 from archbench.rank_correlation import spearman
-from archbench.records.schema import Measurement, Record
+from archbench.records.schema import Doubt, Measurement, Record
 
 ROWS = {"pointing_pct": 60.0, "pointing_mask_pct": 40.0, "energy_object_pct": 30.0, "energy_ground_pct": 60.0, "deletion": 0.5}
 
@@ -136,8 +136,22 @@ def test_maps_in_which_nothing_speaks_have_no_share_on_ground() -> None:
     rows = tuple(
         row.model_copy(update={"value": None, "low": None, "high": None}) if "silent" in row.at else row for row in dead.measurements
     )
-    shown = tables([*records, dead.model_copy(update={"measurements": rows})])["link kept · localisation"]
+    dead = dead.model_copy(update={"measurements": rows})
+    shown = tables([*records, dead])["link kept · localisation"]
     assert dict(zip(shown.frame.model, texts(shown)["energy on ground, %"], strict=True)) == {"lenet": "–", "nin": "60.00 [60.00–60.00]"}
+    both = [dead, explained("lenet", seed=1, energy_ground_pct=70.0)]
+    assert texts(tables(both)["link kept · localisation"])["energy on ground, %"] == ["70.0"]  # of one of two seeds: no interval
+    (row,) = maps.frame(both).query("maps == 'map'").to_dict("records")
+    assert (row["n"], row["energy_ground_pct_not_silent"]) == (2, 70.0)
+
+
+def test_errors_are_in_doubt_by_the_test_with_the_link_kept_alone() -> None:
+    """With a broken link any network that looks at the ground is at chance."""
+    chance = Doubt(code="at_chance", message="its test error cannot be told from that of naming the commonest class")
+    broken = explained(test="broken", error=90.0).model_copy(update={"warnings": (chance,)})
+    kept = explained("lenet").model_copy(update={"warnings": (chance,)})
+    said = [note for note in tables([explained(), broken, kept])["test errors"].notes if chance.message in note]
+    assert [note.partition(":")[0] for note in said] == ["lenet"]
 
 
 @pytest.mark.parametrize("apart", [{"method": "cam"}, {"n": 200}, {"protocol": 3}])

@@ -63,6 +63,10 @@ def test_every_page_and_committed_table_has_its_place_in_the_navigation() -> Non
 
 def test_what_all_headings_of_a_page_begin_with_stands_above_them_once() -> None:
     condition = "maps by gradcam · shapes (3×32×32, 10 classes) · recipe modern"
-    page = f"### {condition} · test errors\n\n| a |\n\n### {condition} · link kept · x\n\n| b |\n\n### reading · {condition}\n\n- c\n"
-    assert generated.said_once(page) == f"{condition}\n\n### test errors\n\n| a |\n\n### link kept · x\n\n| b |\n\n### reading\n\n- c\n"
+    headings = ("test errors", "link kept · x")
+    page = "".join(f"### {condition} · {heading}\n\n| a |\n\n" for heading in headings)
+    page += f"### reading · {condition}\n\n- as under “{condition} · test errors”\n"
+    assert generated.said_once(page) == (
+        f"{condition}\n\n### test errors\n\n| a |\n\n### link kept · x\n\n| a |\n\n### reading\n\n- as under “test errors”\n"
+    )
     assert generated.said_once("### a · b\n\n### a · c\n") == "### a · b\n\n### a · c\n"

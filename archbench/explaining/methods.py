@@ -118,7 +118,7 @@ def _weighed(kind: str) -> Method:
     def method(target: Target, images: torch.Tensor, choose: Choice) -> Found:
         asked = weighing.activations(target.network, target.layer, images, choose)
         if not asked.gradients.any():
-            if not _is_dead(asked.logits):
+            if not _is_dead(target.network, images):
                 raise ArchbenchError(f"{kind}: no gradient of the logits of {target.called} reaches {target.layer}; --layer names another")
             return Found(torch.zeros_like(asked.maps[:, 0]), asked.classes, asked.logits)
         return Found(weighing.weighed(kind, target.network, images, asked), asked.classes, asked.logits)
@@ -134,9 +134,11 @@ METHODS: dict[str, Method] = {
 }
 
 
-def _is_dead(logits: torch.Tensor) -> bool:
-    """Whether several images are all the same to the network, as to one whose units all died in training."""
-    return len(logits) > 1 and bool((logits == logits[0]).all())
+@torch.inference_mode()
+def _is_dead(network: nn.Module, images: torch.Tensor) -> bool:
+    """Whether these images and the mean one are all the same to the network, as to one whose units all died in training."""
+    logits = network(torch.cat([images, torch.zeros_like(images[:1])]))
+    return bool((logits == logits[0]).all())
 
 
 def _of_class(values: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:

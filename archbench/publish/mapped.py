@@ -80,10 +80,12 @@ class Cell:
         return {seed: value for seed, value in found.items() if not math.isnan(value)}
 
     def interval(self, test: str, name: str, at: Mapping[str, Scalar]) -> Interval:
-        """Its mean over seeds with Student's t interval; of one run the run's own, over images."""
+        """Its mean over seeds with Student's t interval; of one run the run's own, over images; none where one of several has a value."""
         values = list(self.figures(test, name, at).values())
         if not values:
             return Interval(math.nan, math.nan, math.nan, 0)
+        if len(values) == 1 and len(self.runs[test]) > 1:
+            return Interval(values[0], math.nan, math.nan, 1)
         if len(values) == 1:
             rows = (run.measurement(name, **at) for run in self.runs[test])
             row = next(row for row in rows if row is not None and row.value is not None)

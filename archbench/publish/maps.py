@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -64,11 +65,13 @@ LINK = (
 )
 NOTES = {
     "localisation": "maps are of the image's own class; peak in box, on it: their largest value lies in the object's box, on the object; "
-    "energy: share of what speaks for the class, that on ground of maps in which anything does; box IoU: of the object's box with that "
-    f"around what lies above {BOXED:g} of the maximum",
+    "energy: share of what speaks for the class; box IoU: of the object's box with that around what lies above "
+    f"{BOXED:g} of the maximum",
     "faithfulness": "deletion (the less the better), insertion, ROAD: of the probability of the class while the pixels that a map marks "
     "are taken away, or given back",
 }
+NOT_SILENT = "energy on ground: of maps in which anything speaks for the class; no interval where one seed alone has such"
+SILENT = "energy on ground: a map in which nothing speaks for the class has none"
 BEST = (
     f"bold: at each link the best, and all that cannot be told from it (Welch's t over seeds, {best.VERDICT} {best.LEAST} seeds; deletion, "
     "errors and the share on ground: the least)"
@@ -121,10 +124,12 @@ def _identity(cell: Cell) -> dict[str, Any]:
 def _everything(cell: Cell, test: str, source: str) -> Row:
     """Every measurement that a Record has of these maps, by a name that holds what qualifies it."""
     row: Row = {"n": len(cell.runs[test]), **_interval(cell, test, "test_error_pct", {}, "test_error_pct")}
-    for measured in cell.runs[test][0].measurements:
-        if measured.at.get("of") == source:
+    for run in cell.runs[test]:  # a network that is dead has not all of them
+        for measured in run.measurements:
             more = ["not_silent" if key == "silent" else str(value) for key, value in measured.at.items() if key != "of"]
-            row |= _interval(cell, test, measured.name, measured.at, "_".join([measured.name, *more]))
+            called = "_".join([measured.name, *more])
+            if measured.at.get("of") == source and called not in row:
+                row |= _interval(cell, test, measured.name, measured.at, called)
     return {**row, "records": " ".join(run.id for run in cell.runs[test])}
 
 
@@ -145,7 +150,7 @@ def _tables(condition: Condition, test: str, source: str, said: str, records: Se
     made: list[Table] = []
     for called, quantities in QUANTITIES.items():
         asked = {header: Asked(test, each.name, each.of(source), each.more) for header, each in quantities.items()}
-        below = [LINK, NOTES[called]]
+        below = [LINK, NOTES[called], *[NOT_SILENT if source == "map" else SILENT] * (called == "localisation")]
         made += _table(cells, asked, f"{condition.caption} · {said} · {called}", below, records, marked=source == "map")
     return made
 
@@ -156,7 +161,8 @@ def _table(
     """A row a cell; none without cells. `marked` says whether the best are, and what is in doubt is said."""
     if not cells:
         return []
-    runs = [[run for test in dict.fromkeys(each.test for each in asked.values()) for run in cell.runs.get(test, ())] for cell in cells]
+    tests = list(dict.fromkeys(each.test for each in asked.values()))
+    runs = [[run for test in tests for run in cell.runs.get(test, ())] for cell in cells]
     rows = []
     for cell, mine in zip(cells, runs, strict=True):
         row: Row = {**_identity(cell), "n": len({run.config["seed"] for run in mine}), "records": " ".join(run.id for run in mine)}
@@ -167,7 +173,8 @@ def _table(
     notes_below = [*below, *[INTERVALS[several] for several in sorted({row["n"] > 1 for row in rows})]]
     places = {header: _best(cells, each) for header, each in asked.items()} if marked else {}
     if marked:
-        notes_below += [BEST if any(places.values()) else FEW, *notes.doubts(shown), *notes.older(shown, records)]
+        doubtful = [run for cell in cells for run in cell.runs.get(tests[0], ())]  # with a broken link any network is at chance
+        notes_below += [BEST if any(places.values()) else FEW, *notes.doubts(doubtful), *notes.older(shown, records)]
     columns: Columns = {**IDENTITY, **{header: _cell(header) for header in asked}, **SEEDS}
     return [Table(caption, pd.DataFrame(rows), tuple(notes_below), columns, wide=True, shown=tuple(shown), best=places)]
 
@@ -202,7 +209,7 @@ def _cell(header: str) -> Any:
         value, low, high = row[header], row[f"{header}_low"], row[f"{header}_high"]
         if high - low < TINY or abs(value) + abs(low) + abs(high) < TINY:
             value, low, high = (round(each, 3) + 0.0 for each in (value, low, high))
-        return figure(value, low, high, usual=2)
+        return figure(value, low, high, usual=None if math.isnan(low) else 2)
 
     return write
 
