@@ -11,6 +11,7 @@ import pandas as pd
 from archbench.publish import grouping
 from archbench.publish.columns import Columns
 from archbench.publish.formats import MISSING, Row, three_digits
+from archbench.publish.notes import of_device
 from archbench.publish.results import Table, identity
 from archbench.records.schema import Record
 
@@ -53,7 +54,6 @@ def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
 def _facts(record: Record) -> tuple[tuple[str, Any], ...]:
     """What makes two environments one; what varies while a machine runs, as its clock and its load, is none of it."""
     environment, git = record.environment, record.environment.get("git") or {}
-    device = environment["device"]
     facts = {
         "os": environment.get("os", ""),
         "processor": environment.get("cpu", ""),
@@ -61,7 +61,7 @@ def _facts(record: Record) -> tuple[tuple[str, Any], ...]:
         "cores": environment.get("cores", math.nan),
         "usable_cores": environment.get("usable_cores", environment.get("cores", math.nan)),
         "memory_bytes": environment.get("memory_bytes", math.nan),
-        "device": f"{device['name']} ({device['kind']})",
+        "device": of_device(environment["device"]),
         "cuda": environment.get("cuda") or "",
         "threads": environment["threads"],
         "python": environment.get("python", ""),

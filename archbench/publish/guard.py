@@ -7,6 +7,7 @@ from typing import Any
 
 from archbench.errors import ArchbenchError
 from archbench.publish import grouping
+from archbench.publish.notes import of_device, of_input
 from archbench.records.schema import Record
 
 Facts = dict[str, Any]
@@ -23,7 +24,7 @@ SAID_ABOVE = ("data", "recipe", "epochs", "precision", "device")
 
 def facts(record: Record) -> Facts:
     """Of a training, or of a test of published weights: everything that two errors must share to be compared."""
-    model, environment, config = record.model, record.environment, record.config
+    environment, config = record.environment, record.config
     data, training, execution = config["data"], config["training"] or {}, config["execution"]
     recipe = config["recipe"] or {}
     return {
@@ -34,7 +35,7 @@ def facts(record: Record) -> Facts:
         "training crop": data.get("crop"),
         "share of the training set": data["train_fraction"],
         "held out": data["val_fraction"],
-        "input": f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes",
+        "input": of_input(record),
         "weights": "published" if record.kind == "imported" else "trained",
         "learned from": (config.get("trained_on") or data)["name"] if record.kind != "imported" else None,
         "recipe": training.get("name"),
@@ -47,7 +48,7 @@ def facts(record: Record) -> Facts:
         "micro-batch": "auto" if execution.get("micro_batch_auto") else _part(execution, config["batch"]),
         "compiled": "where it is faster" if execution.get("compile_auto") else execution["compiled"],
         "deterministic": execution["deterministic"],
-        "device": f"{environment['device']['name']} ({environment['device']['kind']})",
+        "device": of_device(environment["device"]),
         "torch": environment["libraries"]["torch"],
         "archbench": environment["archbench"].rpartition(".")[0],
         "protocol": config["protocol"],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from archbench import stats
-from archbench.publish.mapped import BROKEN, KEPT, Cell
+from archbench.publish.mapped import BROKEN, KEPT, SPEAKING, Cell
 from archbench.publish.pairwise import LEAST_SEEDS, LEVEL
 from archbench.publish.verdicts import INCONCLUSIVE, SAME
 from archbench.rank_correlation import LEAST_GROUPS, spearman
@@ -106,7 +106,7 @@ def runs(cells: Sequence[Cell]) -> list[Run]:
     """Those that were tested both ways; where there is no link there is none to break."""
     found = []
     for cell in cells:
-        ground = cell.figures(KEPT, "energy_ground_pct", {"of": "map", "silent": False})
+        ground = cell.figures(KEPT, "energy_ground_pct", {"of": "map", **SPEAKING})
         kept, broken = (cell.figures(test, "test_error_pct", {}) for test in (KEPT, BROKEN))
         both = [seed for seed in ground if seed in kept and seed in broken and cell.link]
         found += [Run(cell.model, cell.link, ground[seed], broken[seed] - kept[seed]) for seed in both]

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from archbench import stats
 from archbench.publish import grouping, guard
 from archbench.publish.formats import epochs_text
-from archbench.publish.notes import of_input
+from archbench.publish.notes import of_device, of_input
 from archbench.publish.results import newest
 from archbench.records.schema import Record, Scalar
 from archbench.stats import Interval
 
 KEPT, BROKEN, REVERSED = "kept", "broken", "reversed"
 TESTS = (KEPT, BROKEN, REVERSED)
+SPEAKING: Mapping[str, Scalar] = {"silent": False}  # qualifies a mean over those of a network's own maps that say anything
 # facts of a test that move with the link and with what becomes of it; images to learn from are told by the training's own part
 MOVING = ("data", "data's fingerprint", "learned from", "training images", "share of the training set", "held out", "training crop")
 
@@ -57,7 +58,7 @@ def facts(record: Record) -> guard.Facts:
         "share of the training set": learned["train_fraction"],
         "held out": learned["val_fraction"],
         **{f"training's {name}": training[name] for name in ("batch", "precision", "compiled", "deterministic", "torch")},
-        "training's device": f"{training['device']['name']} ({training['device']['kind']})",
+        "training's device": of_device(training["device"]),
     }
 
 

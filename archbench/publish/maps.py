@@ -11,11 +11,11 @@ import pandas as pd
 from archbench.publish import best, map_answers, notes
 from archbench.publish.columns import Columns
 from archbench.publish.formats import Row, figure
-from archbench.publish.mapped import BROKEN, KEPT, REVERSED, TESTS, Cell, Condition, conditions
+from archbench.publish.mapped import BROKEN, KEPT, REVERSED, SPEAKING, TESTS, Cell, Condition, conditions
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
 from archbench.publish.scored import SIZES, SOURCES
-from archbench.records.schema import Record, Scalar
+from archbench.records.schema import Measurement, Record, Scalar
 
 TINY = 1e-3  # what is smaller is no difference that anybody asks about
 BOXED = 0.3  # the threshold that tables show, of those that Records have
@@ -24,24 +24,16 @@ OF_TEST = {KEPT: "link kept", BROKEN: "link broken: any ground", REVERSED: "link
 
 
 class Quantity(NamedTuple):
-    """What a column shows: a measurement, what qualifies it, and whether more of it is better."""
+    """What a column shows: a measurement, what qualifies it, whether more of it is better, and of which kind of test it is."""
 
     name: str
     at: Mapping[str, Scalar]
     more: bool
+    test: str = KEPT
 
-    def of(self, source: str) -> dict[str, Scalar]:
-        """What qualifies it for the maps of one source; which are silent is told of the networks' own alone."""
-        return {"of": source, **{name: value for name, value in self.at.items() if name != "silent" or source == "map"}}
-
-
-class Asked(NamedTuple):
-    """A column of a table: a measurement of one kind of test, and whether more of it is better."""
-
-    test: str
-    name: str
-    at: Mapping[str, Scalar]
-    more: bool
+    def of(self, source: str, test: str) -> Quantity:
+        """The same of the maps of one source, on one kind of test; which are silent is told of the networks' own alone."""
+        return self._replace(at={"of": source, **(self.at if source == "map" or self.at != SPEAKING else {})}, test=test)
 
 
 QUANTITIES = {  # by what a table of them is called
@@ -49,7 +41,7 @@ QUANTITIES = {  # by what a table of them is called
         "peak in box, %": Quantity("pointing_pct", {}, more=True),
         "peak on it, %": Quantity("pointing_mask_pct", {}, more=True),
         "energy on it, %": Quantity("energy_object_pct", {}, more=True),
-        "energy on ground, %": Quantity("energy_ground_pct", {"silent": False}, more=False),
+        "energy on ground, %": Quantity("energy_ground_pct", SPEAKING, more=False),
         "box IoU": Quantity("iou", {"threshold": BOXED}, more=True),
     },
     "faithfulness": {
@@ -58,7 +50,7 @@ QUANTITIES = {  # by what a table of them is called
         "ROAD": Quantity("road", {}, more=True),
     },
 }
-ERRORS = {f"link {test}, %": test for test in TESTS}
+ERRORS = {f"link {test}, %": Quantity("test_error_pct", {}, more=False, test=test) for test in TESTS}
 LINK = (
     "link: percent of the training images whose ground is that of their class; in a test with a broken link any ground is, in one with a "
     "reversed link always the next class's"
@@ -126,11 +118,15 @@ def _everything(cell: Cell, test: str, source: str) -> Row:
     row: Row = {"n": len(cell.runs[test]), **_interval(cell, test, "test_error_pct", {}, "test_error_pct")}
     for run in cell.runs[test]:  # a network that is dead has not all of them
         for measured in run.measurements:
-            more = ["not_silent" if key == "silent" else str(value) for key, value in measured.at.items() if key != "of"]
-            called = "_".join([measured.name, *more])
-            if measured.at.get("of") == source and called not in row:
+            if measured.at.get("of") == source and (called := _called(measured)) not in row:
                 row |= _interval(cell, test, measured.name, measured.at, called)
     return {**row, "records": " ".join(run.id for run in cell.runs[test])}
+
+
+def _called(measured: Measurement) -> str:
+    """`iou_0.3`, `energy_ground_pct_not_silent`."""
+    more = ["not_silent" if key == "silent" else str(value) for key, value in measured.at.items() if key != "of"]
+    return "_".join([measured.name, *more])
 
 
 def _interval(cell: Cell, test: str, name: str, at: Mapping[str, Scalar], called: str) -> Row:
@@ -140,8 +136,7 @@ def _interval(cell: Cell, test: str, name: str, at: Mapping[str, Scalar], called
 
 def _errors(condition: Condition, records: Sequence[Record]) -> list[Table]:
     """The test errors of the networks whose maps the condition holds, for each kind of test."""
-    asked = {header: Asked(test, "test_error_pct", {}, more=False) for header, test in ERRORS.items()}
-    return _table(condition.cells, asked, f"{condition.caption} · test errors", [LINK], records)
+    return _table(condition.cells, ERRORS, f"{condition.caption} · test errors", [LINK], records)
 
 
 def _tables(condition: Condition, test: str, source: str, said: str, records: Sequence[Record]) -> list[Table]:
@@ -149,14 +144,14 @@ def _tables(condition: Condition, test: str, source: str, said: str, records: Se
     cells = [cell for cell in condition.cells if test in cell.runs]
     made: list[Table] = []
     for called, quantities in QUANTITIES.items():
-        asked = {header: Asked(test, each.name, each.of(source), each.more) for header, each in quantities.items()}
+        asked = {header: each.of(source, test) for header, each in quantities.items()}
         below = [LINK, NOTES[called], *[NOT_SILENT if source == "map" else SILENT] * (called == "localisation")]
         made += _table(cells, asked, f"{condition.caption} · {said} · {called}", below, records, marked=source == "map")
     return made
 
 
 def _table(
-    cells: Sequence[Cell], asked: Mapping[str, Asked], caption: str, below: Sequence[str], records: Sequence[Record], marked: bool = True
+    cells: Sequence[Cell], asked: Mapping[str, Quantity], caption: str, below: Sequence[str], records: Sequence[Record], marked: bool = True
 ) -> list[Table]:
     """A row a cell; none without cells. `marked` says whether the best are, and what is in doubt is said."""
     if not cells:
@@ -179,7 +174,7 @@ def _table(
     return [Table(caption, pd.DataFrame(rows), tuple(notes_below), columns, wide=True, shown=tuple(shown), best=places)]
 
 
-def _best(cells: Sequence[Cell], asked: Asked) -> frozenset[int]:
+def _best(cells: Sequence[Cell], asked: Quantity) -> frozenset[int]:
     """The best rows of each link: those of different links are different tasks."""
     sign = -1 if asked.more else 1
     marked: frozenset[int] = frozenset()
@@ -195,7 +190,7 @@ def _by_size(condition: Condition, records: Sequence[Record]) -> list[Table]:
     cells = [cell for cell in condition.cells if KEPT in cell.runs]
     sources = (("map", ""), ("centre", ": Gauss"))
     asked = {
-        f"{size}{said}, %": Asked(KEPT, "pointing_mask_pct", {"of": source, "size": size}, more=True)
+        f"{size}{said}, %": Quantity("pointing_mask_pct", {"of": source, "size": size}, more=True)
         for size in SIZES
         for source, said in sources
     }

@@ -31,6 +31,11 @@ def of_input(record: Record) -> str:
     return f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
 
 
+def of_device(device: Mapping[str, Any]) -> str:
+    """`AMD EPYC (cpu)`."""
+    return f"{device['name']} ({device['kind']})"
+
+
 def caption(record: Record, batch: bool = True) -> str:
     """What holds for every row of a table, from one of its Records; without the batch size where rows differ in it."""
     config, shape = record.config, of_input(record)

@@ -15,7 +15,7 @@ from archbench.publish import best, columns, guard
 from archbench.publish.formats import Row
 from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, joined, picked
 from archbench.publish.launches import logarithms
-from archbench.publish.notes import benchmark_notes, caption, is_benchmark, is_doubtful, notes, told_apart
+from archbench.publish.notes import benchmark_notes, caption, is_benchmark, is_doubtful, notes, of_device, of_input, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
 
@@ -126,12 +126,12 @@ def condition(record: Record) -> tuple[Any, ...]:
 
 def measured_under(record: Record) -> guard.Facts:
     """Of a profile: all that two must share to stand in one table."""
-    model, environment, execution = record.model, record.environment, record.config["execution"]
+    environment, execution = record.environment, record.config["execution"]
     return {
         "kind": record.kind,
-        "input": f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes",
+        "input": of_input(record),
         "batch": record.config["batch"],
-        "device": "{name} ({kind})".format(**environment["device"]),
+        "device": of_device(environment["device"]),
         "archbench": environment["archbench"].rpartition(".")[0],
         "torch": environment["libraries"]["torch"],
         **{name: execution[name] for name in ("precision", "compiled", "deterministic")},

@@ -192,11 +192,10 @@ def _machine(record: Record) -> str:
 
 
 def _profiled(record: Record) -> str:
-    model, config = record.model, record.config
+    config, shape = record.config, notes.of_input(record)
     batches = config.get("batches") or sorted({row.at["batch"] for row in record.measurements if row.name == "latency_s"})
     sizes = f"batch{'es' * (len(batches) != 1)} of {', '.join(map(str, batches))}" if batches else "no batch"
     launches = f", {config['launches']} launches of a process each" if config.get("launches") else ""
-    shape = f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
     modes = ", ".join(config.get("modes") or ["eager"])
     times = "; times by operator class under PyTorch's profiler" if "time_s" in record.samples else ""
     return (

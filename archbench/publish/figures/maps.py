@@ -17,7 +17,7 @@ from archbench.publish.figures.letters import Letters, printable
 from archbench.publish.figures.look import LINES, SERIES, Look
 from archbench.publish.figures.picture import Picture, limited
 from archbench.publish.figures.sheet import Sheet
-from archbench.publish.mapped import BROKEN, KEPT, Cell, Condition
+from archbench.publish.mapped import BROKEN, KEPT, SPEAKING, Cell, Condition
 from archbench.records.schema import Record, hash_of
 from archbench.records.store import plain_name
 
@@ -33,7 +33,7 @@ SHOWN = {
 }
 QUANTITIES: dict[str, tuple[str, str, dict[str, Any]]] = {  # the test, the measurement and what qualifies it
     "points": (KEPT, "pointing_pct", {"of": "map"}),
-    "ground": (KEPT, "energy_ground_pct", {"of": "map", "silent": False}),
+    "ground": (KEPT, "energy_ground_pct", {"of": "map", **SPEAKING}),
     "error": (BROKEN, "test_error_pct", {}),
     MIDDLE: (KEPT, "pointing_pct", {"of": "centre"}),
 }
