@@ -101,8 +101,9 @@ def _verdicts(page: Page) -> Iterator[str]:
         yield f"Of {len(pairs)} pairs of networks with at least {best.LEAST} seeds each: {said}."
     left = page.frame[page.frame.verdict == ""] if "against" in page.frame else pairs.iloc[:0]
     if len(left):
-        share = percent(100 * len(left) / (len(left) + len(pairs)))
-        yield f"Of {counted(len(left), 'more pair')} ({share} of all) nothing is told, for want of seeds."
+        share = f"{percent(100 * len(left) / (len(left) + len(pairs)))} of all"
+        which = f"{counted(len(left), 'more pair')} ({share})" if len(pairs) else f"{counted(len(left), 'pair')} of networks"
+        yield f"Of {which} nothing is told, for want of seeds."
 
 
 def counted(count: int, noun: str) -> str:
