@@ -28,10 +28,13 @@ class Interval(NamedTuple):
 
 def wilson(errors: int, n: int, confidence: float = 0.95) -> Interval:
     """Share of errors in percent with Wilson's score interval (Wilson 1927): one network on `n` test images."""
-    from scipy import stats
+    from scipy import special
 
-    interval = stats.binomtest(errors, n).proportion_ci(confidence, method="wilson")
-    return Interval(100 * errors / n, 100 * float(interval.low), 100 * float(interval.high), n)
+    share, z2 = errors / n, float(special.ndtri((1 + confidence) / 2)) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2 * share * (1 - share) / n + (z2 / (2 * n)) ** 2) / (1 + z2 / n)
+    low, high = (0.0 if not errors else middle - half), (1.0 if errors == n else middle + half)
+    return Interval(100 * share, 100 * low, 100 * high, n)
 
 
 def mean_t(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -56,10 +59,10 @@ def median(samples: Sequence[float], confidence: float = 0.95) -> Interval:
 
     Below six samples no pair of order statistics reaches 95 %, and the interval is NaN.
     """
-    from scipy import stats
+    from scipy import special
 
     ordered, n = sorted(samples), len(samples)
-    rank = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))
+    rank = int(np.searchsorted(special.bdtr(np.arange(n + 1), n, 0.5), (1 - confidence) / 2))
     if rank < 1:
         return Interval(statistics.median(ordered), math.nan, math.nan, n)
     return Interval(statistics.median(ordered), ordered[rank - 1], ordered[n - rank], n)
@@ -282,15 +285,13 @@ def holm_adjusted(p_values: Sequence[float], family: int | None = None) -> list[
 
     A `family` larger than those that are told counts further ones, of which nothing is known, as p = 1.
     """
-    from statsmodels.stats.multitest import multipletests
-
-    told = [place for place, p in enumerate(p_values) if not math.isnan(p)]
-    adjusted = [math.nan] * len(p_values)
-    if told:
-        further = [1.0] * ((family or 0) - len(told))
-        for place, p in zip(told, multipletests([*(p_values[place] for place in told), *further], method="holm")[1], strict=False):
-            adjusted[place] = float(p)
-    return adjusted
+    given = np.asarray(p_values, dtype=float)
+    told = np.flatnonzero(~np.isnan(given))
+    order = told[np.argsort(given[told], kind="stable")]
+    counts = max(family or 0, len(told)) - np.arange(len(told))
+    adjusted = np.full(len(given), math.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(counts * given[order]), 1)
+    return [float(p) for p in adjusted]
 
 
 def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:

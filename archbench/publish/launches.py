@@ -17,9 +17,10 @@ def launches(record: Record, row: Measurement) -> list[float]:
     return medians if len(medians) == len(found) and all(each > 0 for each in medians) else []
 
 
-def logarithms(record: Record, row: Measurement) -> list[float]:
-    """Of the seconds of each launch; of a time without launches the one that is known, of which no scatter is."""
-    known = launches(record, row) or ([row.value] if row.value else [])
+def logarithms(record: Record, row: Measurement, least: int = 1) -> list[float]:
+    """Of the seconds of each launch; of a time without launches, or with less than `least`, the one that is known, without scatter."""
+    few = (record.config.get("launches") or least) < least  # their samples need not be read
+    known = ([] if few else launches(record, row)) or ([row.value] if row.value else [])
     return [math.log(each) for each in known]
 
 

@@ -80,12 +80,12 @@ class Page:
     tables: Sequence[Table]
     frame: pd.DataFrame
     readings: Sequence[Reading]
-    failed: Sequence[dict[str, Any]] = ()
+    made_of: Sequence[Record] = ()  # given where those of them that failed are rows for JSON too
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The rows for JSON, and of the results an object for each run that failed."""
-        return [*rows.of_frame(self.frame), *self.failed]
+        return [*rows.of_frame(self.frame), *rows.of_failed(self.made_of)]
 
     @property
     def made_from(self) -> str:
@@ -145,7 +145,7 @@ def _of_all(name: str, records: Sequence[Record]) -> Page:
         environment = environments.frame(records)
         return Page(name, environments.tables(environment, records), environment, ())
     tables = results.tables(records)
-    return Page("results", tables, results.stacked(tables), (), rows.of_failed(records))
+    return Page("results", tables, results.stacked(tables), (), records)
 
 
 def experiment_page(grid: Grid, records: Sequence[Record], kept: Kept) -> Page:

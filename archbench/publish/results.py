@@ -99,7 +99,7 @@ def _single_image_s(runs: Sequence[Record]) -> list[float]:
     """Logarithms of the seconds of each launch for one image; trainings have none."""
     timed = picked(runs, [place for place, kind in enumerate(column(runs, "kind")) if kind != "train"])
     rows = ((each, each.measurement("latency_s", **PROFILE_FIGURES["latency_s"])) for each in timed)
-    return [logarithm for each, row in rows if row is not None for logarithm in logarithms(each, row)]
+    return [logarithm for each, row in rows if row is not None for logarithm in logarithms(each, row, best.LEAST)]
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:

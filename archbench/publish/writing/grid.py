@@ -59,22 +59,35 @@ def _footnotes(table: Table) -> tuple[dict[str, str], list[str], list[str]]:
     """Footnotes by letter, the letters of each row, and the notes that are about no row or about some that are not there."""
     if not any(isinstance(note, OfRows) for note in table.notes):
         return {}, [""] * len(table.frame), list(table.notes)
-    owners = [set(str(row.get("records", row.get("record", ""))).split()) for row in table.frame.to_dict("records")]
+    rows_of = _rows_of(table)
     letters, footnotes, rest = _letters(), {}, []
-    marks: list[str] = [""] * len(owners)
+    marks: list[list[str]] = [[] for _ in range(len(table.frame))]
     for note in table.notes:
-        if not isinstance(note, OfRows) or not all(any(ids & owned for owned in owners) for ids in note.parts.values()):
+        parts = _parts(note, rows_of)
+        if not parts or not all(parts.values()):
             rest.append(note)
             continue
-        for said, ids in note.parts.items():
+        for said, rows in parts.items():
             letter = next(letters)
             footnotes[letter] = one_line(said)
-            marks = [_with(letter, row) if ids & owned else row for row, owned in zip(marks, owners, strict=True)]
-    return footnotes, marks, rest
+            for row in rows:
+                marks[row].append(letter)
+    return footnotes, [",".join(row) for row in marks], rest
 
 
-def _with(letter: str, marks: str) -> str:
-    return f"{marks},{letter}" if marks else letter
+def _parts(note: str, rows_of: Mapping[str, Sequence[int]]) -> dict[str, set[int]]:
+    """What a note says of some rows, with the places of these."""
+    parts = note.parts if isinstance(note, OfRows) else {}
+    return {said: {row for id in ids for row in rows_of.get(id, ())} for said, ids in parts.items()}
+
+
+def _rows_of(table: Table) -> Mapping[str, Sequence[int]]:
+    """The places of the rows that a Record stands in, by its id."""
+    found: dict[str, list[int]] = {}
+    for place, ids in enumerate(table.frame.get("records", table.frame.get("record", ()))):
+        for id in str(ids).split():
+            found.setdefault(id, []).append(place)
+    return found
 
 
 def _letters() -> Iterator[str]:
