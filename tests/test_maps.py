@@ -33,8 +33,10 @@ def explained(
     """One training explained on one test; the Gaussian about the middle always points at 50 %."""
     data = "+".join(["shapes", *[f"link={link}"] * bool(link), *[f"test={test}"] * (test != "kept")])
     wrong, right = figures.pop("wrong", 60.0), figures.pop("right", 60.0)
+    untrained = figures.pop("untrained", 50.0)
     own: list[tuple[str, dict[str, Any], float]] = [(name, {"of": "map"}, value) for name, value in {**ROWS, **figures}.items()]
-    own += [("pointing_pct", {"of": "centre"}, 50.0), ("test_error_pct", {"split": "test"}, error)]
+    own += [("pointing_pct", {"of": of}, value) for of, value in (("centre", 50.0), ("random", 25.0), ("untrained", untrained))]
+    own += [("test_error_pct", {"split": "test"}, error)]
     own += [("energy_ground_pct", {"of": "map", "silent": False}, figures.get("energy_ground_pct", 60.0))]
     own += [("energy_ground_pct", {"of": "map", "answer": answer}, value) for answer, value in (("right", right), ("wrong", wrong))]
     rows = tuple(Measurement(name=name, value=value, low=value - 1, high=value + 1, n=300, method="m", at=at) for name, at, value in own)
@@ -188,6 +190,30 @@ def test_a_map_points_at_the_object_where_it_does_so_more_often_than_the_middle(
         "points at it less than the middle does at a link of 100 % (40.0 % of images, -10.0 points, 95 % -12.0 to -8.0); "
         "inconclusive, fewer than 5 seeds at a link of 0 % (59.5 % of images, +9.5 points, 95 % 7.4 to 11.6)."
     )
+
+
+def test_maps_of_weights_that_nobody_trained_are_set_beside_the_middle_and_random_maps() -> None:
+    """40 ± 2.7764 · 0.70711 against 50, of the least link alone; a network whose untrained maps never scatter tells nothing."""
+    records = [
+        *[explained(link=link, seed=seed, untrained=38.0 + seed) for link in (0, 80) for seed in range(5)],
+        *five(model="vgg", link=50, pointing_pct=90.0),
+    ]
+    assert map_answers.untrained(cells(records)) == (
+        "nin, against a Gaussian about the middle: points at it less than the middle does (40.0 % of images, -10.0 points, "
+        "95 % -12.0 to -8.0); random maps 25.0 %, trained with a link of 0 % 60.0 %.",
+        "vgg, against a Gaussian about the middle: inconclusive, since all seeds are alike (50.0 % of images, +0.0 points, "
+        "95 % 0.0 to 0.0); random maps 25.0 %, trained with a link of 50 % 90.0 %.",
+    )
+    assert map_answers.untrained(cells([explained(test="broken")])) == ("No run was tested with the link kept.",)
+
+
+def test_a_baseline_that_is_the_same_for_all_is_one_row() -> None:
+    """The Gaussian points at 50 % whatever was trained; the untrained networks differ, and each has its row."""
+    made = tables([*five(link=0), *five(link=80, untrained=40.0)])
+    centre, untrained = (made[f"link kept · baseline: {maps.BASELINES[of]} · localisation"] for of in ("centre", "untrained"))
+    assert centre.frame[["model", "link_pct", "n", "peak in box, %"]].values.tolist() == [["all", "all", 5, 50.0]]
+    assert len(centre.frame.records[0].split()) == 10
+    assert untrained.frame["peak in box, %"].tolist() == [50.0, 40.0]
 
 
 def several(networks: int, seeds: int = 5) -> list[Record]:

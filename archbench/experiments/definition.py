@@ -28,7 +28,8 @@ class Question(Strict):
     or of `maps`.
 
     `factor` is a knob or one of `AXES`. `of` says what is compared: the test error, or its gap to the error on training images. Of `maps`
-    it is asked at which link of class and ground they point at the object, or whether one on the ground foretells the error without it.
+    it is asked at which link of class and ground they point at the object, whether those of weights that nobody trained do, or whether one
+    on the ground foretells the error without it.
     """
 
     ask: Annotated[str, MinLen(1)]
@@ -36,12 +37,12 @@ class Question(Strict):
     against: Level | None = None
     of: Literal["error", "gap"] = "error"
     spread: tuple[Literal["recipe"], Literal["model"]] | None = None
-    maps: Literal["points", "foretells"] | None = None
+    maps: Literal["points", "untrained", "foretells"] | None = None
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> Self:
         if sum(each is not None for each in (self.factor, self.spread, self.maps)) != 1:
-            raise ValueError("a question has a factor, or spread = ['recipe', 'model'], or maps = 'points' or 'foretells'")
+            raise ValueError("a question has a factor, or spread = ['recipe', 'model'], or maps = 'points', 'untrained' or 'foretells'")
         if (self.factor is None) != (self.against is None):
             raise ValueError("factor and against belong together: each value of the factor is compared with that one")
         return self

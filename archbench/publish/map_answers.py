@@ -14,9 +14,10 @@ from archbench.publish.verdicts import INCONCLUSIVE, SAME
 from archbench.rank_correlation import LEAST_GROUPS, spearman
 from archbench.stats import Interval
 
-POINTS, FORETELLS = "points", "foretells"
+POINTS, FORETELLS, UNTRAINED = "points", "foretells", "untrained"
 ASKED = (
     ("For which architectures, and at which link of class and ground, does a map still point at the object?", POINTS),
+    ("Do maps of weights that nobody trained point at the object?", UNTRAINED),
     ("Does a map on the ground foretell the error when the link breaks?", FORETELLS),
 )
 AT_OBJECT, NOT_AT_OBJECT = "points at the object", "points at it less than the middle does"
@@ -43,18 +44,23 @@ class Pointing(NamedTuple):
         return AT_OBJECT if self.above.value > 0 else NOT_AT_OBJECT
 
     @property
-    def said(self) -> str:
-        """`95 % (91.2 % of images, +25.3 points, 95 % 22.1 to 28.5)`."""
+    def figures(self) -> str:
+        """`91.2 % of images, +25.3 points, 95 % 22.1 to 28.5`."""
         few = self.above.n < LEAST_TO_SPREAD
         interval = "" if few else f", 95 % {self.above.low:.1f} to {self.above.high:.1f}"
-        return f"{self.cell.link} % ({self.share.value:.1f} % of images, {self.above.value:+.1f} points{interval})"
+        return f"{self.share.value:.1f} % of images, {self.above.value:+.1f} points{interval}"
+
+    @property
+    def said(self) -> str:
+        """`95 % (91.2 % of images, +25.3 points, 95 % 22.1 to 28.5)`."""
+        return f"{self.cell.link} % ({self.figures})"
 
 
-def pointing(cells: Sequence[Cell]) -> list[Pointing]:
+def pointing(cells: Sequence[Cell], source: str = "map") -> list[Pointing]:
     """With the link kept, for each network and link of which there are such runs; each seed's share against that of the Gaussian."""
     found = []
     for cell in cells:
-        own, centre = (cell.figures(KEPT, "pointing_pct", {"of": source}) for source in ("map", "centre"))
+        own, centre = (cell.figures(KEPT, "pointing_pct", {"of": of}) for of in (source, "centre"))
         above = [own[seed] - centre[seed] for seed in own if seed in centre]
         if above:
             found.append(Pointing(cell, stats.mean_t(list(own.values())), stats.mean_t(above), _p(above)))
@@ -81,6 +87,25 @@ def points(cells: Sequence[Cell]) -> tuple[str, ...]:
         told = "; ".join(f"{_why(word, mine)} at a link of {', '.join(links)}" for word, links in parts if links)
         lines.append(f"{model}, against {CENTRE}: {told}.")
     return tuple(lines)
+
+
+def untrained(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """A sentence for each network, of the least link that it has, as weights that nobody trained know of none: a sanity check of maps as
+    Adebayo et al. (2018), "Sanity Checks for Saliency Maps", ask for.
+    """
+    first = {cell.model: cell for cell in reversed(cells) if KEPT in cell.runs}
+    found = pointing(list(reversed(first.values())), "untrained")
+    if not found:
+        return ("No run was tested with the link kept.",)
+    return tuple(
+        f"{each.cell.model}, against {CENTRE}: {_why(each.verdict, [each]).rstrip(',')} ({each.figures}); "
+        f"random maps {_share(each.cell, 'random')}, trained with a link of {each.cell.link} % {_share(each.cell, 'map')}."
+        for each in found
+    )
+
+
+def _share(cell: Cell, source: str) -> str:
+    return f"{cell.interval(KEPT, 'pointing_pct', {'of': source}).value:.1f} %"
 
 
 def _why(word: str, of: Sequence[Pointing]) -> str:
@@ -189,4 +214,4 @@ def _seeds(cells: Sequence[Cell]) -> int:
     return min((min(len(cell.runs[test]) for test in (KEPT, BROKEN)) for cell in cells if {KEPT, BROKEN} <= set(cell.runs)), default=0)
 
 
-TOLD = {POINTS: points, FORETELLS: foretells}
+TOLD = {POINTS: points, UNTRAINED: untrained, FORETELLS: foretells}

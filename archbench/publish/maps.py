@@ -17,6 +17,7 @@ from archbench.publish.results import Table
 from archbench.publish.scored import SIZES, SOURCES
 from archbench.records.schema import Measurement, Record, Scalar
 
+ALL = "all"  # of networks, of links
 TINY = 1e-3  # what is smaller is no difference that anybody asks about
 BOXED = 0.3  # the threshold that tables show, of those that Records have
 BASELINES = {"centre": "a Gaussian about the middle", "random": "random maps", "untrained": "maps of weights that nobody trained"}
@@ -164,6 +165,7 @@ def _table(
         for header, each in asked.items():
             row |= _interval(cell, each.test, each.name, each.at, header)
         rows.append(row)
+    rows = rows if marked else _one_of_alike(rows, asked)
     shown = [run for mine in runs for run in mine]
     notes_below = [*below, *[INTERVALS[several] for several in sorted({row["n"] > 1 for row in rows})]]
     places = {header: _best(cells, each) for header, each in asked.items()} if marked else {}
@@ -172,6 +174,14 @@ def _table(
         notes_below += [BEST if any(places.values()) else FEW, *notes.doubts(doubtful), *notes.older(shown, records)]
     columns: Columns = {**IDENTITY, **{header: _cell(header) for header in asked}, **SEEDS}
     return [Table(caption, pd.DataFrame(rows), tuple(notes_below), columns, wide=True, shown=tuple(shown), best=places)]
+
+
+def _one_of_alike(rows: list[Row], asked: Iterable[str]) -> list[Row]:
+    """The rows, or one for all of them where no figure differs, as of maps that no network has a part in."""
+    figures = [(row["n"], *(row[f"{header}{end}"] for header in asked for end in ("", "_low", "_high"))) for row in rows]
+    if len(set(figures)) > 1 or len(rows) == 1:
+        return rows
+    return [{**rows[0], "model": ALL, "link_pct": ALL, "records": " ".join(row["records"] for row in rows)}]
 
 
 def _best(cells: Sequence[Cell], asked: Quantity) -> frozenset[int]:
