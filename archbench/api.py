@@ -130,14 +130,23 @@ def explain(
 
 
 def score(
-    record: str, *, method: str = "gradcam", n: int = 500, layer: str | None = None, emit: Listener = ignore, **settings: Any
+    record: str,
+    *,
+    method: str = "gradcam",
+    n: int = 500,
+    layer: str | None = None,
+    boxes: str | Path | None = None,
+    emit: Listener = ignore,
+    **settings: Any,
 ) -> Record:
     """What the maps of a training are worth on the first `n` test images of `dataset` (`shapes...`): a Record of kind `explain`.
 
-    Also one that was there already. `record` is the training's id or the beginning of it. Raises ArchbenchError where the weights are
-    gone, the network cannot bear the method, or the images are none that it takes or none whose objects are known.
+    `boxes` tells the objects in at most `n` test images of class folders (`NAME=imagefolder:DIR`) instead, evenly over classes. Also a
+    Record that was there already. `record` is the training's id or the beginning of it. Raises ArchbenchError where the weights are gone,
+    the network cannot bear the method, or the images are none that it takes or none whose objects are known.
     """
-    return scored(record, method, n, layer, Settings.of(**{"dataset": "shapes", **settings}), emit).records[0]
+    marks = None if boxes is None else expanded(Path(boxes))
+    return scored(record, method, n, layer, Settings.of(**{"dataset": "shapes", **settings}), emit, marks).records[0]
 
 
 def load(results: str | Path = Settings.results, where: str | None = None) -> list[Record]:

@@ -49,7 +49,8 @@ class Following:
     _borne: dict[tuple[Model, Input], tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check(self.asked.methods, self.asked.n)
+        check(self.asked.methods)
+        check_count(self.asked.n)
 
     def check(self, jobs: Iterable[Job]) -> None:
         """Raise ArchbenchError for trainings whose test images are of objects that nobody knows, or of another size than is drawn."""
@@ -74,6 +75,7 @@ class Following:
             dataset = self._dataset(name)
             part = part_of(dataset, name)
             for method in self._methods(*model_of(source)):
+                check_drawn(source, part)
                 made.append(job_of(source, part, Explaining(method, self.asked.n), self.device, self.settings.rerun))
         return made
 
@@ -110,12 +112,16 @@ class Following:
         return self._borne[model, shape]
 
 
-def check(methods: tuple[str, ...], n: int) -> None:
-    """Raise ArchbenchError for a method that is not known, or whose library is not installed, and for more images than there are."""
+def check(methods: tuple[str, ...]) -> None:
+    """Raise ArchbenchError for a method that is not known, or whose library is not installed."""
     for method in methods:
         if method not in METHODS:
             raise unknown("method", method, METHODS)
         weighing.check_installed(method)
+
+
+def check_count(n: int) -> None:
+    """Raise ArchbenchError for more images than `shapes` has."""
     if not 1 <= n <= shapes.COUNTS["test"]:
         raise ArchbenchError(f"{n} images cannot be explained: {shapes.NAME} has {shapes.COUNTS['test']:,} test images")
 
@@ -146,7 +152,8 @@ def test_set(settings: Settings, emit: Listener) -> Dataset:
     name = settings.dataset or ""
     if not shapes.is_asked_for(name):
         raise ArchbenchError(
-            f"maps are scored on images whose objects are known: --dataset {shapes.NAME} or {shapes.NAME}+link=95 (got {name!r})"
+            f"maps are scored on images whose objects are known: --dataset {shapes.NAME} or {shapes.NAME}+link=95, or class folders with "
+            f"--boxes (got {name!r})"
         )
     wanted: DataRequest = request(settings, test_only=True)
     return load(wanted, emit)
@@ -160,20 +167,25 @@ def part_of(dataset: Dataset, name: str) -> DataPart:
 def job_of(source: transfer.Source, part: DataPart, asked: Explaining, device: Device, rerun: bool) -> Job:
     """The Job that scores the maps of a training on a test set.
 
-    Raises ArchbenchError where its images or classes are others than the set's, its code was changed, or its Record does not tell enough.
+    Raises ArchbenchError where its code was changed, or its Record does not tell enough.
     """
-    record, size = source.record, shapes.Shapes.parse(part.name).px
+    record = source.record
     preprocessing(record)
     if record.status != "ok":
         raise ArchbenchError(f"the training {record.id} ended as {record.status}, so its weights explain nothing")
-    if (source.shape.in_channels, source.shape.image_size) != (3, size):
-        raise ArchbenchError(f"the network of {record.id} takes images of {source.shape.size}, and {part.name} has 3x{size}x{size}")
-    if tuple(record.config.get("classes") or ()) != CLASS_NAMES:
-        raise ArchbenchError(f"the network of {record.id} knows other classes than {part.name}")
     model, shape = model_of(source)
     plan = ExecutionPlan(precision="fp32", deterministic=record.config["execution"]["deterministic"])
     seed = record.config["seed"]
     return Job("explain", model, shape, device, plan, BATCH, seed, data=part, rerun=rerun, source=source, explaining=asked)
+
+
+def check_drawn(source: transfer.Source, part: DataPart) -> None:
+    """Raise ArchbenchError where a training's images or classes are others than those of a set `shapes...`."""
+    record, size = source.record, shapes.Shapes.parse(part.name).px
+    if (source.shape.in_channels, source.shape.image_size) != (3, size):
+        raise ArchbenchError(f"the network of {record.id} takes images of {source.shape.size}, and {part.name} has 3x{size}x{size}")
+    if tuple(record.config.get("classes") or ()) != CLASS_NAMES:
+        raise ArchbenchError(f"the network of {record.id} knows other classes than {part.name}")
 
 
 def model_of(source: transfer.Source) -> tuple[Model, Input]:

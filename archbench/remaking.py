@@ -192,7 +192,11 @@ def _explained(record: Record) -> Made:
     source, explain = str(record.config["weights"]["record"]), record.config["explain"]
     layer = f" --layer {shlex.quote(explain['layer_asked'])}" if explain["layer_asked"] else ""
     command = f"score {shlex.quote(source)} --method {shlex.quote(explain['method'])} --n {explain['n']:d}{layer}"
-    return command, {"dataset": record.config["data"]["name"]}, [f"the weights of Record {source} must lie in the results folder"], None
+    notes = [f"the weights of Record {source} must lie in the results folder"]
+    if not (boxes := explain.get("boxes")):
+        return command, {"dataset": record.config["data"]["name"]}, notes, None
+    chosen, told = _data(record, record.config["data"]["name"], record.config["data"]["fingerprint"])
+    return f"{command} --boxes {shlex.quote(boxes['name'])}", {"dataset": chosen["dataset"]}, [*told, *notes], None
 
 
 _MAKERS = {"train": _trained, "profile": _profiled, "imported": _imported, "evaluated": _evaluated, "explain": _explained}

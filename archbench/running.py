@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archbench.config import Settings, expanded
@@ -125,7 +126,7 @@ def tested(record: str, settings: Settings, emit: Listener) -> Executed:
     return _by_hand(evaluating.make(record, settings, _store(settings), emit), settings, emit)
 
 
-def scored(record: str, method: str, n: int, layer: str | None, settings: Settings, emit: Listener) -> Executed:
+def scored(record: str, method: str, n: int, layer: str | None, settings: Settings, emit: Listener, boxes: Path | None = None) -> Executed:
     """Score the maps of a training, as `archbench.score` does, from settings.
 
     Raises ArchbenchError as it does, and where another process is at it.
@@ -133,7 +134,7 @@ def scored(record: str, method: str, n: int, layer: str | None, settings: Settin
     from archbench import scoring
     from archbench.job.base import Explaining
 
-    plan = scoring.make(record, Explaining(method, n, layer), settings, _store(settings), emit)
+    plan = scoring.make(record, Explaining(method, n, layer), boxes, settings, _store(settings), emit)
     return _by_hand(plan, settings, emit)
 
 

@@ -78,7 +78,8 @@ def cells(records: list[Record]) -> Any:
     [
         ("shapes", ("shapes", 0, "kept")),
         ("shapes+px=64+link=95+test=broken", ("shapes+px=64", 95, "broken")),
-        ("x+link=y", ("x", 0, "kept")),
+        ("shapes+link=y", ("shapes", 0, "kept")),
+        ("photos+link=95", ("photos+link=95", None, "kept")),
     ],
 )
 def test_the_name_of_a_test_set_in_parts(data: str, parts: tuple[str, int, str]) -> None:
@@ -128,7 +129,7 @@ def test_the_best_of_each_link_are_marked_and_no_other() -> None:
     first = tables(records)["link kept · localisation"]
     marked = {(first.frame.model[place], first.frame.link_pct[place]) for place in first.best["energy on ground, %"]}
     assert marked == {("lenet", 95), ("nin", 50)}
-    assert maps.BEST in first.notes
+    assert f"bold: at each link {maps.BEST}" in first.notes
 
 
 def test_maps_in_which_nothing_speaks_have_no_share_on_ground() -> None:
@@ -205,6 +206,30 @@ def test_maps_of_weights_that_nobody_trained_are_set_beside_the_middle_and_rando
         "95 % 0.0 to 0.0); random maps 25.0 %, trained with a link of 50 % 90.0 %.",
     )
     assert map_answers.untrained(cells([explained(test="broken")])) == ("No run was tested with the link kept.",)
+
+
+def test_images_that_are_not_drawn_have_no_link() -> None:
+    """Neither a column of it nor a word; what tells the objects stands above, and parts the tables."""
+    boxes, records = {"name": "photos.csv", "sha256": "1f2e3d4c5b6a"}, []
+    for seed in range(5):
+        record = explained(seed=seed, link=0, pointing_pct=58.0 + seed)
+        named = {name: {**record.config[name], "name": "photos"} for name in ("data", "trained_on")}
+        told = {"explain": {**record.config["explain"], "boxes": boxes}}
+        records.append(record.model_copy(update={"config": {**record.config, **named, **told}}))
+    made = tables(records)
+    assert list(texts(made["test errors"])) == ["model", "test error, %", "seeds"]
+    assert list(texts(made["test images · localisation"]))[:2] == ["model", "peak in box, %"]
+    assert not any("link" in note for table in made.values() for note in table.notes)
+    (condition,) = conditions(records)
+    assert ", objects by photos.csv" in condition.caption
+    assert map_answers.points(condition.cells) == (
+        "nin, against a Gaussian about the middle: points at the object (60.0 % of images, +10.0 points, 95 % 8.0 to 12.0).",
+    )
+    assert map_answers.untrained(condition.cells)[0].endswith("random maps 25.0 %, trained 60.0 %.")
+    assert map_answers.foretells(condition.cells) == ("No run with a link was tested both with the link kept and with the link broken.",)
+    other = records[0].model_copy(update={"config": {**records[0].config, "explain": {**records[0].config["explain"], "boxes": None}}})
+    assert len(conditions([*records, other])) == 2
+    assert page("maps", records, Kept()).rows[0]["link_pct"] is None
 
 
 def test_a_baseline_that_is_the_same_for_all_is_one_row() -> None:

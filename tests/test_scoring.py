@@ -7,12 +7,16 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Answer
+from PIL import Image
 
 import archbench
 from archbench import running
 from archbench.data import shapes
+from archbench.data.boxes import around
+from archbench.data.drawing import CLASS_NAMES
 from archbench.engines import carrying
 from archbench.engines.base import Engine, work
 from archbench.engines.task import Luggage
@@ -22,6 +26,8 @@ from archbench.events import Event, Listener, Notice, ignore
 from archbench.explaining import faithfulness, scoring
 from archbench.job import Job
 from archbench.plan import Plan
+from archbench.publish.pages import page
+from archbench.publish.predictions import Kept
 from archbench.records.schema import Record
 from archbench.records.store import Store
 from archbench.remaking import remake
@@ -281,3 +287,83 @@ def test_it_is_cited_by_what_was_done(made: tuple[Path, list[Record], list[Event
     cited = archbench.cite(kept.id, results=folder)
     assert f"{kept.id}  lenet, maps by gradcam scored on shapes+link=95" in cited
     assert f"The weights are those of Record {training.id}, trained on shapes+link=95. Maps of each image's own class by gradcam" in cited
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The 40 test images of `shapes` as files in class folders, beside them their objects as masks and as a CSV of boxes."""
+    folder = tmp_path_factory.mktemp("drawn")
+    lines = ["file,left,top,right,bottom"]
+    (part,) = shapes.scenes(shapes.Shapes(), "test", 40)
+    for place, (image, label) in enumerate(zip(part.images, part.classes[:, 0], strict=True)):
+        own = (part.masks[place] & (part.classes[place] == label)[:, None, None]).any(axis=0)
+        name, pixels = Path(CLASS_NAMES[label], f"{place:02}.png"), Image.fromarray(np.moveaxis(image, 0, 2))
+        for split, content in (("train", pixels), ("test", pixels), ("masks", Image.fromarray(own))):
+            (folder / split / name).parent.mkdir(parents=True, exist_ok=True)
+            content.save(folder / split / name)
+        left, top, right, bottom = around(own)
+        lines.append(f"{name.as_posix()},{left},{top},{right},{bottom}")
+    (folder / "boxes.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def on_files(made: tuple[Path, list[Record], list[Event]], folders: Path, boxes: str, **changes: object) -> Record:
+    asked = {"n": 500, "dataset": f"drawn=imagefolder:{folders}", "boxes": folders / boxes, "data_dir": folders / "cache", **changes}
+    return archbench.score(made[1][0].id, results=made[0], **asked)  # type: ignore[arg-type]
+
+
+def test_objects_that_somebody_marked_are_scored_as_those_that_are_drawn(
+    made: tuple[Path, list[Record], list[Event]], folders: Path
+) -> None:
+    """The same images and objects as files: what is of the object, its box and the test error is the same, figure for figure."""
+    drawn = archbench.score(made[1][0].id, dataset="shapes", n=40, results=made[0])
+    marked = on_files(made, folders, "masks")
+    assert (marked.config["explain"]["n"], marked.config["explain"]["boxes"]["name"]) == (40, "masks")
+    for name in ("test_error_pct", "pointing_pct", "pointing_mask_pct", "energy_object_pct", "iou"):
+        for row in (row for row in drawn.measurements if row.name == name and row.at.get("of") != "random"):
+            again = marked.measurement(name, **row.at)
+            assert again is not None
+            assert (again.value, again.low, again.n) == (pytest.approx(row.value), pytest.approx(row.low), row.n), (name, row.at)
+    assert {each.status for each in archbench.verify(marked.id, results=made[0])} == {"ok"}
+    line = remake(marked).line
+    assert "--n 40 --boxes masks" in line
+    assert "--dataset drawn=imagefolder:DIR" in line
+    assert on_files(made, folders, "masks", n=40).id == marked.id
+    in_boxes = on_files(made, folders, "boxes.csv", n=20)
+    assert in_boxes.config["explain"]["n"] == 20
+    tables = page("maps", [marked, drawn], Kept()).tables
+    assert [table.caption.split(" · ")[1] for table in tables if "test errors" in table.caption] == [
+        "drawn (3×32×32, 10 classes)",
+        "shapes (3×32×32, 10 classes)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes", "why"),
+    [
+        ("apple/0.png,0,0,9,9", {}, "odd.csv tells of no test image of drawn; its files are named from"),
+        ("", {"dataset": "digits"}, "--boxes tells the objects in files of class folders: --dataset NAME=imagefolder:DIR"),
+        ("", {"dataset": "shapes"}, "--boxes tells the objects in files of class folders"),
+        ("", {"boxes": "no.csv"}, "there is no file .*no.csv"),
+        ("", {"boxes": "boxes.txt"}, "boxes are a .csv, a COCO file that ends in .json, or a folder of masks"),
+        ("FIRST,0,0,9,99", {}, "odd.csv line 2: the box 0, 0, 9, 99 is not inside"),
+        ("FIRST,0,0,0,9", {}, "odd.csv line 2: the box 0, 0, 0, 9 has no area"),
+    ],
+)
+def test_boxes_that_tell_nothing_are_one_line(
+    made: tuple[Path, list[Record], list[Event]], folders: Path, lines: str, changes: dict[str, object], why: str
+) -> None:
+    first = next(path for path in sorted((folders / "test").rglob("*.png"))).relative_to(folders / "test").as_posix()
+    odd = folders / "odd.csv"
+    odd.write_text(f"file,left,top,right,bottom\n{lines.replace('FIRST', first)}\n")
+    name = str(changes.pop("boxes", "odd.csv"))
+    with pytest.raises(ArchbenchError, match=why):
+        on_files(made, folders, name, **changes)
+
+
+def test_images_without_a_mark_take_no_part(made: tuple[Path, list[Record], list[Event]], folders: Path) -> None:
+    some = (folders / "boxes.csv").read_text().splitlines()[:8]
+    (folders / "some.csv").write_text("\n".join(some) + "\n")
+    record = on_files(made, folders, "some.csv")
+    assert record.config["explain"]["n"] == 7
+    assert record.measurement("test_error_pct").n == 40  # type: ignore[union-attr]

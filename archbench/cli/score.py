@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbench.cli.options import JSON, QUIET
-from archbench.config import Settings
+from archbench.config import Settings, expanded
 
 if TYPE_CHECKING:
     from archbench.records.schema import Record
 
 RECORD_HELP = "The Record of a training with weights, by its id or the beginning of it"
-DATASET_HELP = "shapes with its parameters, as shapes+link=95+test=broken; of the size that the network takes"
+DATASET_HELP = (
+    "shapes with its parameters, as shapes+link=95+test=broken, of the size that the network takes; or NAME=imagefolder:DIR, with --boxes"
+)
+BOXES_HELP = (
+    "The objects in the test images of class folders: a CSV of file, left, top, right, bottom and perhaps class, a COCO file, or a folder "
+    "of masks; files are named from DIR/test (or DIR/val) on"
+)
+N_HELP = "How many test images: of shapes the first ones, of class folders at most so many that are marked, evenly over classes"
 METHOD_HELP = "As of archbench explain: class_map, cam, gradcam, gradcam++, layercam, scorecam, occlusion"
 SHOWN = {  # measurements, and how their columns are headed
     "pointing_pct": "points at it, %",
@@ -30,10 +37,12 @@ SHOWN = {  # measurements, and how their columns are headed
 def command(
     record: Annotated[str, typer.Argument(metavar="RECORD", help=RECORD_HELP)],
     dataset: Annotated[str, typer.Option("--dataset", help=DATASET_HELP)] = "shapes",
+    boxes: Annotated[Path | None, typer.Option("--boxes", help=BOXES_HELP)] = None,
     method: Annotated[str, typer.Option("--method", help=METHOD_HELP)] = "gradcam",
-    n: Annotated[int, typer.Option("--n", min=1, help="How many test images, the first ones")] = 500,
+    n: Annotated[int, typer.Option("--n", min=1, help=N_HELP)] = 500,
     layer: Annotated[str | None, typer.Option("--layer", help="The layer to explain  [default: the last with more than one place]")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps")] = Settings.device,
+    data_dir: Annotated[Path, typer.Option("--data-dir", help="Where decoded images are kept")] = Settings.data_dir,
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     tag: Annotated[str | None, typer.Option("--tag", help="Mark the Record; several with commas")] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="Score anew what has a Record already")] = False,
@@ -41,14 +50,15 @@ def command(
     quiet: QUIET = False,
 ) -> None:
     """Score the class maps of a training against objects that are known and maps of no merit; leaves a Record of kind explain."""
-    settings = Settings.of(dataset=dataset, device=device, results=results, rerun=rerun, **({"tag": tag} if tag else {}))
+    settings = Settings.of(dataset=dataset, data_dir=data_dir, device=device, results=results, rerun=rerun, **({"tag": tag} if tag else {}))
 
     from archbench import running
     from archbench.cli import progress as shown
     from archbench.cli import view
 
     with view.kept_clean(), shown.Progress(quiet) as progress:
-        executed = running.scored(record, method, n, layer, settings, progress.listen)
+        marks = None if boxes is None else expanded(boxes)
+        executed = running.scored(record, method, n, layer, settings, progress.listen, marks)
     (made,) = executed.records
     rows = [{"of": of, **{name: made.figure(name, {"of": of}) for name in SHOWN}} for of in _sources(made)]
     view.print_of_weights(made, {"explained": made.config["weights"], "scores": rows}, _columns, settings.results, json, quiet)

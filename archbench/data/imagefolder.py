@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from archbench.data import folders
 from archbench.data.dataset import Dataset, Shape
 from archbench.data.decoding import Cut
-from archbench.data.listing import class_folders, is_folder, list_files
+from archbench.data.listing import Listing, class_folders, is_folder, list_files
 from archbench.data.request import DataRequest
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
@@ -30,6 +30,12 @@ def load(wanted: DataRequest, emit: Listener) -> Dataset:
     listings = {split: list_files(folder, classes) for split, folder in splits.items()}
     size, cut = wanted.image_size or DEFAULT_SIZE, Cut(fill, FILLED)
     return folders.load(wanted, classes, listings, size, cut, "choose a smaller --image-size", emit)
+
+
+def test_files(wanted: DataRequest) -> Listing:
+    """The files of the test split, in the order of its images. Raises ArchbenchError as `load` does."""
+    splits = _splits(wanted)
+    return list_files(splits["test"], class_folders(splits))
 
 
 def fill(image: Image.Image, size: int) -> Image.Image:

@@ -58,11 +58,9 @@ def marks(source: Path, files: Sequence[str]) -> Marks:
     """What is marked in these files. Raises ArchbenchError in one line that names the file, line or entry at fault."""
     if is_folder(source):
         return {file: [_beside(source, file)] for file in files}
-    if source.suffix.lower() not in READERS:
-        raise ArchbenchError(f"{source}: boxes are a .csv, a COCO file that ends in .json, or a folder of masks")
     found: Marks = {}
     wanted = set(files)
-    for file, mark in READERS[source.suffix.lower()](source):
+    for file, mark in _read(source):
         if file in wanted:
             found.setdefault(file, []).append(mark)
     if without := [file for file in files if file not in found]:
@@ -70,11 +68,29 @@ def marks(source: Path, files: Sequence[str]) -> Marks:
     return found
 
 
-def _beside(folder: Path, file: str) -> Mark:
-    """The mask of an image: the file of the same name, with whatever suffix of an image; every pixel that is not 0 is the object."""
+def told_of(source: Path, files: Sequence[str]) -> set[str]:
+    """Those of the files in which something is marked. Raises ArchbenchError as `marks` does, but for files without a mark."""
+    if is_folder(source):
+        return {file for file in files if _mask_of(source, file) is not None}
+    return set(files) & {file for file, _ in _read(source)}
+
+
+def _read(source: Path) -> Iterator[tuple[str, Mark]]:
+    if source.suffix.lower() not in READERS:
+        raise ArchbenchError(f"{source}: boxes are a .csv, a COCO file that ends in .json, or a folder of masks")
+    return READERS[source.suffix.lower()](source)
+
+
+def _mask_of(folder: Path, file: str) -> Path | None:
+    """The mask of an image: the file of the same name, with whatever suffix of an image."""
     here = (folder / file).parent
     found = sorted(here.glob(f"{glob.escape(Path(file).stem)}.*")) if is_folder(here) else []
-    path = next((each for each in found if each.suffix.lower() in SUFFIXES), None)
+    return next((each for each in found if each.suffix.lower() in SUFFIXES), None)
+
+
+def _beside(folder: Path, file: str) -> Mark:
+    """What the mask of an image tells: every pixel that is not 0 is the object."""
+    path = _mask_of(folder, file)
     if path is None:
         raise ArchbenchError(f"{folder} has no mask for {file}; it is an image called {Path(file).with_suffix('.png')} there")
     try:

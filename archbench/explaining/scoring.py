@@ -12,11 +12,11 @@ from torch import nn
 
 from archbench.data import Dataset
 from archbench.data.preprocessing import Normaliser
-from archbench.data.shapes import Shapes, scenes
 from archbench.events import Listener
 from archbench.explaining import baselines, places
 from archbench.explaining.centres import centres
 from archbench.explaining.faithfulness import faithfulness
+from archbench.explaining.known import drawn
 from archbench.explaining.localisation import localise
 from archbench.explaining.methods import METHODS, Target
 from archbench.explaining.objects import Objects
@@ -47,13 +47,15 @@ def _explain(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None
     network = network.eval().to(job.device.torch)
     normalise = Normaliser(*preprocessing(job.source.record), job.device.torch)
     test = predict(network, dataset.test.to(job.device.torch), normalise, job.plan, job.device, job.batch, with_logits=True)
-    images, labels = (each[: job.explaining.n].to(job.device.torch) for each in (dataset.test.loaded().images, dataset.test.labels))
+    known = job.explaining.known or drawn(job.data.name, job.explaining.n)
+    explained = dataset.test.take(torch.from_numpy(known.places)).loaded()
+    images, labels = (each.to(job.device.torch) for each in (explained.images, explained.labels))
     images = normalise(images, torch.contiguous_format)
     layer = _layer(job, network, images)
     outcome.config = {**of_training(job.source.record), "explain": _facts(job, layer)}
-    objects = Objects.of_scenes(scenes(Shapes.parse(job.data.name), "test", job.explaining.n))
-    by = {source: _scores(network, images, labels, maps, objects) for source, maps in _sources(job, network, layer, images, labels)}
-    scores = Scores(test.predicted.numpy(), test.labels.numpy(), objects.sizes, by)
+    by = {source: _scores(network, images, labels, maps, known.objects) for source, maps in _sources(job, network, layer, images, labels)}
+    first = np.concatenate([known.places, np.setdiff1d(np.arange(len(test.labels)), known.places)])
+    scores = Scores(test.predicted.numpy()[first], test.labels.numpy()[first], known.objects.sizes, by)
     outcome.measurements.extend(scored.measurements(scores))
     outcome.warnings.extend(at_chance(test))
     outcome.files.append(store.write_file(folder_of(job) / scored.FILE, scores.write))
@@ -63,6 +65,7 @@ def _facts(job: Job, layer: str) -> dict[str, object]:
     """What was explained and how; of the training what decides whether two may stand side by side."""
     assert job.source is not None and job.explaining is not None
     record, asked = job.source.record, job.explaining
+    objects = {"boxes": {"name": asked.boxes, "sha256": asked.known.sha256}} if asked.known is not None else {}
     execution, environment = record.config["execution"], record.environment
     return {
         "protocol": EXPLAIN_PROTOCOL,
@@ -72,6 +75,7 @@ def _facts(job: Job, layer: str) -> dict[str, object]:
         "of": "truth",
         "n": asked.n,
         "n_faithful": min(asked.n, FAITHFUL_IMAGES),
+        **objects,
         "training": {
             "record": record.id,
             "key": record.key,

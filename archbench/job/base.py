@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,6 +17,9 @@ from archbench.models import Input, Model
 from archbench.records.schema import ModelSnapshot, hash_of_plain, plain
 from archbench.training.recipe import Recipe, TrainingConfig
 from archbench.training.transfer import Source
+
+if TYPE_CHECKING:
+    from archbench.explaining.known import Known
 
 PROTOCOL = 1
 PROFILE_PROTOCOL = 2  # a process per model
@@ -51,11 +54,21 @@ class DataPart:
 
 @dataclass(frozen=True)
 class Explaining:
-    """How a trained network is explained: the method, on how many test images, and the layer, where one is asked for."""
+    """How a trained network is explained: the method, on how many test images, and the layer, where one is asked for.
+
+    `boxes` is the name of what tells the objects, where these are not drawn, and `known` what it tells.
+    """
 
     method: str
     n: int
     layer: str | None = None
+    boxes: str | None = None
+    known: Known | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def identity(self) -> list[Any]:
+        """All that decides what comes out."""
+        return [self.method, self.n, self.layer, *([self.known.sha256] if self.known else [])]
 
 
 @dataclass(frozen=True)
@@ -174,7 +187,7 @@ class Job:
             return {**identity, "training": training, "data": self.data.facts}
         if self.data is not None:
             weights = {"group": self.source.record.group} if self.source else self.weights
-            explained = {"explain": [EXPLAIN_PROTOCOL, *dataclasses.astuple(self.explaining)]} if self.explaining else {}
+            explained = {"explain": [EXPLAIN_PROTOCOL, *self.explaining.identity]} if self.explaining else {}
             return {**identity, "weights": weights, "data": self.data.facts, **explained}
         return {
             **identity,

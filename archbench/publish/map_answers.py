@@ -53,7 +53,7 @@ class Pointing(NamedTuple):
     @property
     def said(self) -> str:
         """`95 % (91.2 % of images, +25.3 points, 95 % 22.1 to 28.5)`."""
-        return f"{self.cell.link} % ({self.figures})"
+        return f"({self.figures})" if self.cell.link is None else f"{self.cell.link} % ({self.figures})"
 
 
 def pointing(cells: Sequence[Cell], source: str = "map") -> list[Pointing]:
@@ -84,7 +84,8 @@ def points(cells: Sequence[Cell]) -> tuple[str, ...]:
     for model in dict.fromkeys(each.cell.model for each in found):
         mine = [each for each in found if each.cell.model == model]
         parts = [(word, [each.said for each in mine if each.verdict == word]) for word in WORDS]
-        told = "; ".join(f"{_why(word, mine)} at a link of {', '.join(links)}" for word, links in parts if links)
+        at = "" if mine[0].cell.link is None else "at a link of "
+        told = "; ".join(f"{_why(word, mine)} {at}{', '.join(links)}" for word, links in parts if links)
         lines.append(f"{model}, against {CENTRE}: {told}.")
     return tuple(lines)
 
@@ -99,9 +100,13 @@ def untrained(cells: Sequence[Cell]) -> tuple[str, ...]:
         return ("No run was tested with the link kept.",)
     return tuple(
         f"{each.cell.model}, against {CENTRE}: {_why(each.verdict, [each]).rstrip(',')} ({each.figures}); "
-        f"random maps {_share(each.cell, 'random')}, trained with a link of {each.cell.link} % {_share(each.cell, 'map')}."
+        f"random maps {_share(each.cell, 'random')}, {_trained(each.cell)} {_share(each.cell, 'map')}."
         for each in found
     )
+
+
+def _trained(cell: Cell) -> str:
+    return "trained" if cell.link is None else f"trained with a link of {cell.link} %"
 
 
 def _share(cell: Cell, source: str) -> str:
@@ -130,11 +135,11 @@ class Run(NamedTuple):
 def runs(cells: Sequence[Cell]) -> list[Run]:
     """Those that were tested both ways; where there is no link there is none to break."""
     found = []
-    for cell in cells:
+    for cell in (cell for cell in cells if cell.link):
         ground = cell.figures(KEPT, "energy_ground_pct", {"of": "map", **SPEAKING})
         kept, broken = (cell.figures(test, "test_error_pct", {}) for test in (KEPT, BROKEN))
-        both = [seed for seed in ground if seed in kept and seed in broken and cell.link]
-        found += [Run(cell.model, cell.link, ground[seed], broken[seed] - kept[seed]) for seed in both]
+        both = [seed for seed in ground if seed in kept and seed in broken]
+        found += [Run(cell.model, cell.link or 0, ground[seed], broken[seed] - kept[seed]) for seed in both]
     return found
 
 
@@ -178,7 +183,7 @@ def _foretells(rho: Interval, few: bool) -> str:
 def _wrong_and_right(cells: Sequence[Cell], few: bool) -> list[str]:
     """Of each link, image by image with the link broken: the mean over networks of what each network's seeds come to."""
     lines = []
-    for link in sorted({cell.link for cell in cells}):
+    for link in sorted({cell.link for cell in cells if cell.link is not None}):
         means = [mean for cell in cells if cell.link == link and (mean := _more_where_wrong(cell)) is not None]
         if means:
             lines.append(f"With the link broken, after one of {link} %: {_difference(stats.mean_t(means), few)}.")

@@ -16,6 +16,7 @@ from archbench.records.schema import Record, Scalar
 from archbench.stats import Interval
 
 KEPT, BROKEN, REVERSED = "kept", "broken", "reversed"
+DRAWN = "shapes"  # the set whose objects are drawn, so that they are known
 TESTS = (KEPT, BROKEN, REVERSED)
 SPEAKING: Mapping[str, Scalar] = {"silent": False}  # qualifies a mean over those of a network's own maps that say anything
 # facts of a test that move with the link and with what becomes of it; images to learn from are told by the training's own part
@@ -23,10 +24,13 @@ MOVING = ("data", "data's fingerprint", "learned from", "training images", "shar
 
 
 class Name(NamedTuple):
-    """What the name of a data set says: `shapes+px=64`, how often class and ground go together in training, in percent, and the test."""
+    """What the name of a data set says: `shapes+px=64`, how often class and ground go together in training, in percent, and the test.
+
+    Of a set that is not drawn nobody knows such a link: None.
+    """
 
     base: str
-    link: int
+    link: int | None
     test: str
 
 
@@ -34,6 +38,8 @@ def name_of(data: str) -> Name:
     """`shapes+link=95+test=broken` in parts."""
     parts = [part.partition("=") for part in data.split("+")]
     given = {key: value for key, _, value in parts if key in ("link", "test")}
+    if parts[0][0] != DRAWN:
+        return Name(data, None, KEPT)
     base = "+".join(f"{key}{equals}{value}" for key, equals, value in parts if key not in given)
     link = given.get("link", "0")
     return Name(base, int(link) if link.isdecimal() else 0, given.get("test", KEPT))
@@ -49,6 +55,8 @@ def facts(record: Record) -> guard.Facts:
         **own,
         "data": tested.base,
         "learned from": "such images" if trained == tested._replace(test=KEPT) else learned["name"],
+        "images": None if tested.link is not None else config["data"]["fingerprint"][:12],
+        "objects": _objects(explain),
         "protocol of maps": explain.get("protocol", 1),
         "method": explain["method"],
         "layer asked for": explain["layer_asked"],
@@ -62,12 +70,18 @@ def facts(record: Record) -> guard.Facts:
     }
 
 
+def _objects(explain: Mapping[str, Any]) -> str:
+    """What tells the objects: `as drawn`, or `photos.csv, 1f2e3d4c`."""
+    boxes = explain.get("boxes")
+    return f"{boxes['name']}, {boxes['sha256'][:8]}" if boxes else "as drawn"
+
+
 @dataclass(frozen=True)
 class Cell:
-    """A network trained at one link, in percent: its Records by what became of the link, the seeds in order."""
+    """A network trained at one link, in percent, where there is such: its Records by what became of the link, the seeds in order."""
 
     model: str
-    link: int
+    link: int | None
     runs: Mapping[str, Sequence[Record]]
 
     @property
@@ -104,6 +118,11 @@ class Condition:
     caption: str
     cells: Sequence[Cell]
 
+    @property
+    def linked(self) -> bool:
+        """Whether class and ground go together in a share of the images that is known."""
+        return any(cell.link is not None for cell in self.cells)
+
 
 def conditions(records: Iterable[Record]) -> list[Condition]:
     """Every condition that occurs, with what its captions would not tell apart beside them."""
@@ -119,21 +138,22 @@ def _caption(record: Record) -> str:
     known, training = facts(record), record.config["training"]
     learned = f"recipe {training['name']}, {epochs_text(training['epochs'])}, {known['training images']:,} training images"
     seen = f"{known['images explained']:,} test images explained"
-    return f"maps by {known['method']} · {known['data']} ({of_input(record)}) · {learned} · {seen} · {known['device']}"
+    marked = f", objects by {boxes['name']}" if (boxes := record.config["explain"].get("boxes")) else ""
+    return f"maps by {known['method']} · {known['data']} ({of_input(record)}) · {learned} · {seen}{marked} · {known['device']}"
 
 
 def _cells(records: Sequence[Record]) -> list[Cell]:
     """Of a network that was edited between its runs those of the newest source alone."""
-    found: dict[tuple[str, int], dict[str, list[Record]]] = {}
+    found: dict[tuple[str, int | None], dict[str, list[Record]]] = {}
     for (model, link, test), members in grouping.by(records, _place).items():
         group = max(members, key=lambda record: record.created).group
         runs = sorted((record for record in members if record.group == group), key=lambda record: record.config["seed"])
         found.setdefault((model, link), {})[test] = runs
     cells = [Cell(model, link, runs) for (model, link), runs in found.items()]
-    return sorted(cells, key=lambda cell: (_year(cell.records[0]), cell.model, cell.link))
+    return sorted(cells, key=lambda cell: (_year(cell.records[0]), cell.model, cell.link or 0))
 
 
-def _place(record: Record) -> tuple[str, int, str]:
+def _place(record: Record) -> tuple[str, int | None, str]:
     """The network, the link that it learned from, and what the test makes of it."""
     return record.model.label, name_of(record.config["trained_on"]["name"]).link, name_of(record.config["data"]["name"]).test
 

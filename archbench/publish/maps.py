@@ -10,7 +10,7 @@ import pandas as pd
 
 from archbench.publish import best, map_answers, notes
 from archbench.publish.columns import Columns
-from archbench.publish.formats import Row, figure
+from archbench.publish.formats import MISSING, Row, figure
 from archbench.publish.mapped import BROKEN, KEPT, REVERSED, SPEAKING, TESTS, Cell, Condition, conditions
 from archbench.publish.reading import Reading
 from archbench.publish.results import Table
@@ -22,6 +22,7 @@ TINY = 1e-3  # what is smaller is no difference that anybody asks about
 BOXED = 0.3  # the threshold that tables show, of those that Records have
 BASELINES = {"centre": "a Gaussian about the middle", "random": "random maps", "untrained": "maps of weights that nobody trained"}
 OF_TEST = {KEPT: "link kept", BROKEN: "link broken: any ground", REVERSED: "link reversed: always the next class's ground"}
+UNLINKED = "test images"  # that are not drawn
 
 
 class Quantity(NamedTuple):
@@ -52,6 +53,7 @@ QUANTITIES = {  # by what a table of them is called
     },
 }
 ERRORS = {f"link {test}, %": Quantity("test_error_pct", {}, more=False, test=test) for test in TESTS}
+ERROR = {"test error, %": ERRORS["link kept, %"]}
 LINK = (
     "link: percent of the training images whose ground is that of their class; in a test with a broken link any ground is, in one with a "
     "reversed link always the next class's"
@@ -66,10 +68,10 @@ NOTES = {
 NOT_SILENT = "energy on ground: of maps in which anything speaks for the class; no interval where one seed alone has such"
 SILENT = "energy on ground: a map in which nothing speaks for the class has none"
 BEST = (
-    f"bold: at each link the best, and all that cannot be told from it (Welch's t over seeds, {best.VERDICT} {best.LEAST} seeds; deletion, "
-    "errors and the share on ground: the least)"
+    f"the best, and all that cannot be told from it (Welch's t over seeds, {best.VERDICT} {best.LEAST} seeds; deletion, errors and the "
+    "share on ground: the least)"
 )
-FEW = f"nothing is marked as the best: that takes at least {best.LEAST} seeds of the best network of a link, and of another"
+FEW = f"nothing is marked as the best: that takes at least {best.LEAST} seeds of the best network"
 INTERVALS = {
     True: "several seeds: mean with Student's t interval over seeds (95 %)",
     False: "one run: the interval is over the test images",
@@ -81,12 +83,12 @@ def tables(records: Sequence[Record]) -> list[Table]:
     made: list[Table] = []
     for each in conditions(records):
         made += _errors(each, records)
-        made += [table for test in TESTS for table in _tables(each, test, "map", OF_TEST[test], records)]
+        made += [table for test in TESTS for table in _tables(each, test, "map", _said(each, test), records)]
         made += _by_size(each, records)
         made += [
             table
             for source, said in BASELINES.items()
-            for table in _tables(each, KEPT, source, f"{OF_TEST[KEPT]} · baseline: {said}", records)
+            for table in _tables(each, KEPT, source, f"{_said(each, KEPT)} · baseline: {said}", records)
         ]
     return made
 
@@ -135,9 +137,14 @@ def _interval(cell: Cell, test: str, name: str, at: Mapping[str, Scalar], called
     return {called: value, f"{called}_low": low, f"{called}_high": high}
 
 
+def _said(condition: Condition, test: str) -> str:
+    return OF_TEST[test] if condition.linked else UNLINKED
+
+
 def _errors(condition: Condition, records: Sequence[Record]) -> list[Table]:
     """The test errors of the networks whose maps the condition holds, for each kind of test."""
-    return _table(condition.cells, ERRORS, f"{condition.caption} · test errors", [LINK], records)
+    errors = ERRORS if condition.linked else ERROR
+    return _table(condition.cells, errors, f"{condition.caption} · test errors", [LINK] * condition.linked, records)
 
 
 def _tables(condition: Condition, test: str, source: str, said: str, records: Sequence[Record]) -> list[Table]:
@@ -146,7 +153,7 @@ def _tables(condition: Condition, test: str, source: str, said: str, records: Se
     made: list[Table] = []
     for called, quantities in QUANTITIES.items():
         asked = {header: each.of(source, test) for header, each in quantities.items()}
-        below = [LINK, NOTES[called], *[NOT_SILENT if source == "map" else SILENT] * (called == "localisation")]
+        below = [*[LINK] * condition.linked, NOTES[called], *[NOT_SILENT if source == "map" else SILENT] * (called == "localisation")]
         made += _table(cells, asked, f"{condition.caption} · {said} · {called}", below, records, marked=source == "map")
     return made
 
@@ -171,9 +178,20 @@ def _table(
     places = {header: _best(cells, each) for header, each in asked.items()} if marked else {}
     if marked:
         doubtful = [run for cell in cells for run in cell.runs.get(tests[0], ())]  # with a broken link any network is at chance
-        notes_below += [BEST if any(places.values()) else FEW, *notes.doubts(doubtful), *notes.older(shown, records)]
+        notes_below += [
+            _why_marked(any(places.values()), linked=cells[0].link is not None),
+            *notes.doubts(doubtful),
+            *notes.older(shown, records),
+        ]
     columns: Columns = {**IDENTITY, **{header: _cell(header) for header in asked}, **SEEDS}
     return [Table(caption, pd.DataFrame(rows), tuple(notes_below), columns, wide=True, shown=tuple(shown), best=places)]
+
+
+def _why_marked(marked: bool, linked: bool) -> str:
+    """What a mark means, or why there is none."""
+    if marked:
+        return f"bold: {'at each link ' * linked}{BEST}"
+    return f"{FEW}{' of a link' * linked}, and of another"
 
 
 def _one_of_alike(rows: list[Row], asked: Iterable[str]) -> list[Row]:
@@ -204,8 +222,8 @@ def _by_size(condition: Condition, records: Sequence[Record]) -> list[Table]:
         for size in SIZES
         for source, said in sources
     }
-    caption = f"{condition.caption} · {OF_TEST[KEPT]} · points on the object, by its size"
-    below = [LINK, "Gauss: the same of a Gaussian about the middle of the image"]
+    caption = f"{condition.caption} · {_said(condition, KEPT)} · points on the object, by its size"
+    below = [*[LINK] * condition.linked, "Gauss: the same of a Gaussian about the middle of the image"]
     return _table(cells, asked, caption, below, records, marked=False)
 
 
@@ -219,5 +237,5 @@ def _cell(header: str) -> Any:
     return write
 
 
-IDENTITY: Columns = {"model": lambda row: row["model"], "link, %": lambda row: str(row["link_pct"])}
+IDENTITY: Columns = {"model": lambda row: row["model"], "link, %": lambda row: MISSING if row["link_pct"] is None else str(row["link_pct"])}
 SEEDS: Columns = {"seeds": lambda row: str(row["n"])}

@@ -132,7 +132,9 @@ def _row(name: str, found: Interval, method: str, at: dict[str, Scalar]) -> Meas
 def in_words(record: Record) -> str:
     """How maps were scored, as a sentence for a paper."""
     explain, row = record.config["explain"], record.measurement("energy_object_pct", of="map")
-    images = f"the first {explain['n']:,} test images, step by step on the first {explain['n_faithful']:,}"
+    boxes = explain.get("boxes")
+    which = f"{explain['n']:,} test images whose objects {boxes['name']} tells" if boxes else f"the first {explain['n']:,} test images"
+    images = f"{which}, step by step on the first {explain['n_faithful']:,}"
     how = f"; {row.method} (95 %)" if row is not None else ""
     return (
         f"Maps of each image's own class by {explain['method']} at {explain['layer'] or 'no layer'} were scored on {images}, beside a "
