@@ -22,7 +22,7 @@ from archbench.records.schema import Record, hash_of
 from archbench.records.store import plain_name
 
 TITLE = "Class maps against the link of class and ground"
-MADE_BY = "Records of kind explain: archbench run --experiment class_maps"
+MADE_BY = "Records of kind explain with links of class and ground: archbench run --experiment class_maps"
 HEIGHT, BETWEEN = 7.0, 2.9  # of a panel, and from it to the next below, in lines
 ACROSS = {1: 2, 2: 5}  # panels side by side, by columns
 MIDDLE = "middle"
