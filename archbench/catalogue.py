@@ -51,9 +51,9 @@ def _row(model: Model) -> dict[str, Any]:
     }
 
 
-def knob_values(values: Sequence[Any] | zoo.Range) -> list[Any]:
-    """The valid values of a knob; the two ends of a range."""
-    return [values.low, values.high] if isinstance(values, zoo.Range) else list(values)
+def knob_values(values: Sequence[Any] | zoo.Range) -> list[Any] | dict[str, float]:
+    """The valid values of a knob; `low` and `high` of a range."""
+    return {"low": values.low, "high": values.high} if isinstance(values, zoo.Range) else list(values)
 
 
 def tree(names: Iterable[str]) -> tuple[Node, ...]:

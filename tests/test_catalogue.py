@@ -21,7 +21,7 @@ def test_rows_go_by_year_and_hold_what_a_script_needs() -> None:
         ("nin", 966_986, 222_486_528),
         ("mobilenet", 3_217_226, 46_354_432),
     ]
-    assert rows[0]["knobs"]["width"] == [0.01, 16]
+    assert rows[0]["knobs"]["width"] == {"low": 0.01, "high": 16}
 
 
 def test_the_tree_shows_every_model_once_and_each_under_its_parent() -> None:

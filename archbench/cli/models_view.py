@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table as RichTable
@@ -69,7 +69,7 @@ def print_model(described: dict[str, Any]) -> None:
         "width": f"{described['width']:.4g}" if described["width"] else "",
         "MACs in": ", ".join(f"{kind} {100 * part / described['macs']:.0f} %" for kind, part in described["macs_by_class"].items()),
         "head": described["head_kind"],
-        "knobs": " · ".join(f"{key}={', '.join(map(str, values))}" for key, values in described["knobs"].items()),
+        "knobs": " · ".join(f"{key}={_values(values)}" for key, values in described["knobs"].items()),
         "not counted": ", ".join(row["operator"] for row in described["uncounted"]),
     }
     year = f", {described['year']}" if described["year"] else ""
@@ -85,6 +85,11 @@ def print_model(described: dict[str, Any]) -> None:
     print_table(columns_table(_layer_columns(described["layers"])))
     if paper:
         view.out.print(Text(f"\n{paper['bibtex']}"))
+
+
+def _values(values: Sequence[Any] | Mapping[str, float]) -> str:
+    """`gap, fc`; `0.01 to 16` of a range."""
+    return f"{values['low']:g} to {values['high']:g}" if isinstance(values, Mapping) else ", ".join(map(str, values))
 
 
 def _fact(name: str, text: str) -> None:
