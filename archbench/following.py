@@ -74,8 +74,8 @@ class Following:
         for name in self._tests(record.config["data"]["name"]):
             dataset = self._dataset(name)
             part = part_of(dataset, name)
+            check_drawn(source, part)
             for method in self._methods(*model_of(source)):
-                check_drawn(source, part)
                 made.append(job_of(source, part, Explaining(method, self.asked.n), self.device, self.settings.rerun))
         return made
 
@@ -161,7 +161,7 @@ def test_set(settings: Settings, emit: Listener) -> Dataset:
 
 def part_of(dataset: Dataset, name: str) -> DataPart:
     """What a Record says of the images; sets of several names may hold the same."""
-    return DataPart(name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, 0)
+    return DataPart(name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
 
 
 def job_of(source: transfer.Source, part: DataPart, asked: Explaining, device: Device, rerun: bool) -> Job:
@@ -169,14 +169,19 @@ def job_of(source: transfer.Source, part: DataPart, asked: Explaining, device: D
 
     Raises ArchbenchError where its code was changed, or its Record does not tell enough.
     """
+    record, (model, shape) = source.record, explainable(source)
+    plan = ExecutionPlan(precision="fp32", deterministic=record.config["execution"]["deterministic"])
+    seed = record.config["seed"]
+    return Job("explain", model, shape, device, plan, BATCH, seed, data=part, rerun=rerun, source=source, explaining=asked)
+
+
+def explainable(source: transfer.Source) -> tuple[Model, Input]:
+    """The network of a training. Raises ArchbenchError where it did not end well, its code was changed, or its Record tells too little."""
     record = source.record
     preprocessing(record)
     if record.status != "ok":
         raise ArchbenchError(f"the training {record.id} ended as {record.status}, so its weights explain nothing")
-    model, shape = model_of(source)
-    plan = ExecutionPlan(precision="fp32", deterministic=record.config["execution"]["deterministic"])
-    seed = record.config["seed"]
-    return Job("explain", model, shape, device, plan, BATCH, seed, data=part, rerun=rerun, source=source, explaining=asked)
+    return model_of(source)
 
 
 def check_drawn(source: transfer.Source, part: DataPart) -> None:

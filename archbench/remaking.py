@@ -195,8 +195,9 @@ def _explained(record: Record) -> Made:
     notes = [f"the weights of Record {source} must lie in the results folder"]
     if not (boxes := explain.get("boxes")):
         return command, {"dataset": record.config["data"]["name"]}, notes, None
-    chosen, told = _data(record, record.config["data"]["name"], record.config["data"]["fingerprint"])
-    return f"{command} --boxes {shlex.quote(boxes['name'])}", {"dataset": chosen["dataset"]}, [*told, *notes], None
+    chosen, told = _folder(record.config["data"]["name"], record.config["data"]["fingerprint"])
+    told.append(f"{boxes['name']} must tell the same objects, whose SHA-256 is {boxes['sha256']}")
+    return f"{command} --boxes {shlex.quote(boxes['name'])}", chosen, [*told, *notes], None
 
 
 _MAKERS = {"train": _trained, "profile": _profiled, "imported": _imported, "evaluated": _evaluated, "explain": _explained}
@@ -208,11 +209,17 @@ def _data(record: Record, name: str, fingerprint: str) -> tuple[dict[str, Any], 
     if known is not None:
         native = (record.model.spec.get("input_shape") or [0, 0])[1]
         size = min(max(PADDED_SIZE, native), PADDED_TO) if known == PADDED_SIZE else known
-        chosen, notes = {"dataset": name}, []
+        chosen, notes = {"dataset": name}, list[str]()
     else:
-        chosen, size = {"dataset": f"{name}=imagefolder:{FOLDER}"}, FOLDER_SIZE
-        notes = [f"{FOLDER} stands for the folder of {name}, whose images must have the fingerprint {fingerprint}"]
+        size = FOLDER_SIZE
+        chosen, notes = _folder(name, fingerprint)
     return {**chosen, **({"image_size": record.model.image_size} if record.model.image_size != size else {})}, notes
+
+
+def _folder(name: str, fingerprint: str) -> tuple[dict[str, Any], list[str]]:
+    """The same of class folders."""
+    what = f"{FOLDER} stands for the folder of {name}, whose images must have the fingerprint {fingerprint}"
+    return {"dataset": f"{name}=imagefolder:{FOLDER}"}, [what]
 
 
 def _size_of(name: str) -> int | None:

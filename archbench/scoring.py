@@ -8,7 +8,7 @@ from pathlib import Path
 from archbench import device as devices
 from archbench import environment, evaluating, following
 from archbench.config import Settings
-from archbench.data import Dataset, request
+from archbench.data import Dataset, markings, request
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
 from archbench.explaining import known
@@ -30,10 +30,10 @@ def make(beginning: str, asked: Explaining, boxes: Path | None, settings: Settin
     source = transfer.with_weights(training_of(beginning, store.root), store)
     store.check_writable()
     environment.git_state()
+    if (why := following.refusal(asked.method, *following.explainable(source), asked.layer)) is not None:
+        raise ArchbenchError(why)
     asked, dataset = _drawn(asked, source, settings, emit) if boxes is None else _marked(asked, boxes, source, settings, emit)
     job = following.job_of(source, following.part_of(dataset, dataset.name), asked, devices.choose(settings.device), settings.rerun)
-    if (why := following.refusal(asked.method, job.model, job.shape, asked.layer)) is not None:
-        raise ArchbenchError(why)
     there = None if settings.rerun else settled(store.load()[0]).get(job.key)
     return Plan(() if there else (job,), (there,) if there else (), {dataset.fingerprint: dataset}, () if there else (0.0,))
 
@@ -46,6 +46,7 @@ def _drawn(asked: Explaining, source: Source, settings: Settings, emit: Listener
 
 
 def _marked(asked: Explaining, boxes: Path, source: Source, settings: Settings, emit: Listener) -> tuple[Explaining, Dataset]:
+    markings.check(boxes)
     if request(settings, test_only=True).folder is None:
         raise ArchbenchError(
             f"--boxes tells the objects in files of class folders: --dataset NAME=imagefolder:DIR (got {settings.dataset})"

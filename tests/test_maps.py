@@ -62,6 +62,14 @@ def five(**changes: Any) -> list[Record]:
     return [explained(seed=seed, pointing_pct=middle + seed - 2, **changes) for seed in range(5)]
 
 
+def on_photos(record: Record, learned: str = "f", **changed: str) -> Record:
+    """The same on images whose objects somebody marked; it learned from a drawn set with a link."""
+    config = record.config
+    boxes = {"name": "photos.csv", "sha256": "1f2e3d4c5b6a", **changed}
+    own = {"data": {**config["data"], "name": "photos"}, "trained_on": {**config["trained_on"], "fingerprint": learned}}
+    return record.model_copy(update={"config": {**config, **own, "explain": {**config["explain"], "boxes": boxes}}})
+
+
 def tables(records: list[Record]) -> dict[str, Table]:
     """By what follows the condition in their captions."""
     (condition,) = conditions(records)
@@ -79,7 +87,6 @@ def cells(records: list[Record]) -> Any:
         ("shapes", ("shapes", 0, "kept")),
         ("shapes+px=64+link=95+test=broken", ("shapes+px=64", 95, "broken")),
         ("shapes+link=y", ("shapes", 0, "kept")),
-        ("photos+link=95", ("photos+link=95", None, "kept")),
     ],
 )
 def test_the_name_of_a_test_set_in_parts(data: str, parts: tuple[str, int, str]) -> None:
@@ -186,10 +193,10 @@ def test_a_map_points_at_the_object_where_it_does_so_more_often_than_the_middle(
     (line,) = map_answers.points(cells(records))
     assert line == (
         "nin, against a Gaussian about the middle: "
-        "points at the object at a link of 50 % (60.0 % of images, +10.0 points, 95 % 8.0 to 12.0); "
-        "no difference told at a link of 80 % (50.0 % of images, +0.0 points, 95 % -2.0 to 2.0); "
-        "points at it less than the middle does at a link of 100 % (40.0 % of images, -10.0 points, 95 % -12.0 to -8.0); "
-        "inconclusive, fewer than 5 seeds at a link of 0 % (59.5 % of images, +9.5 points, 95 % 7.4 to 11.6)."
+        "points at the object at a link of 50 % (60.0 % of 300 images, +10.0 points, 95 % 8.0 to 12.0); "
+        "no difference told at a link of 80 % (50.0 % of 300 images, +0.0 points, 95 % -2.0 to 2.0); "
+        "points at it less than the middle does at a link of 100 % (40.0 % of 300 images, -10.0 points, 95 % -12.0 to -8.0); "
+        "inconclusive, fewer than 5 seeds at a link of 0 % (59.5 % of 300 images, +9.5 points, 95 % 7.4 to 11.6)."
     )
 
 
@@ -200,9 +207,9 @@ def test_maps_of_weights_that_nobody_trained_are_set_beside_the_middle_and_rando
         *five(model="vgg", link=50, pointing_pct=90.0),
     ]
     assert map_answers.untrained(cells(records)) == (
-        "nin, against a Gaussian about the middle: points at it less than the middle does (40.0 % of images, -10.0 points, "
+        "nin, against a Gaussian about the middle: points at it less than the middle does (40.0 % of 300 images, -10.0 points, "
         "95 % -12.0 to -8.0); random maps 25.0 %, trained with a link of 0 % 60.0 %.",
-        "vgg, against a Gaussian about the middle: inconclusive, since all seeds are alike (50.0 % of images, +0.0 points, "
+        "vgg, against a Gaussian about the middle: inconclusive, since all seeds are alike (50.0 % of 300 images, +0.0 points, "
         "95 % 0.0 to 0.0); random maps 25.0 %, trained with a link of 50 % 90.0 %.",
     )
     assert map_answers.untrained(cells([explained(test="broken")])) == ("No run was tested with the link kept.",)
@@ -210,25 +217,25 @@ def test_maps_of_weights_that_nobody_trained_are_set_beside_the_middle_and_rando
 
 def test_images_that_are_not_drawn_have_no_link() -> None:
     """Neither a column of it nor a word; what tells the objects stands above, and parts the tables."""
-    boxes, records = {"name": "photos.csv", "sha256": "1f2e3d4c5b6a"}, []
-    for seed in range(5):
-        record = explained(seed=seed, link=0, pointing_pct=58.0 + seed)
-        named = {name: {**record.config[name], "name": "photos"} for name in ("data", "trained_on")}
-        told = {"explain": {**record.config["explain"], "boxes": boxes}}
-        records.append(record.model_copy(update={"config": {**record.config, **named, **told}}))
+    records = [on_photos(each) for model in ("nin", "vgg") for each in five(model=model)]
     made = tables(records)
+    centre = made[f"test images · baseline: {maps.BASELINES['centre']} · localisation"]
+    assert texts(centre)["model"] == ["all"]
+    assert "link, %" not in texts(centre)
     assert list(texts(made["test errors"])) == ["model", "test error, %", "seeds"]
     assert list(texts(made["test images · localisation"]))[:2] == ["model", "peak in box, %"]
-    assert not any("link" in note for table in made.values() for note in table.notes)
+    assert not any("link" in note for table in made.values() for note in table.notes if note != maps.SAME)
     (condition,) = conditions(records)
     assert ", objects by photos.csv" in condition.caption
     assert map_answers.points(condition.cells) == (
-        "nin, against a Gaussian about the middle: points at the object (60.0 % of images, +10.0 points, 95 % 8.0 to 12.0).",
+        "nin, against a Gaussian about the middle: points at the object (60.0 % of 300 images, +10.0 points, 95 % 8.0 to 12.0).",
+        "vgg, against a Gaussian about the middle: points at the object (60.0 % of 300 images, +10.0 points, 95 % 8.0 to 12.0).",
     )
     assert map_answers.untrained(condition.cells)[0].endswith("random maps 25.0 %, trained 60.0 %.")
     assert map_answers.foretells(condition.cells) == ("No run with a link was tested both with the link kept and with the link broken.",)
-    other = records[0].model_copy(update={"config": {**records[0].config, "explain": {**records[0].config["explain"], "boxes": None}}})
-    assert len(conditions([*records, other])) == 2
+    assert len(conditions([*records, on_photos(explained(seed=5), name="copy.csv")])) == 1
+    assert len(conditions([*records, on_photos(explained(seed=5), sha256="0" * 12)])) == 2
+    assert len(conditions([*records, on_photos(explained(seed=5), learned="other photos")])) == 2
     assert page("maps", records, Kept()).rows[0]["link_pct"] is None
 
 

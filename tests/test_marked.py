@@ -17,7 +17,7 @@ from archbench.events import Event, Notice, ignore
 from archbench.explaining.marked import marked, upright_size
 from archbench.explaining.objects import Objects
 
-NAMES = ("cat", "dog")
+NAMES, FILES = ("cat", "dog"), ("cat/a.png",)
 HEADER = "file,left,top,right,bottom,class"
 
 
@@ -49,7 +49,7 @@ def mask_of(folder: Path, pixels: np.ndarray) -> Path:
 
 
 def seen(source: Path, folder: Path, size: int = 10, number: int = 0) -> Objects:
-    return marked(source, folder, ("cat/a.png",), np.array([number]), NAMES, size, ignore)
+    return marked(marks(source, FILES).of_all(FILES), folder, FILES, np.array([number]), NAMES, size, ignore)
 
 
 def block(rows: slice, columns: slice, width: int = 40, height: int = 20) -> np.ndarray:
@@ -99,7 +99,7 @@ def test_what_is_of_another_class_is_another_object_and_several_of_one_are_one(f
 def test_an_object_that_is_cut_off_is_told_of(folder: Path) -> None:
     events: list[Event] = []
     source = csv_of(folder, "cat/a.png,0,0,9,9,cat")
-    objects = marked(source, folder, ("cat/a.png",), np.array([0]), NAMES, 10, events.append)
+    objects = marked(marks(source, FILES), folder, FILES, np.array([0]), NAMES, 10, events.append)
     assert not objects.there.any()
     (notice,) = events
     assert isinstance(notice, Notice)
@@ -154,14 +154,21 @@ def test_a_mistake_in_a_coco_file_is_one_line(changes: dict[str, Any], message: 
         seen(coco_of(folder, **changes), folder)
 
 
-def test_a_mask_that_is_missing_empty_or_of_another_size_is_refused(folder: Path) -> None:
+def test_a_mask_of_nothing_marks_nothing_and_how_far_a_pixel_is_seen_through_is_no_mark(folder: Path) -> None:
+    masks = mask_of(folder, block(slice(0), slice(0)))
+    assert not seen(masks, folder).there.any()
+    seen_through = np.zeros((20, 40, 4), dtype=np.uint8)
+    seen_through[..., 3] = 255
+    seen_through[4:10, 12:20, 0] = 1
+    Image.fromarray(seen_through).save(masks / "cat" / "a.png")
+    assert seen(masks, folder).boxes.tolist() == [[1, 2, 5, 5]]
+
+
+def test_a_mask_that_is_missing_or_of_another_size_is_refused(folder: Path) -> None:
     (folder.parent / "none").mkdir()
     with pytest.raises(ArchbenchError, match=r"none has no mask for cat/a\.png; it is an image called cat/a.png there"):
         seen(folder.parent / "none", folder)
-    masks = mask_of(folder, block(slice(0), slice(0)))
-    with pytest.raises(ArchbenchError, match=r"the mask .*a.png: the box 0, 0, 0, 0 has no area"):
-        seen(masks, folder)
-    Image.fromarray(block(slice(4), slice(4), width=30)).save(masks / "cat" / "a.png")
+    masks = mask_of(folder, block(slice(4), slice(4), width=30))
     with pytest.raises(ArchbenchError, match=r"the mask .*a.png is 30x20, and cat/a.png is 40x20"):
         seen(masks, folder)
     (masks / "cat" / "a.png").write_text("no image")

@@ -33,7 +33,7 @@ def of_source(**changes: Any) -> dict[str, np.ndarray]:
 def four() -> Scores:
     """Of six test images four are explained: two with small objects and two with large ones; the third and the last are taken wrongly."""
     predicted, labels = np.array([0, 1, 0, 3, 4, 0]), np.array([0, 1, 2, 3, 4, 5])
-    return Scores(predicted, labels, np.array([0, 0, 2, 2]), {source: of_source() for source in scored.SOURCES})
+    return Scores(predicted, labels, np.arange(len(labels)), np.array([0, 0, 2, 2]), {source: of_source() for source in scored.SOURCES})
 
 
 def row(name: str, **at: Any) -> Measurement:

@@ -308,6 +308,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def on_files(made: tuple[Path, list[Record], list[Event]], folders: Path, boxes: str, **changes: object) -> Record:
+    """The maps of the first training, scored on the files."""
     asked = {"n": 500, "dataset": f"drawn=imagefolder:{folders}", "boxes": folders / boxes, "data_dir": folders / "cache", **changes}
     return archbench.score(made[1][0].id, results=made[0], **asked)  # type: ignore[arg-type]
 
@@ -356,14 +357,33 @@ def test_boxes_that_tell_nothing_are_one_line(
     first = next(path for path in sorted((folders / "test").rglob("*.png"))).relative_to(folders / "test").as_posix()
     odd = folders / "odd.csv"
     odd.write_text(f"file,left,top,right,bottom\n{lines.replace('FIRST', first)}\n")
-    name = str(changes.pop("boxes", "odd.csv"))
+    asked = {"boxes": "odd.csv", **changes}
     with pytest.raises(ArchbenchError, match=why):
-        on_files(made, folders, name, **changes)
+        on_files(made, folders, **asked)  # type: ignore[arg-type]
 
 
-def test_images_without_a_mark_take_no_part(made: tuple[Path, list[Record], list[Event]], folders: Path) -> None:
-    some = (folders / "boxes.csv").read_text().splitlines()[:8]
-    (folders / "some.csv").write_text("\n".join(some) + "\n")
-    record = on_files(made, folders, "some.csv")
-    assert record.config["explain"]["n"] == 7
+def test_images_that_show_nothing_of_their_class_take_no_part(made: tuple[Path, list[Record], list[Event]], folders: Path) -> None:
+    """Of nine that are told of, one by a class that is not its own or by a mask of nothing, eight are scored, or as few as asked."""
+    header, *lines = (folders / "boxes.csv").read_text().splitlines()
+    other = next(name for name in CLASS_NAMES if name not in lines[8])
+    told = [f"{header},class", *(f"{line}," for line in lines[:8]), f"{lines[8]},{other}"]
+    (folders / "some.csv").write_text("\n".join(told) + "\n")
+    shutil.copytree(folders / "masks", folders / "some")
+    first, *others = sorted((folders / "some").rglob("*.png"))
+    Image.new("1", (32, 32)).save(first)
+    for path in others[8:]:
+        path.unlink()
+    events: list[Event] = []
+    record = on_files(made, folders, "some.csv", emit=events.append)
+    assert record.config["explain"]["n"] == 8
+    assert "1 images show no object of their class in the square that is cut from them, and are left out" in [
+        event.message for event in events if isinstance(event, Notice)
+    ]
+    few = on_files(made, folders, "some", n=5)
+    assert few.config["explain"]["n"] == 5
+    assert on_files(made, folders, "some").config["explain"]["n"] == 8
+    with np.load(made[0] / few.files[0].path) as scores:
+        assert sorted(scores["place"]) == list(range(40))
+        labels = [list(CLASS_NAMES).index(path.parent.name) for path in sorted((folders / "test").rglob("*.png"))]
+        assert scores["label"].tolist() == [labels[place] for place in scores["place"]]
     assert record.measurement("test_error_pct").n == 40  # type: ignore[union-attr]

@@ -42,6 +42,7 @@ def command(
     n: Annotated[int, typer.Option("--n", min=1, help=N_HELP)] = 500,
     layer: Annotated[str | None, typer.Option("--layer", help="The layer to explain  [default: the last with more than one place]")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps")] = Settings.device,
+    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out training images that cannot be read")] = False,
     data_dir: Annotated[Path, typer.Option("--data-dir", help="Where decoded images are kept")] = Settings.data_dir,
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     tag: Annotated[str | None, typer.Option("--tag", help="Mark the Record; several with commas")] = None,
@@ -50,7 +51,8 @@ def command(
     quiet: QUIET = False,
 ) -> None:
     """Score the class maps of a training against objects that are known and maps of no merit; leaves a Record of kind explain."""
-    settings = Settings.of(dataset=dataset, data_dir=data_dir, device=device, results=results, rerun=rerun, **({"tag": tag} if tag else {}))
+    given = {"dataset": dataset, "data_dir": data_dir, "skip_broken": skip_broken, "device": device, "results": results, "rerun": rerun}
+    settings = Settings.of(**given, **({"tag": tag} if tag else {}))
 
     from archbench import running
     from archbench.cli import progress as shown

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import glob
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from archbench.errors import ArchbenchError, brief
 
 COLUMNS = ("file", "left", "top", "right", "bottom")
 CLASS = "class"
+OPAQUE = {"RGBA": "RGB", "LA": "L", "PA": "P"}  # modes of images without what says how far a pixel is seen through
 ROUNDED = 0.5  # of a pixel, that a box may reach over the border
 Box = tuple[float, float, float, float]  # left, top, and the first pixels behind it to the right and below, in pixels of the upright image
 
@@ -51,69 +51,85 @@ class Mark:
         return ((top <= down) & (down < bottom))[:, None] & ((left <= across) & (across < right))
 
 
-Marks = dict[str, list[Mark]]  # by the file's name below the folder, with slashes
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What a source tells: of which `files`, by their names below the folder, with slashes, and what is marked in one of them, if anything.
+
+    `of` raises ArchbenchError in one line that names the file at fault.
+    """
+
+    source: Path
+    files: Collection[str]
+    of: Callable[[str], Sequence[Mark]]
+
+    def of_all(self, files: Sequence[str]) -> Marks:
+        """The same. Raises ArchbenchError where it does not tell of each of these files."""
+        without = [file for file in files if file not in self.files]
+        if without and is_folder(self.source):
+            called = Path(without[0]).with_suffix(".png")
+            raise ArchbenchError(f"{self.source} has no mask for {without[0]}; it is an image called {called} there")
+        if without:
+            raise ArchbenchError(f"{self.source} has nothing of {len(without)} of {len(files)} images; the first is {without[0]}")
+        return self
 
 
 def marks(source: Path, files: Sequence[str]) -> Marks:
-    """What is marked in these files. Raises ArchbenchError in one line that names the file, line or entry at fault."""
+    """What is told of these files, perhaps not of all. Raises ArchbenchError in one line that names the file, line or entry at fault."""
+    check(source)
     if is_folder(source):
-        return {file: [_beside(source, file)] for file in files}
-    found: Marks = {}
+        masks = _masks(source, files)
+        return Marks(source, masks.keys(), lambda file: _in_mask(masks[file], file))
+    found: dict[str, list[Mark]] = {}
     wanted = set(files)
-    for file, mark in _read(source):
+    for file, mark in READERS[source.suffix.lower()](source):
         if file in wanted:
             found.setdefault(file, []).append(mark)
-    if without := [file for file in files if file not in found]:
-        raise ArchbenchError(f"{source} has nothing of {len(without)} of {len(files)} images; the first is {without[0]}")
-    return found
+    return Marks(source, found.keys(), found.__getitem__)
 
 
-def told_of(source: Path, files: Sequence[str]) -> set[str]:
-    """Those of the files in which something is marked. Raises ArchbenchError as `marks` does, but for files without a mark."""
+def check(source: Path) -> None:
+    """Raise ArchbenchError for what is neither a folder nor a file that may hold boxes."""
     if is_folder(source):
-        return {file for file in files if _mask_of(source, file) is not None}
-    return set(files) & {file for file, _ in _read(source)}
-
-
-def _read(source: Path) -> Iterator[tuple[str, Mark]]:
+        return
     if source.suffix.lower() not in READERS:
         raise ArchbenchError(f"{source}: boxes are a .csv, a COCO file that ends in .json, or a folder of masks")
-    return READERS[source.suffix.lower()](source)
+    if not source.exists():
+        raise ArchbenchError(f"there is no file {source}")
 
 
-def _mask_of(folder: Path, file: str) -> Path | None:
-    """The mask of an image: the file of the same name, with whatever suffix of an image."""
-    here = (folder / file).parent
-    found = sorted(here.glob(f"{glob.escape(Path(file).stem)}.*")) if is_folder(here) else []
-    return next((each for each in found if each.suffix.lower() in SUFFIXES), None)
+def _masks(folder: Path, files: Sequence[str]) -> dict[str, Path]:
+    """The mask of each image that has one: the file of the same name, with whatever suffix of an image."""
+    by_stem: dict[Path, dict[str, Path]] = {}
+    for parent in dict.fromkeys((folder / file).parent for file in files):
+        there = sorted(path for path in parent.iterdir() if path.suffix.lower() in SUFFIXES) if is_folder(parent) else []
+        by_stem[parent] = {path.stem: path for path in reversed(there)}
+    found = {file: by_stem[(folder / file).parent].get(Path(file).stem) for file in files}
+    return {file: path for file, path in found.items() if path is not None}
 
 
-def _beside(folder: Path, file: str) -> Mark:
-    """What the mask of an image tells: every pixel that is not 0 is the object."""
-    path = _mask_of(folder, file)
-    if path is None:
-        raise ArchbenchError(f"{folder} has no mask for {file}; it is an image called {Path(file).with_suffix('.png')} there")
+def _in_mask(path: Path, file: str) -> list[Mark]:
+    """The object in a mask: every pixel that is not 0, be it seen through or not; none where all are."""
     try:
         with Image.open(path) as image:
-            values = np.asarray(image)
+            values = np.asarray(image.convert(OPAQUE[image.mode]) if image.mode in OPAQUE else image)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise ArchbenchError(f"the mask {path} cannot be read: {brief(error)}") from None
     mask = np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0)
     left, top, right, bottom = map(float, around(mask))
+    if not mask.any():
+        return []
 
     def whole(width: int, height: int) -> NDArray[np.bool_]:
         if mask.shape != (height, width):
             raise ArchbenchError(f"the mask {path} is {mask.shape[1]}x{mask.shape[0]}, and {file} is {width}x{height}")
         return mask
 
-    return Mark(f"the mask {path}", None, (left, top, right, bottom), whole)
+    return [Mark(f"the mask {path}", None, (left, top, right, bottom), whole)]
 
 
 def _text(source: Path) -> str:
     try:
         return source.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ArchbenchError(f"there is no file {source}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ArchbenchError(f"{source} cannot be read: {brief(error)}") from None
 

@@ -12,6 +12,7 @@ import torch
 from archbench import catalogue, evaluating
 from archbench import device as devices
 from archbench.config import Settings
+from archbench.data.markings import marks
 from archbench.data.preprocessing import Normaliser
 from archbench.device import Device
 from archbench.errors import ArchbenchError, unknown
@@ -114,7 +115,8 @@ class Asked:
         """What its maps are worth, held against the objects of `boxes`."""
         assert self.images is not None and self.boxes is not None
         size = chosen.images.shape[-1]
-        objects = marked(self.boxes, self.images, chosen.names, column.shown, class_names, size, emit)
+        told = marks(self.boxes, chosen.names).of_all(chosen.names)
+        objects = marked(told, self.images, chosen.names, column.shown, class_names, size, emit)
         found = vars(localise(column.maps, objects, centres=column.centres))
         return dataclasses.replace(column, found={"box": objects.boxes, **found})
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archbench.data.imagefolder import fill
-from archbench.data.markings import Box, marks
+from archbench.data.markings import Box, Marks
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, Notice
 from archbench.explaining.objects import Objects
@@ -19,20 +19,19 @@ UPRIGHT, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag of how a camera was held, a
 
 
 def marked(
-    source: Path, folder: Path, files: Sequence[str], classes: NDArray[np.int64], class_names: Sequence[str], size: int, emit: Listener
+    found: Marks, folder: Path, files: Sequence[str], classes: NDArray[np.int64], class_names: Sequence[str], size: int, emit: Listener
 ) -> Objects:
-    """What `source` (markings.py) says of these files below a folder, each scaled and cropped to `size` x `size` as `imagefolder` does.
+    """What is marked in these files below a folder, each scaled and cropped to `size` x `size` as `imagefolder` does.
 
     The object of an image is what is marked as of the class given, `(N,)`, or as of none; several of one class are one, with a box around
-    all. Boxes are scaled and cropped with their image. Raises ArchbenchError for a class that is not in `class_names`, and as `marks` does.
+    all. Boxes are scaled and cropped with their image. Raises ArchbenchError for a class that is not in `class_names`, and as `Marks.of`.
     """
-    found = marks(source, files)
     own, others = np.zeros((2, len(files), size, size), dtype=bool)
     boxes = np.zeros((len(files), 4))
     for place, (file, number) in enumerate(zip(files, classes, strict=True)):
         width, height = upright_size(folder / file)
         seen = []
-        for mark in found[file]:
+        for mark in found.of(file):
             if mark.name is not None and mark.name not in class_names:
                 raise ArchbenchError(f"{mark.where}: {unknown('class of the network', mark.name, class_names)}")
             mask = _fitted(mark.mask(width, height, file), size)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -46,6 +46,11 @@ class Objects:
     def take(self, places: slice | NDArray[np.int64]) -> Objects:
         """Those of the images at these places."""
         return Objects(self.masks[places], self.others[places], self.boxes[places])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Objects]) -> Self:
+        """Those of all parts, one behind the other."""
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
 
     @classmethod
     def of_scenes(cls, parts: Iterable[Scenes], classes: NDArray[np.int64] | None = None) -> Self:

@@ -47,7 +47,7 @@ def _explain(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None
     network = network.eval().to(job.device.torch)
     normalise = Normaliser(*preprocessing(job.source.record), job.device.torch)
     test = predict(network, dataset.test.to(job.device.torch), normalise, job.plan, job.device, job.batch, with_logits=True)
-    known = job.explaining.known or drawn(job.data.name, job.explaining.n)
+    known = job.explaining.known if job.explaining.known is not None else drawn(job.data.name, job.explaining.n)
     explained = dataset.test.take(torch.from_numpy(known.places)).loaded()
     images, labels = (each.to(job.device.torch) for each in (explained.images, explained.labels))
     images = normalise(images, torch.contiguous_format)
@@ -55,7 +55,7 @@ def _explain(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None
     outcome.config = {**of_training(job.source.record), "explain": _facts(job, layer)}
     by = {source: _scores(network, images, labels, maps, known.objects) for source, maps in _sources(job, network, layer, images, labels)}
     first = np.concatenate([known.places, np.setdiff1d(np.arange(len(test.labels)), known.places)])
-    scores = Scores(test.predicted.numpy()[first], test.labels.numpy()[first], known.objects.sizes, by)
+    scores = Scores(test.predicted.numpy()[first], test.labels.numpy()[first], first, known.objects.sizes, by)
     outcome.measurements.extend(scored.measurements(scores))
     outcome.warnings.extend(at_chance(test))
     outcome.files.append(store.write_file(folder_of(job) / scored.FILE, scores.write))

@@ -68,7 +68,7 @@ class Explaining:
     @property
     def identity(self) -> list[Any]:
         """All that decides what comes out."""
-        return [self.method, self.n, self.layer, *([self.known.sha256] if self.known else [])]
+        return [self.method, self.n, self.layer, *([self.known.sha256] if self.known is not None else [])]
 
 
 @dataclass(frozen=True)

@@ -45,14 +45,15 @@ class Pointing(NamedTuple):
 
     @property
     def figures(self) -> str:
-        """`91.2 % of images, +25.3 points, 95 % 22.1 to 28.5`."""
+        """`91.2 % of 300 images, +25.3 points, 95 % 22.1 to 28.5`."""
         few = self.above.n < LEAST_TO_SPREAD
         interval = "" if few else f", 95 % {self.above.low:.1f} to {self.above.high:.1f}"
-        return f"{self.share.value:.1f} % of images, {self.above.value:+.1f} points{interval}"
+        images = self.cell.records[0].config["explain"]["n"]
+        return f"{self.share.value:.1f} % of {images:,} images, {self.above.value:+.1f} points{interval}"
 
     @property
     def said(self) -> str:
-        """`95 % (91.2 % of images, +25.3 points, 95 % 22.1 to 28.5)`."""
+        """`95 % (91.2 % of 300 images, +25.3 points, 95 % 22.1 to 28.5)`."""
         return f"({self.figures})" if self.cell.link is None else f"{self.cell.link} % ({self.figures})"
 
 
@@ -91,8 +92,10 @@ def points(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def untrained(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """A sentence for each network, of the least link that it has, as weights that nobody trained know of none: a sanity check of maps as
-    Adebayo et al. (2018), "Sanity Checks for Saliency Maps", ask for.
+    """A sentence for each network, of the least link that it has, as weights that nobody trained know of none.
+
+    Adebayo et al. (2018), "Sanity Checks for Saliency Maps", ask whether maps change where weights are drawn anew; here it is asked what
+    such maps are worth.
     """
     first = {cell.model: cell for cell in reversed(cells) if KEPT in cell.runs}
     found = pointing(list(reversed(first.values())), "untrained")
@@ -135,11 +138,12 @@ class Run(NamedTuple):
 def runs(cells: Sequence[Cell]) -> list[Run]:
     """Those that were tested both ways; where there is no link there is none to break."""
     found = []
-    for cell in (cell for cell in cells if cell.link):
+    linked = [(cell, cell.link) for cell in cells if cell.link]
+    for cell, link in linked:
         ground = cell.figures(KEPT, "energy_ground_pct", {"of": "map", **SPEAKING})
         kept, broken = (cell.figures(test, "test_error_pct", {}) for test in (KEPT, BROKEN))
         both = [seed for seed in ground if seed in kept and seed in broken]
-        found += [Run(cell.model, cell.link or 0, ground[seed], broken[seed] - kept[seed]) for seed in both]
+        found += [Run(cell.model, link, ground[seed], broken[seed] - kept[seed]) for seed in both]
     return found
 
 

@@ -16,7 +16,6 @@ from archbench.records.schema import Record, Scalar
 from archbench.stats import Interval
 
 KEPT, BROKEN, REVERSED = "kept", "broken", "reversed"
-DRAWN = "shapes"  # the set whose objects are drawn, so that they are known
 TESTS = (KEPT, BROKEN, REVERSED)
 SPEAKING: Mapping[str, Scalar] = {"silent": False}  # qualifies a mean over those of a network's own maps that say anything
 # facts of a test that move with the link and with what becomes of it; images to learn from are told by the training's own part
@@ -24,9 +23,9 @@ MOVING = ("data", "data's fingerprint", "learned from", "training images", "shar
 
 
 class Name(NamedTuple):
-    """What the name of a data set says: `shapes+px=64`, how often class and ground go together in training, in percent, and the test.
+    """What is known of a data set: `shapes+px=64`, how often class and ground go together in training, in percent, and the test.
 
-    Of a set that is not drawn nobody knows such a link: None.
+    Of images whose objects somebody marked nobody knows such a link: None.
     """
 
     base: str
@@ -38,11 +37,20 @@ def name_of(data: str) -> Name:
     """`shapes+link=95+test=broken` in parts."""
     parts = [part.partition("=") for part in data.split("+")]
     given = {key: value for key, _, value in parts if key in ("link", "test")}
-    if parts[0][0] != DRAWN:
-        return Name(data, None, KEPT)
     base = "+".join(f"{key}{equals}{value}" for key, equals, value in parts if key not in given)
     link = given.get("link", "0")
     return Name(base, int(link) if link.isdecimal() else 0, given.get("test", KEPT))
+
+
+def _tested(record: Record) -> Name:
+    """On what a training was explained."""
+    name = record.config["data"]["name"]
+    return name_of(name) if _is_drawn(record) else Name(name, None, KEPT)
+
+
+def _is_drawn(record: Record) -> bool:
+    """Whether the objects are known since they were drawn."""
+    return not record.config["explain"].get("boxes")
 
 
 def facts(record: Record) -> guard.Facts:
@@ -50,13 +58,14 @@ def facts(record: Record) -> guard.Facts:
     config = record.config
     explain, learned, training = config["explain"], config["trained_on"], config["explain"]["training"]
     own = {name: value for name, value in guard.facts(record).items() if name not in MOVING}
-    tested, trained = name_of(config["data"]["name"]), name_of(learned["name"])
+    tested, drawn = _tested(record), _is_drawn(record)
+    such = drawn and name_of(learned["name"]) == tested._replace(test=KEPT)
     return {
         **own,
         "data": tested.base,
-        "learned from": "such images" if trained == tested._replace(test=KEPT) else learned["name"],
-        "images": None if tested.link is not None else config["data"]["fingerprint"][:12],
-        "objects": _objects(explain),
+        "learned from": "such images" if such else learned["name"] if drawn else f"{learned['name']} ({learned['fingerprint'][:12]})",
+        "images": None if drawn else config["data"]["fingerprint"][:12],
+        "objects": "as drawn" if drawn else explain["boxes"]["sha256"][:12],
         "protocol of maps": explain.get("protocol", 1),
         "method": explain["method"],
         "layer asked for": explain["layer_asked"],
@@ -70,15 +79,9 @@ def facts(record: Record) -> guard.Facts:
     }
 
 
-def _objects(explain: Mapping[str, Any]) -> str:
-    """What tells the objects: `as drawn`, or `photos.csv, 1f2e3d4c`."""
-    boxes = explain.get("boxes")
-    return f"{boxes['name']}, {boxes['sha256'][:8]}" if boxes else "as drawn"
-
-
 @dataclass(frozen=True)
 class Cell:
-    """A network trained at one link, in percent, where there is such: its Records by what became of the link, the seeds in order."""
+    """A network trained at one link, in percent, if any: its Records by what became of the link, the seeds in order."""
 
     model: str
     link: int | None
@@ -119,9 +122,9 @@ class Condition:
     cells: Sequence[Cell]
 
     @property
-    def linked(self) -> bool:
-        """Whether class and ground go together in a share of the images that is known."""
-        return any(cell.link is not None for cell in self.cells)
+    def drawn(self) -> bool:
+        """Whether the objects were drawn, on a ground that goes with the class as often as is known."""
+        return _is_drawn(self.cells[0].records[0])
 
 
 def conditions(records: Iterable[Record]) -> list[Condition]:
@@ -155,7 +158,8 @@ def _cells(records: Sequence[Record]) -> list[Cell]:
 
 def _place(record: Record) -> tuple[str, int | None, str]:
     """The network, the link that it learned from, and what the test makes of it."""
-    return record.model.label, name_of(record.config["trained_on"]["name"]).link, name_of(record.config["data"]["name"]).test
+    link = name_of(record.config["trained_on"]["name"]).link if _is_drawn(record) else None
+    return record.model.label, link, _tested(record).test
 
 
 def _year(record: Record) -> Any:

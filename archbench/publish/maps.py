@@ -17,12 +17,12 @@ from archbench.publish.results import Table
 from archbench.publish.scored import SIZES, SOURCES
 from archbench.records.schema import Measurement, Record, Scalar
 
-ALL = "all"  # of networks, of links
+ALL, SAME = "all", "all: the same beside every network and link"
 TINY = 1e-3  # what is smaller is no difference that anybody asks about
 BOXED = 0.3  # the threshold that tables show, of those that Records have
 BASELINES = {"centre": "a Gaussian about the middle", "random": "random maps", "untrained": "maps of weights that nobody trained"}
 OF_TEST = {KEPT: "link kept", BROKEN: "link broken: any ground", REVERSED: "link reversed: always the next class's ground"}
-UNLINKED = "test images"  # that are not drawn
+UNDRAWN = "test images"
 
 
 class Quantity(NamedTuple):
@@ -138,13 +138,13 @@ def _interval(cell: Cell, test: str, name: str, at: Mapping[str, Scalar], called
 
 
 def _said(condition: Condition, test: str) -> str:
-    return OF_TEST[test] if condition.linked else UNLINKED
+    return OF_TEST[test] if condition.drawn else UNDRAWN
 
 
 def _errors(condition: Condition, records: Sequence[Record]) -> list[Table]:
     """The test errors of the networks whose maps the condition holds, for each kind of test."""
-    errors = ERRORS if condition.linked else ERROR
-    return _table(condition.cells, errors, f"{condition.caption} · test errors", [LINK] * condition.linked, records)
+    errors = ERRORS if condition.drawn else ERROR
+    return _table(condition.cells, errors, f"{condition.caption} · test errors", [LINK] * condition.drawn, records)
 
 
 def _tables(condition: Condition, test: str, source: str, said: str, records: Sequence[Record]) -> list[Table]:
@@ -153,15 +153,21 @@ def _tables(condition: Condition, test: str, source: str, said: str, records: Se
     made: list[Table] = []
     for called, quantities in QUANTITIES.items():
         asked = {header: each.of(source, test) for header, each in quantities.items()}
-        below = [*[LINK] * condition.linked, NOTES[called], *[NOT_SILENT if source == "map" else SILENT] * (called == "localisation")]
-        made += _table(cells, asked, f"{condition.caption} · {said} · {called}", below, records, marked=source == "map")
+        below = [*[LINK] * condition.drawn, NOTES[called], *[NOT_SILENT if source == "map" else SILENT] * (called == "localisation")]
+        made += _table(cells, asked, f"{condition.caption} · {said} · {called}", below, records, baseline=source != "map")
     return made
 
 
 def _table(
-    cells: Sequence[Cell], asked: Mapping[str, Quantity], caption: str, below: Sequence[str], records: Sequence[Record], marked: bool = True
+    cells: Sequence[Cell],
+    asked: Mapping[str, Quantity],
+    caption: str,
+    below: Sequence[str],
+    records: Sequence[Record],
+    marked: bool = True,
+    baseline: bool = False,
 ) -> list[Table]:
-    """A row a cell; none without cells. `marked` says whether the best are, and what is in doubt is said."""
+    """A row a cell; none without cells. `marked` says whether the best are, and what is in doubt is said, which of a `baseline` is not."""
     if not cells:
         return []
     tests = list(dict.fromkeys(each.test for each in asked.values()))
@@ -172,9 +178,9 @@ def _table(
         for header, each in asked.items():
             row |= _interval(cell, each.test, each.name, each.at, header)
         rows.append(row)
-    rows = rows if marked else _one_of_alike(rows, asked)
+    rows, marked = _one_of_alike(rows, asked) if baseline else rows, marked and not baseline
     shown = [run for mine in runs for run in mine]
-    notes_below = [*below, *[INTERVALS[several] for several in sorted({row["n"] > 1 for row in rows})]]
+    notes_below = [*below, *[SAME] * (rows[0]["model"] == ALL), *[INTERVALS[several] for several in sorted({row["n"] > 1 for row in rows})]]
     places = {header: _best(cells, each) for header, each in asked.items()} if marked else {}
     if marked:
         doubtful = [run for cell in cells for run in cell.runs.get(tests[0], ())]  # with a broken link any network is at chance
@@ -199,7 +205,8 @@ def _one_of_alike(rows: list[Row], asked: Iterable[str]) -> list[Row]:
     figures = [(row["n"], *(row[f"{header}{end}"] for header in asked for end in ("", "_low", "_high"))) for row in rows]
     if len(set(figures)) > 1 or len(rows) == 1:
         return rows
-    return [{**rows[0], "model": ALL, "link_pct": ALL, "records": " ".join(row["records"] for row in rows)}]
+    link = None if rows[0]["link_pct"] is None else ALL
+    return [{**rows[0], "model": ALL, "link_pct": link, "records": " ".join(row["records"] for row in rows)}]
 
 
 def _best(cells: Sequence[Cell], asked: Quantity) -> frozenset[int]:
@@ -223,7 +230,7 @@ def _by_size(condition: Condition, records: Sequence[Record]) -> list[Table]:
         for source, said in sources
     }
     caption = f"{condition.caption} · {_said(condition, KEPT)} · points on the object, by its size"
-    below = [*[LINK] * condition.linked, "Gauss: the same of a Gaussian about the middle of the image"]
+    below = [*[LINK] * condition.drawn, "Gauss: the same of a Gaussian about the middle of the image"]
     return _table(cells, asked, caption, below, records, marked=False)
 
 

@@ -1,7 +1,7 @@
 """What the maps of a trained network are worth, image by image, and the measurements that come of it.
 
-The scores lie beside the Record as numpy's npz: `predicted` and `label` of every test image, `size` of the object on each that was
-explained, and of each source of maps the scores, as `map_pointing`.
+The scores lie beside the Record as numpy's npz: `predicted` and `label` of every test image, those that were explained first, `place` of
+each in the test split, `size` of the object on each that was explained, and of each source of maps the scores, as `map_pointing`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ Strata = Mapping[tuple[str, str | bool] | None, NDArray[np.bool_]]  # parts of t
 
 @dataclass(frozen=True)
 class Scores:
-    """Of all test images `predicted` and `labels`, `(T,)`; of the first N of them `sizes`, 0 to 2, and by source and name the scores.
+    """Of all test images `predicted`, `labels` and `places` in the split, `(T,)`; of the first N of them `sizes`, 0 to 2, and the scores.
 
-    These are `(N,)`, `iou` `(N, thresholds)`, and those of `FAITHFUL` of the first images alone, which may be fewer.
+    The scores are by source and name.
+    They are `(N,)`, `iou` `(N, thresholds)`, and those of `FAITHFUL` of the first images alone, which may be fewer.
     """
 
     predicted: NDArray[np.int64]
     labels: NDArray[np.int64]
+    places: NDArray[np.int64]
     sizes: NDArray[np.int64]
     by: Mapping[str, Mapping[str, NDArray[Any]]]
 
@@ -53,7 +55,7 @@ class Scores:
         """As they lie beside a Record."""
         arrays: dict[str, Any] = {f"{source}_{name}": each for source, scores in self.by.items() for name, each in scores.items()}
         whole = {"predicted": self.predicted, "label": self.labels, "size": self.sizes}
-        arrays |= {name: each.astype(np.uint16) for name, each in whole.items()}
+        arrays |= {name: each.astype(np.uint16) for name, each in whole.items()} | {"place": self.places.astype(np.uint32)}
         np.savez_compressed(file, **arrays)
 
 
@@ -63,14 +65,15 @@ def read(content: bytes) -> Scores:
     try:
         with np.load(io.BytesIO(content)) as stored:
             arrays = {name: stored[name] for name in wanted}
+            places = stored["place"] if "place" in stored else np.arange(len(arrays["label"]))  # the first scores were in the split's order
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError("it holds no scores") from error
     predicted, labels, sizes = (arrays[name].astype(np.int64) for name in ("predicted", "label", "size"))
     by = {source: {name: arrays[f"{source}_{name}"] for name in NAMES} for source in SOURCES}
     lengths = {len(each) for scores in by.values() for name, each in scores.items() if name not in FAITHFUL}
-    if len(predicted) != len(labels) or lengths != {len(sizes)} or not 0 < len(sizes) <= len(labels):
+    if not len(predicted) == len(labels) == len(places) or lengths != {len(sizes)} or not 0 < len(sizes) <= len(labels):
         raise ValueError("its scores do not go together")
-    return Scores(predicted, labels, sizes, by)
+    return Scores(predicted, labels, places.astype(np.int64), sizes, by)
 
 
 def measurements(scores: Scores) -> list[Measurement]:

@@ -166,6 +166,7 @@ def _comparable(record: Record) -> tuple[tuple[str, Any], ...]:
     if record.kind == "explain":
         explain = config["explain"]
         facts |= {"trained on": config["trained_on"]["name"], **{name: explain[name] for name in ("method", "layer_asked", "n")}}
+        facts |= {"objects": explain["boxes"]["sha256"]} if explain.get("boxes") else {}
     return tuple(facts.items())
 
 

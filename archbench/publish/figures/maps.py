@@ -43,7 +43,7 @@ NOT_SILENT = "part on the ground: of maps in which anything speaks for the class
 
 def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which maps were scored."""
-    found = [each for each in mapped.conditions(records) if each.linked]
+    found = [each for each in mapped.conditions(records) if each.drawn]
     shorts = [_short(each) for each in found]
     made = []
     for each, short in zip(found, shorts, strict=True):
