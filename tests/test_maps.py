@@ -298,6 +298,27 @@ def test_spearman_of_three_pairs() -> None:
     assert math.isnan(spearman([1, 1], [1, 2], ["a", "b"]).value)
 
 
+def test_what_moves_both_from_one_stratum_to_the_next_counts_for_nothing() -> None:
+    """The second stratum is higher in both. Over all, ranks (1, 2, 3, 4) and (2, 1, 4, 3): ρ = 1 - 6 · 4 / 60 = 0.6; within, -1."""
+    first, second, groups = [1, 2, 11, 12], [2, 1, 12, 11], ["a", "b", "c", "d"]
+    assert spearman(first, second, groups).value == pytest.approx(0.6)
+    assert spearman(first, second, groups, ["low", "low", "high", "high"]).value == pytest.approx(-1)
+
+
+def test_a_link_that_moves_both_foretells_nothing() -> None:
+    """At either link the networks with more on the ground lose less; the stronger link brings more of both to each."""
+    records = []
+    for link, more in ((50, 0.0), (95, 30.0)):
+        for place in range(5):
+            for seed in range(5):
+                name, ground = f"net{place}", 20.0 + more + place
+                records.append(explained(name, link=link, seed=seed, energy_ground_pct=ground))
+                records.append(explained(name, link=link, test="broken", seed=seed, error=40 + more - place))
+    said = map_answers.foretells(cells(records))[0]
+    assert "ranked among runs of the same link, as the link moves both, Spearman's ρ = -1.00" in said
+    assert said.endswith("the more of it on the ground, the less the error rises.")
+
+
 def test_groups_are_drawn_whole() -> None:
     """Each of six groups holds a rise and the same fall, so that ρ is that of all of them in every draw: 0, whatever the pairs are."""
     first, second = [0, 1] * 12, [0, 1, 1, 0] * 6

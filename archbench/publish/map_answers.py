@@ -148,14 +148,18 @@ def runs(cells: Sequence[Cell]) -> list[Run]:
 
 
 def foretells(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """How ground and rise go together over runs, in all and at each link; and whether wrong answers have more of it than right ones."""
+    """How ground and rise go together over runs, in all and at each link; and whether wrong answers have more of it than right ones.
+
+    The verdict is of runs of the same link: a stronger link moves both, in each network.
+    """
     found, few = runs(cells), _seeds(cells) < LEAST_SEEDS
     if not found:
         return ("No run with a link was tested both with the link kept and with the link broken.",)
     what = "share of the map on the ground with the link kept, against the rise of the error when it breaks"
-    rho = _rho(found)
-    lines = [f"{what}: {_correlation(found, rho)}: {_foretells(rho, few)}."]
     links = sorted({run.link for run in found})
+    rho, within = _rho(found), _rho(found, within_links=True)
+    apart = f"; ranked among runs of the same link, as the link moves both, {_correlation(found, within)}" if len(links) > 1 else ""
+    lines = [f"{what}: {_correlation(found, rho)}{apart}: {_foretells(within, few)}."]
     for link in links if len(links) > 1 else ():
         there = [run for run in found if run.link == link]
         lines.append(f"Among runs with a link of {link} %: {_correlation(there, _rho(there))}.")
@@ -170,8 +174,9 @@ def _correlation(found: Sequence[Run], rho: Interval) -> str:
     return f"Spearman's ρ = {rho.value:.2f} ({of}{interval})"
 
 
-def _rho(found: Sequence[Run]) -> Interval:
-    return spearman([run.ground_pct for run in found], [run.rise_points for run in found], [run.model for run in found])
+def _rho(found: Sequence[Run], within_links: bool = False) -> Interval:
+    links = [run.link for run in found] if within_links else None
+    return spearman([run.ground_pct for run in found], [run.rise_points for run in found], [run.model for run in found], links)
 
 
 def _foretells(rho: Interval, few: bool) -> str:
