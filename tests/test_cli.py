@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import Answer, CommandLine, make_member, make_record
 from rich.console import Console
 
 from archbench.cli import view
+from archbench.publish.results import Table
 from archbench.publish.shares import OPERATOR_CLASSES
 from archbench.records.store import Store
 
@@ -128,6 +130,24 @@ def test_no_column_is_hidden_where_there_is_no_room_for_all(monkeypatch: pytest.
     columns = {"test error, %": ["90.3 [86.8–92.9]"], **{f"column {place}": ["1,234,567"] for place in range(6)}}
     view.print_table(view.columns_table(columns))
     assert "90.3" in capsys.readouterr().out
+
+
+def test_a_wide_table_loses_its_intervals_and_one_that_is_wider_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Six cells of 16 letters with their intervals, of 4 without; of the second table's captions only what tells them apart is said."""
+
+    def table(caption: str, count: int) -> Table:
+        columns = {f"x{place}": lambda row: "12.3 [11.8–12.9]" for place in range(count)}
+        return Table(caption, pd.DataFrame({"x": [1]}), (), columns, wide=True)
+
+    monkeypatch.setattr(view, "out", Console(width=60, highlight=False))
+    view.print_tables([table("all · one", 6), table("all · two", 20), table("all · three", 20)])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "all · one x0" in shown
+    assert "12.3 12.3 12.3" in shown
+    assert "[" not in shown
+    assert "a wider terminal or --format md shows the intervals too · two; three: " in shown
 
 
 def save_lineage(root: Path) -> None:

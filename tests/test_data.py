@@ -296,6 +296,17 @@ def test_folders_that_are_no_classes_are_refused(class_folders: Path, tmp_path: 
     assert "needs train/ with test/ or val/" in complaint()
 
 
+def test_a_test_alone_needs_no_images_to_learn_from(class_folders: Path, tmp_path: Path) -> None:
+    whole = dataset_of(class_folders, tmp_path)
+    (class_folders / "train").rename(tmp_path / "away")
+    wanted = request(Settings(dataset=f"pets=imagefolder:{class_folders}", data_dir=tmp_path), test_only=True)
+    alone = load(wanted, ignore)
+    assert (len(alone.train), alone.class_names) == (0, whole.class_names)
+    assert torch.equal(alone.test.loaded().images, whole.test.loaded().images)
+    with pytest.raises(ArchbenchError, match="needs train/ with test/ or val/"):
+        dataset_of(class_folders, tmp_path)
+
+
 def test_val_stands_in_for_test(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "test").rename(class_folders / "val")
     assert len(dataset_of(class_folders, tmp_path).test) == 4

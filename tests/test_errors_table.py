@@ -17,7 +17,7 @@ from archbench.publish import classes, errors, formats, guard, pairwise
 from archbench.publish.errors import Ranking
 from archbench.publish.predictions import Kept
 from archbench.publish.results import Table
-from archbench.records.schema import Record
+from archbench.records.schema import Doubt, Record
 from archbench.records.store import Store
 
 
@@ -79,6 +79,14 @@ def test_four_seeds_carry_no_verdict() -> None:
     assert "rank" not in formats.cells(ranked)
     assert "verdict" not in formats.cells(paired)
     assert any("at least 5 seeds" in note for note in paired.notes)
+
+
+def test_a_network_at_chance_is_named_beside_its_differences() -> None:
+    stuck = Doubt(code="at_chance", message="not below 90.0 %")
+    records = [*seeds("nin", around(30.0)), *seeds("lenet", around(90.0), warnings=(stuck,)), *seeds("vgg", around(40.0))]
+    _, paired = tables(records)
+    said = [note for note in paired.notes if "at chance" in note]
+    assert said == ["lenet: 5 of 5 runs at chance, so that its differences do not say what it can learn"]
 
 
 def test_p_values_count_all_pairs() -> None:

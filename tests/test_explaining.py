@@ -224,6 +224,8 @@ def test_the_command_writes_sheets_and_arrays(trained: tuple[Path, Record], in_p
     answer = in_process("explain", record.id[:6], "--dataset", "digits", "--n", "12", "--class", "truth", "--results", str(folder), *outs)
     assert (answer.returncode, answer.stdout) == (0, "")
     assert "written: maps.png, maps.svg, maps.npz (12 images, 1 Record, gradcam)" in answer.stderr
+    assert "at_chance" in {doubt.code for doubt in record.warnings}
+    assert f"lenet ({record.id}): its test error cannot be told from" in answer.stderr
     assert (tmp_path / "maps.png").read_bytes().startswith(b"\x89PNG")
     assert "lenet" in (tmp_path / "maps.svg").read_text()
     explained = archbench.explain(record.id, dataset="digits", n=12, of="truth", results=folder)

@@ -438,6 +438,13 @@ def test_written_figures_are_checked_against_the_records(tmp_path: Path, capsys:
     assert capsys.readouterr().out == "shares-1x32x32-b32.png lags behind the Records\n"
 
 
+def test_a_figure_that_is_asked_for_and_cannot_be_drawn_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Store(tmp_path).save(member("a"))
+    assert called("maps", "--results", str(tmp_path)) == 1
+    assert "not drawn: maps: takes Records of kind explain" in capsys.readouterr().err
+    assert called("maps", "shares", "--results", str(tmp_path), "--format", "png") == 0
+
+
 def test_one_picture_is_named_by_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for record in FAMILY[:5]:
         Store(tmp_path).save(record)

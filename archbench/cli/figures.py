@@ -57,5 +57,5 @@ def command(
         else:
             view.say(f"no finished run in {results} that a figure could be drawn from; archbench run makes some")
     view.report_problems(found.problems)
-    if lag:
+    if lag or (names and not check and not found.pictures):
         raise typer.Exit(1)

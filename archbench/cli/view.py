@@ -62,22 +62,38 @@ def say(line: str) -> None:
 
 
 def print_tables(made: Sequence[Table]) -> None:
-    """Each table with its caption above and its notes below; a wide one that a narrow terminal would cut is only mentioned."""
+    """Each table with its caption above and its notes below; a wide one that a narrow terminal would cut loses its intervals, or is only
+    mentioned.
+    """
+    hidden: list[tuple[str, int]] = []
     for table in made:
         text = {str(header): [one_line(str(cell)) for cell in cells] for header, cells in formats.cells(table).to_dict("list").items()}
         drawn, narrow = _drawn(table, text), False
         if _least(drawn) > out.width and TIMES & text.keys():
             short = {header: [INTERVAL.sub("", cell) for cell in cells] if header in TIMES else cells for header, cells in text.items()}
             drawn, narrow = _drawn(table, short), short != text
-        needed = _widest(drawn)
-        if table.wide and needed > out.width:
-            say_dim(f"{table.caption}: {needed} columns wide; a wider terminal or --format md shows it")
-            continue
+        if table.wide and (needed := _widest(drawn)) > out.width:
+            short = {header: [INTERVAL.sub("", cell) for cell in cells] for header, cells in text.items()}
+            drawn, narrow = _drawn(table, short), True
+            if _least(drawn) > out.width:
+                hidden.append((table.caption, needed))
+                continue
         out.print(Text(f"\n{one_line(table.caption)}", style="bold"))
         print_table(drawn)
         out.print()
-        for note in [*table.notes, *["a wider terminal or --format md shows the intervals of times too"] * narrow]:
+        for note in [*table.notes, *["a wider terminal or --format md shows the intervals too"] * narrow]:
             say_dim(note)
+    _say_hidden(hidden)
+
+
+def _say_hidden(hidden: Sequence[tuple[str, int]]) -> None:
+    """Which tables are not shown; what all their captions begin with is not said."""
+    parts = [caption.split(" · ") for caption, _ in hidden]
+    alike = itertools.takewhile(lambda column: len(set(column)) == 1, zip(*parts, strict=False))
+    shared = sum(1 for _ in alike) if len(hidden) > 1 else 0
+    named = "; ".join(" · ".join(part[shared:]) or " · ".join(part) for part in parts)
+    if hidden:
+        say_dim(f"{named}: {max(needed for _, needed in hidden)} columns wide; a wider terminal or --format md shows it")
 
 
 def _drawn(table: Table, text: dict[str, list[str]]) -> RichTable:

@@ -49,6 +49,8 @@ def _splits(wanted: DataRequest) -> dict[str, Path]:
     if not is_folder(folder):
         raise ArchbenchError(f"there is no folder {folder}; imagefolder:DIR needs DIR/train and DIR/test (or DIR/val)")
     test = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
+    if wanted.test_only and test is not None and not (folder / "train").exists():
+        return {"test": test}
     if not (folder / "train").is_dir() or test is None:
         raise ArchbenchError(f"{folder} needs train/ with test/ or val/ inside, each with a folder for every class")
     return {"train": folder / "train", "test": test}

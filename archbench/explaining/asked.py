@@ -64,6 +64,9 @@ class Asked:
         if not self.records:
             raise ArchbenchError("archbench explain takes the Record of a training, or several; archbench runs lists ids")
         sources = [_source(each, store) for each in dict.fromkeys(self.records)]
+        for record in (source.record for source in sources):
+            for doubt in (doubt for doubt in record.warnings if doubt.code == "at_chance"):
+                emit(Notice(f"{record.model.label} ({record.id}): {doubt.message}, so its maps tell little"))
         _check_alike(sources)
         class_names = _class_names(sources[0].record)
         if self.of not in (PREDICTED, TRUTH, *class_names):

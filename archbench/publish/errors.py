@@ -169,10 +169,19 @@ def _pair_notes(ranking: Ranking, kept: Kept) -> list[str]:
     lines += [MCNEMAR] * any_has("p_two_networks") + [PERMUTED] * any_has("p_permuted")
     if not any_has("p"):
         lines.append(f"no verdict: it takes at least {LEAST_SEEDS} seeds on both sides")
+    lines += [
+        f"{each.name}: {count} of {len(each.runs)} runs at chance, so that its differences do not say what it can learn"
+        for each in ranking.entries
+        if (count := _at_chance(each.runs))
+    ]
     missing = [each.name for each in ranking.entries if each.tested and kept.of_all(each.tested) is None]
     if missing:
         lines.append(f"no test over images for {', '.join(missing)}: their predictions do not lie beside the Records")
     return lines
+
+
+def _at_chance(runs: Sequence[Record]) -> int:
+    return sum(any(doubt.code == "at_chance" for doubt in run.warnings) for run in grouping.doubted(runs))
 
 
 def _of_seeds(row: Row) -> bool:
