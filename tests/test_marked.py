@@ -125,6 +125,7 @@ def test_a_turned_photograph_is_measured_upright(tmp_path: Path) -> None:
         (["cat/a.png,1,2"], "line 2: a box is four numbers"),
         (["cat/a.png,1,2,3,4,cats"], "line 2: unknown class of the network 'cats'; did you mean 'cat'"),
         (["cat/b.png,1,2,3,4,cat"], "boxes.csv has nothing of 1 of 1 images; the first is cat/a.png"),
+        (["cat/a.png,1,5,2,5,9,9,cat"], "boxes.csv line 2 has more values than the first line has columns"),
         (['cat/a.png,"1,2,3,4,cat'], "boxes.csv is no CSV from line 2 on: unexpected end of data"),
     ],
 )
@@ -145,6 +146,14 @@ def test_a_mistake_in_a_csv_is_one_line(lines: list[str], message: str, folder: 
         ({"segmentation": [[1, 2]]}, "annotation 5: a polygon has"),
         ({"segmentation": [["a", 2, 3, 4, 5, 6]]}, "is no COCO file of objects: ValueError"),
         ({"segmentation": {"counts": [5, -5]}}, "annotation 5: a mask's counts are how many pixels follow each other, none below 0"),
+        (
+            {"segmentation": {"counts": [800], "size": [40, 20]}},
+            r"a mask of size \[40, 20\], height and width, is not of",
+        ),
+        ({"segmentation": {"counts": [799.5, 0.5]}}, "annotation 5: a mask's counts are how many pixels"),
+        ({"segmentation": {"counts": [float("inf")]}}, "is no COCO file of objects: OverflowError"),
+        ({"segmentation": [[float("nan"), 4, 19, 4, 19, 9]]}, "annotation 5: a polygon has a number that is not finite"),
+        ({"bbox": [10**400, 4, 8, 6]}, "annotation 5: a box is four numbers"),
         ({"segmentation": {"counts": [None]}}, "is no COCO file of objects"),
         ({"segmentation": 5}, "is no COCO file of objects"),
     ],
@@ -171,6 +180,9 @@ def test_a_mask_that_is_missing_or_of_another_size_is_refused(folder: Path) -> N
     masks = mask_of(folder, block(slice(4), slice(4), width=30))
     with pytest.raises(ArchbenchError, match=r"the mask .*a.png is 30x20, and cat/a.png is 40x20"):
         seen(masks, folder)
+    Image.fromarray(block(slice(0), slice(0), width=30)).save(masks / "cat" / "a.png")
+    with pytest.raises(ArchbenchError, match=r"the mask .*a.png is 30x20, and cat/a.png is 40x20"):
+        seen(masks, folder)
     (masks / "cat" / "a.png").write_text("no image")
     with pytest.raises(ArchbenchError, match=r"the mask .* cannot be read: cannot identify"):
         seen(masks, folder)
@@ -181,14 +193,20 @@ def test_a_mask_that_is_missing_or_of_another_size_is_refused(folder: Path) -> N
     [
         ("boxes.csv", "file,left,top,right", "has no column 'bottom'; its first line is file,left,top,right,bottom, and perhaps class"),
         ("boxes.csv", "", "has no column 'file'"),
+        ("boxes.csv", "file,left,top,right,bottom,left\n", "has a column twice"),
+        ("boxes.json", "[" * 100_000, "is no COCO file of objects: RecursionError"),
+        ("boxes.json", '{"images": [{"id": 1, "file_name": ["a"]}], "categories": [], "annotations": []}', None),
         ("boxes.json", "{", "boxes.json is no JSON"),
         ("boxes.json", "[]", "is no COCO file of objects"),
         ("boxes.xml", "", "boxes are a .csv, a COCO file that ends in .json, or a folder of masks"),
         ("boxes.csv", None, "there is no file"),
     ],
 )
-def test_a_file_of_another_kind_is_refused(name: str, text: str | None, message: str, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(name: str, text: str | None, message: str | None, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
+    if message is None:
+        assert not marks(tmp_path / name, ("a.png",)).files
+        return
     with pytest.raises(ArchbenchError, match=message):
         marks(tmp_path / name, ("a.png",))

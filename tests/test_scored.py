@@ -84,3 +84,21 @@ def test_scores_that_do_not_go_together_are_refused(scores: dict[str, np.ndarray
         scored.read(file.getvalue())
     with pytest.raises(ValueError, match="holds no scores"):
         scored.read(b"no file of numpy's")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("pointing", [7, 0, 0, 0]), ("iou", [0, 0, 0, 0]), ("energy", [math.nan, 0, 0, 0]), ("road", [[0], [0]]), ("deletion", [])],
+)
+def test_scores_that_nobody_wrote_are_refused(name: str, values: list[Any]) -> None:
+    file = io.BytesIO()
+    dataclasses.replace(four(), by={**four().by, "map": of_source(**{name: values})}).write(file)
+    with pytest.raises(ValueError, match=f"its map_{name} is none that scores have"):
+        scored.read(file.getvalue())
+
+
+def test_sizes_that_objects_have_not_are_refused() -> None:
+    file = io.BytesIO()
+    dataclasses.replace(four(), sizes=np.array([0, 0, 2, 77])).write(file)
+    with pytest.raises(ValueError, match="its sizes are none that objects have"):
+        scored.read(file.getvalue())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from archbench.errors import ArchbenchError, brief
 
 COLUMNS = ("file", "left", "top", "right", "bottom")
 CLASS = "class"
-OPAQUE = {"RGBA": "RGB", "LA": "L", "PA": "P"}  # modes of images without what says how far a pixel is seen through
+OPAQUE = {"RGBA": "RGB", "LA": "L", "CMYK": "L", "YCbCr": "L"}  # modes in which nothing may not be 0, and such in which it is
 ROUNDED = 0.5  # of a pixel, that a box may reach over the border
 Box = tuple[float, float, float, float]  # left, top, and the first pixels behind it to the right and below, in pixels of the upright image
 
@@ -40,6 +42,8 @@ class Mark:
         """Its pixels in an image of this size. Raises ArchbenchError for a box outside the image, or one without an area."""
         left, top, right, bottom = self.box
         exact = None if self.outline is None else self.outline(width, height)
+        if exact is not None and not exact.any():
+            return exact
         said = f"{self.where}: the box {', '.join(f'{side:g}' for side in self.box)}"
         if not (left < right and top < bottom):
             raise ArchbenchError(f"{said} has no area; it is left, top, right, bottom")
@@ -108,16 +112,14 @@ def _masks(folder: Path, files: Sequence[str]) -> dict[str, Path]:
 
 
 def _in_mask(path: Path, file: str) -> list[Mark]:
-    """The object in a mask: every pixel that is not 0, be it seen through or not; none where all are."""
+    """The object in a mask: every pixel that is not 0, or not black, be it seen through or not."""
     try:
         with Image.open(path) as image:
             values = np.asarray(image.convert(OPAQUE[image.mode]) if image.mode in OPAQUE else image)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's readers raise many kinds for a damaged file
         raise ArchbenchError(f"the mask {path} cannot be read: {brief(error)}") from None
     mask = np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0)
     left, top, right, bottom = map(float, around(mask))
-    if not mask.any():
-        return []
 
     def whole(width: int, height: int) -> NDArray[np.bool_]:
         if mask.shape != (height, width):
@@ -139,7 +141,11 @@ def _from_csv(source: Path) -> Iterator[tuple[str, Mark]]:
     try:
         if missing := [column for column in COLUMNS if column not in (rows.fieldnames or ())]:
             raise ArchbenchError(f"{source} has no column {missing[0]!r}; its first line is {','.join(COLUMNS)}, and perhaps {CLASS}")
+        if len(set(rows.fieldnames or ())) < len(rows.fieldnames or ()):
+            raise ArchbenchError(f"{source} has a column twice: its first line is {','.join(COLUMNS)}, and perhaps {CLASS}")
         for row in rows:
+            if None in row:
+                raise ArchbenchError(f"{source.name} line {rows.line_num} has more values than the first line has columns")
             where = f"{source.name} line {rows.line_num}"
             yield row["file"], Mark(where, row.get(CLASS) or None, _box([row[side] for side in COLUMNS[1:]], where))
     except csv.Error as error:
@@ -149,7 +155,7 @@ def _from_csv(source: Path) -> Iterator[tuple[str, Mark]]:
 def _box(sides: Iterable[Any], where: str) -> Box:
     try:
         left, top, right, bottom = map(float, sides)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArchbenchError(f"{where}: a box is four numbers, {', '.join(COLUMNS[1:])}") from None
     return left, top, right, bottom
 
@@ -158,7 +164,7 @@ def _from_coco(source: Path) -> Iterator[tuple[str, Mark]]:
     """Boxes are left, top, width and height there."""
     try:
         whole = json.loads(_text(source))
-        files = {each["id"]: each["file_name"] for each in whole["images"]}
+        files = {each["id"]: str(each["file_name"]) for each in whole["images"]}
         names = {each["id"]: each["name"] for each in whole["categories"]}
         for number, each in enumerate(whole["annotations"]):
             where = f"{source.name} annotation {each.get('id', number)}"
@@ -167,7 +173,7 @@ def _from_coco(source: Path) -> Iterator[tuple[str, Mark]]:
             yield files[each["image_id"]], Mark(where, names[each["category_id"]], box, _outline(each.get("segmentation"), where))
     except json.JSONDecodeError as error:
         raise ArchbenchError(f"{source} is no JSON: {error}") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ArchbenchError(f"{source} is no COCO file of objects: {type(error).__name__} {brief(error)}") from None
 
 
@@ -177,16 +183,20 @@ def _outline(segmentation: Any, where: str) -> Callable[[int, int], NDArray[np.b
         return None
     if isinstance(segmentation, list):
         polygons = [[float(number) for number in each] for each in segmentation]
+        if not all(map(math.isfinite, itertools.chain.from_iterable(polygons))):
+            raise ArchbenchError(f"{where}: a polygon has a number that is not finite")
         if any(len(each) < 6 or len(each) % 2 for each in polygons):
             raise ArchbenchError(f"{where}: a polygon has at least three pairs of numbers")
         return lambda width, height: _drawn(polygons, width, height)
     if isinstance(segmentation["counts"], str):
         raise ArchbenchError(f"{where}: a mask in COCO's compressed form is not read; leave it out, or decode it with pycocotools")
-    counts = [int(count) for count in segmentation["counts"]]
-    if min(counts, default=-1) < 0:
+    size, counts = segmentation.get("size"), [int(count) for count in segmentation["counts"]]
+    if counts != segmentation["counts"] or min(counts, default=-1) < 0:
         raise ArchbenchError(f"{where}: a mask's counts are how many pixels follow each other, none below 0")
 
     def laid_out(width: int, height: int) -> NDArray[np.bool_]:
+        if size not in (None, [height, width]):
+            raise ArchbenchError(f"{where}: a mask of size {size}, height and width, is not of an image of {width}x{height}")
         if sum(counts) != width * height:
             raise ArchbenchError(f"{where}: a mask of {sum(counts)} pixels is not of an image of {width}x{height}")
         return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T

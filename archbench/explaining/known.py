@@ -50,7 +50,7 @@ def told(boxes: Path, dataset: Dataset, n: int, emit: Listener) -> Known:
     assert dataset.request is not None
     listing = imagefolder.test_files(dataset.request)
     if lost := len(listing) - len(dataset.test):
-        raise ArchbenchError(f"{lost} test images of {dataset.name} cannot be read: without their files it can be scored")
+        raise ArchbenchError(f"{lost} test images of {dataset.name} cannot be read, so that no file can be told by its place")
     found, labels = marks(boxes, listing.names), dataset.test.labels.cpu().numpy()
     there = np.array([place for place, name in enumerate(listing.names) if name in found.files], dtype=np.int64)
     if not len(there):

@@ -15,6 +15,7 @@ from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, Notice
 from archbench.explaining.objects import Objects
 
+LONGEST_NAME = 80  # that is said
 UPRIGHT, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag of how a camera was held, and its values where width and height change places
 
 
@@ -33,7 +34,7 @@ def marked(
         seen = []
         for mark in found.of(file):
             if mark.name is not None and mark.name not in class_names:
-                raise ArchbenchError(f"{mark.where}: {unknown('class of the network', mark.name, class_names)}")
+                raise ArchbenchError(f"{mark.where}: {unknown('class of the network', mark.name[:LONGEST_NAME], class_names)}")
             mask = _fitted(mark.mask(width, height, file), size)
             if mark.name in (None, class_names[number]):
                 own[place] |= mask

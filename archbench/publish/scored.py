@@ -65,15 +65,32 @@ def read(content: bytes) -> Scores:
     try:
         with np.load(io.BytesIO(content)) as stored:
             arrays = {name: stored[name] for name in wanted}
-            places = stored["place"] if "place" in stored else np.arange(len(arrays["label"]))  # the first scores were in the split's order
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            arrays["place"] = (
+                stored["place"] if "place" in stored else np.arange(len(arrays["label"]))
+            )  # the first were in the split's order
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError("it holds no scores") from error
-    predicted, labels, sizes = (arrays[name].astype(np.int64) for name in ("predicted", "label", "size"))
+    if odd := [name for name, each in arrays.items() if not _is_sound(name, each)]:
+        raise ValueError(f"its {odd[0]} is none that scores have")
+    predicted, labels, places, sizes = (arrays[name].astype(np.int64) for name in ("predicted", "label", "place", "size"))
     by = {source: {name: arrays[f"{source}_{name}"] for name in NAMES} for source in SOURCES}
     lengths = {len(each) for scores in by.values() for name, each in scores.items() if name not in FAITHFUL}
     if not len(predicted) == len(labels) == len(places) or lengths != {len(sizes)} or not 0 < len(sizes) <= len(labels):
         raise ValueError("its scores do not go together")
-    return Scores(predicted, labels, places.astype(np.int64), sizes, by)
+    if sizes.max() >= len(SIZES):
+        raise ValueError("its sizes are none that objects have")
+    return Scores(predicted, labels, places, sizes, by)
+
+
+def _is_sound(name: str, values: NDArray[Any]) -> bool:
+    """Whether an array is as `Scores.write` leaves it: whole numbers of images, and of a source, as `map_iou`, finite scores."""
+    score = name.partition("_")[2]
+    if not score:
+        return values.ndim == 1 and values.dtype.kind in "iu"
+    fits = values.ndim == 1 if score != "iou" else values.shape[1:] == (len(THRESHOLDS),)
+    if not (fits and len(values) and values.dtype.kind == "f" and np.isfinite(values).all()):
+        return False
+    return score not in SHARES or bool(np.isin(values, (0, 1)).all())
 
 
 def measurements(scores: Scores) -> list[Measurement]:
