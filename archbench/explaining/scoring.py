@@ -16,7 +16,7 @@ from archbench.events import Listener
 from archbench.explaining import baselines, places
 from archbench.explaining.centres import centres
 from archbench.explaining.faithfulness import faithfulness
-from archbench.explaining.known import drawn
+from archbench.explaining.known import Known, drawn
 from archbench.explaining.localisation import localise
 from archbench.explaining.methods import METHODS, Target
 from archbench.explaining.objects import Objects
@@ -47,7 +47,8 @@ def _explain(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None
     network = network.eval().to(job.device.torch)
     normalise = Normaliser(*preprocessing(job.source.record), job.device.torch)
     test = predict(network, dataset.test.to(job.device.torch), normalise, job.plan, job.device, job.batch, with_logits=True)
-    known = job.explaining.known if job.explaining.known is not None else drawn(job.data.name, job.explaining.n)
+    told = job.explaining.known
+    known = told if isinstance(told, Known) else drawn(job.data.name, job.explaining.n)
     explained = dataset.test.take(torch.from_numpy(known.places)).loaded()
     images, labels = (each.to(job.device.torch) for each in (explained.images, explained.labels))
     images = normalise(images, torch.contiguous_format)

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
@@ -17,9 +17,6 @@ from archbench.models import Input, Model
 from archbench.records.schema import ModelSnapshot, hash_of_plain, plain
 from archbench.training.recipe import Recipe, TrainingConfig
 from archbench.training.transfer import Source
-
-if TYPE_CHECKING:
-    from archbench.explaining.known import Known
 
 PROTOCOL = 1
 PROFILE_PROTOCOL = 2  # a process per model
@@ -52,6 +49,13 @@ class DataPart:
         return {name: value for name, value in facts.items() if name != "crop" or value is not None}
 
 
+class Told(Protocol):
+    """What is known of the images that are explained (explaining/known.py)."""
+
+    @property
+    def sha256(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Explaining:
     """How a trained network is explained: the method, on how many test images, and the layer, where one is asked for.
@@ -63,7 +67,7 @@ class Explaining:
     n: int
     layer: str | None = None
     boxes: str | None = None
-    known: Known | None = field(default=None, repr=False, compare=False)
+    known: Told | None = field(default=None, repr=False, compare=False)
 
     @property
     def identity(self) -> list[Any]:
