@@ -145,8 +145,8 @@ def score(
     Record that was there already. `record` is the training's id or the beginning of it. Raises ArchbenchError where the weights are gone,
     the network cannot bear the method, or the images are none that it takes or none whose objects are known.
     """
-    marks = None if boxes is None else expanded(Path(boxes))
-    return scored(record, method, n, layer, Settings.of(**{"dataset": "shapes", **settings}), emit, marks).records[0]
+    checked, marks = Settings.of(**{"dataset": "shapes", **settings}), None if boxes is None else Path(boxes)
+    return scored(record, method, n, layer, checked, emit, marks).records[0]
 
 
 def load(results: str | Path = Settings.results, where: str | None = None) -> list[Record]:

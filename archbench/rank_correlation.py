@@ -17,7 +17,7 @@ def spearman(
     first: Sequence[float],
     second: Sequence[float],
     groups: Sequence[Hashable],
-    strata: Sequence[Hashable] | None = None,
+    strata: Sequence[int] | Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> Interval:
     """Spearman's ρ of pairs, with the percentile interval of 2,000 draws of whole groups by a fixed seed (Davison & Hinkley 1997, 3.8).
@@ -26,7 +26,7 @@ def spearman(
     stratum, and the shares of the ranks are correlated about their strata's means, so that what moves both from one stratum to the next
     counts for nothing. The value is NaN where one side does not vary; the interval below `LEAST_GROUPS` groups.
     """
-    within = np.array([list(dict.fromkeys(strata)).index(each) for each in strata] if strata else [0] * len(first))
+    within = np.unique([0] * len(first) if strata is None else strata, return_inverse=True)[1]
     pairs = np.array([first, second], dtype=float)
     members = [np.flatnonzero([each == group for each in groups]) for group in dict.fromkeys(groups)]
     value = _rho(pairs, within)

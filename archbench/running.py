@@ -134,7 +134,7 @@ def scored(record: str, method: str, n: int, layer: str | None, settings: Settin
     from archbench import scoring
     from archbench.job.base import Explaining
 
-    plan = scoring.make(record, Explaining(method, n, layer), boxes, settings, _store(settings), emit)
+    plan = scoring.make(record, Explaining(method, n, layer), None if boxes is None else expanded(boxes), settings, _store(settings), emit)
     return _by_hand(plan, settings, emit)
 
 

@@ -139,6 +139,7 @@ def test_a_mistake_in_a_csv_is_one_line(lines: list[str], message: str, folder: 
     ("changes", "message"),
     [
         ({"bbox": [12, 4, 80, 6]}, "coco.json annotation 5: the box 12, 4, 92, 10 is not inside"),
+        ({"bbox": [12, 4, 80, 6], "segmentation": {"counts": [800]}}, "coco.json annotation 5: the box 12, 4, 92, 10 is not inside"),
         ({"bbox": [12, 4, 80]}, "annotation 5: a box is four numbers"),
         ({"category_id": 9}, "is no COCO file of objects: KeyError 9"),
         ({"segmentation": {"counts": "abc"}}, "annotation 5: a mask in COCO's compressed form is not read"),

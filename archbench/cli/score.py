@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbench.cli.options import JSON, QUIET
-from archbench.config import Settings, expanded
+from archbench.config import Settings
 
 if TYPE_CHECKING:
     from archbench.records.schema import Record
@@ -59,8 +59,7 @@ def command(
     from archbench.cli import view
 
     with view.kept_clean(), shown.Progress(quiet) as progress:
-        marks = None if boxes is None else expanded(boxes)
-        executed = running.scored(record, method, n, layer, settings, progress.listen, marks)
+        executed = running.scored(record, method, n, layer, settings, progress.listen, boxes)
     (made,) = executed.records
     rows = [{"of": of, **{name: made.figure(name, {"of": of}) for name in SHOWN}} for of in _sources(made)]
     view.print_of_weights(made, {"explained": made.config["weights"], "scores": rows}, _columns, settings.results, json, quiet)

@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -70,12 +70,12 @@ def print_tables(made: Sequence[Table]) -> None:
         text = {str(header): [one_line(str(cell)) for cell in cells] for header, cells in formats.cells(table).to_dict("list").items()}
         drawn, narrow = _drawn(table, text), False
         if _least(drawn) > out.width and TIMES & text.keys():
-            short = {header: [INTERVAL.sub("", cell) for cell in cells] if header in TIMES else cells for header, cells in text.items()}
+            short = _without_intervals(text, TIMES)
             drawn, narrow = _drawn(table, short), short != text
         if table.wide and (needed := _widest(drawn)) > out.width:
-            short = {header: [INTERVAL.sub("", cell) for cell in cells] for header, cells in text.items()}
+            short = _without_intervals(text, text.keys())
             drawn, narrow = _drawn(table, short), True
-            if _least(drawn) > out.width:
+            if short == text or _least(drawn) > out.width:
                 hidden.append((table.caption, needed))
                 continue
         out.print(Text(f"\n{one_line(table.caption)}", style="bold"))
@@ -84,6 +84,11 @@ def print_tables(made: Sequence[Table]) -> None:
         for note in [*table.notes, *["a wider terminal or --format md shows the intervals too"] * narrow]:
             say_dim(note)
     _say_hidden(hidden)
+
+
+def _without_intervals(text: Mapping[str, list[str]], headers: Collection[str]) -> dict[str, list[str]]:
+    """The same cells, without intervals under these headers."""
+    return {header: [INTERVAL.sub("", cell) for cell in cells] if header in headers else cells for header, cells in text.items()}
 
 
 def _say_hidden(hidden: Sequence[tuple[str, int]]) -> None:

@@ -23,6 +23,7 @@ COLUMNS = ("file", "left", "top", "right", "bottom")
 CLASS = "class"
 OPAQUE = {"RGBA": "RGB", "LA": "L", "CMYK": "L", "YCbCr": "L"}  # modes in which nothing may not be 0, and such in which it is
 ROUNDED = 0.5  # of a pixel, that a box may reach over the border
+NOTHING = (0.0, 0.0, 0.0, 0.0)  # the box around no pixel
 Box = tuple[float, float, float, float]  # left, top, and the first pixels behind it to the right and below, in pixels of the upright image
 
 
@@ -42,7 +43,7 @@ class Mark:
         """Its pixels in an image of this size. Raises ArchbenchError for a box outside the image, or one without an area."""
         left, top, right, bottom = self.box
         exact = None if self.outline is None else self.outline(width, height)
-        if exact is not None and not exact.any():
+        if exact is not None and self.box == NOTHING and not exact.any():  # a mask in which nothing is marked
             return exact
         said = f"{self.where}: the box {', '.join(f'{side:g}' for side in self.box)}"
         if not (left < right and top < bottom):
@@ -82,7 +83,7 @@ def marks(source: Path, files: Sequence[str]) -> Marks:
     check(source)
     if is_folder(source):
         masks = _masks(source, files)
-        return Marks(source, masks.keys(), lambda file: _in_mask(masks[file], file))
+        return Marks(source, masks.keys(), lambda file: [_in_mask(masks[file], file)])
     found: dict[str, list[Mark]] = {}
     wanted = set(files)
     for file, mark in READERS[source.suffix.lower()](source):
@@ -111,7 +112,7 @@ def _masks(folder: Path, files: Sequence[str]) -> dict[str, Path]:
     return {file: path for file, path in found.items() if path is not None}
 
 
-def _in_mask(path: Path, file: str) -> list[Mark]:
+def _in_mask(path: Path, file: str) -> Mark:
     """The object in a mask: every pixel that is not 0, or not black, be it seen through or not."""
     try:
         with Image.open(path) as image:
@@ -126,7 +127,7 @@ def _in_mask(path: Path, file: str) -> list[Mark]:
             raise ArchbenchError(f"the mask {path} is {mask.shape[1]}x{mask.shape[0]}, and {file} is {width}x{height}")
         return mask
 
-    return [Mark(f"the mask {path}", None, (left, top, right, bottom), whole)]
+    return Mark(f"the mask {path}", None, (left, top, right, bottom), whole)
 
 
 def _text(source: Path) -> str:

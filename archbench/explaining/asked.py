@@ -64,9 +64,8 @@ class Asked:
         if not self.records:
             raise ArchbenchError("archbench explain takes the Record of a training, or several; archbench runs lists ids")
         sources = [_source(each, store) for each in dict.fromkeys(self.records)]
-        for record in (source.record for source in sources):
-            for doubt in (doubt for doubt in record.warnings if doubt.code == "at_chance"):
-                emit(Notice(f"{record.model.label} ({record.id}): {doubt.message}, so its maps tell little"))
+        for source in sources:
+            _warn_at_chance(source.record, emit)
         _check_alike(sources)
         class_names = _class_names(sources[0].record)
         if self.of not in (PREDICTED, TRUTH, *class_names):
@@ -140,6 +139,12 @@ def _source(beginning: str, store: Store) -> Source:
     source = transfer.with_weights(record, store)
     preprocessing(record)
     return source
+
+
+def _warn_at_chance(record: Record, emit: Listener) -> None:
+    for doubt in record.warnings:
+        if doubt.code == "at_chance":
+            emit(Notice(f"{record.model.label} ({record.id}): {doubt.message}, so its maps tell little"))
 
 
 def _check_alike(sources: list[Source]) -> None:

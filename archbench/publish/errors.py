@@ -19,7 +19,7 @@ from archbench.publish.columns import TRAINED, Columns
 from archbench.publish.formats import MISSING, Row, interval, plain, rounded
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
 from archbench.publish.predictions import Kept
-from archbench.publish.results import Table, error_figures, identity, mean_of, newest
+from archbench.publish.results import Table, at_chance, error_figures, identity, mean_of, newest
 from archbench.records.schema import Record
 
 QUALITY = ("test_top5_error_pct", "test_nll", "test_calibration_error_pct")
@@ -172,16 +172,12 @@ def _pair_notes(ranking: Ranking, kept: Kept) -> list[str]:
     lines += [
         f"{each.name}: {count} of {len(each.runs)} runs at chance, so that its differences do not say what it can learn"
         for each in ranking.entries
-        if (count := _at_chance(each.runs))
+        if (count := len(at_chance(each.runs)))
     ]
     missing = [each.name for each in ranking.entries if each.tested and kept.of_all(each.tested) is None]
     if missing:
         lines.append(f"no test over images for {', '.join(missing)}: their predictions do not lie beside the Records")
     return lines
-
-
-def _at_chance(runs: Sequence[Record]) -> int:
-    return sum(any(doubt.code == "at_chance" for doubt in run.warnings) for run in grouping.doubted(runs))
 
 
 def _of_seeds(row: Row) -> bool:

@@ -157,9 +157,12 @@ def foretells(cells: Sequence[Cell]) -> tuple[str, ...]:
         return ("No run with a link was tested both with the link kept and with the link broken.",)
     what = "share of the map on the ground with the link kept, against the rise of the error when it breaks"
     links = sorted({run.link for run in found})
-    rho, within = _rho(found), _rho(found, within_links=True)
-    apart = f"; ranked among runs of the same link, as the link moves both, {_correlation(found, within)}" if len(links) > 1 else ""
-    lines = [f"{what}: {_correlation(found, rho)}{apart}: {_foretells(within, few)}."]
+    rho = within = _rho(found)
+    told = f"{what}: {_correlation(found, rho)}"
+    if len(links) > 1:
+        within = _rho(found, within_links=True)
+        told += f"; ranked among runs of the same link, as the link moves both, {_correlation(found, within)}"
+    lines = [f"{told}: {_foretells(within, few)}."]
     for link in links if len(links) > 1 else ():
         there = [run for run in found if run.link == link]
         lines.append(f"Among runs with a link of {link} %: {_correlation(there, _rho(there))}.")

@@ -163,17 +163,21 @@ def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, An
 def error_figures(runs: Sequence[Record]) -> dict[str, Any]:
     """The test error of one network over its runs, with its interval, and how many of the runs came to something."""
     interval, statuses = _error_interval(runs), column(runs, "status")
-    at_chance = [run for run in doubted(runs) if run.status == "ok" and any(doubt.code == "at_chance" for doubt in run.warnings)]
     return {
         "test_error_pct": interval.value,
         "test_error_low_pct": interval.low,
         "test_error_high_pct": interval.high,
         "runs": len(runs),
         "n": interval.n,
-        "left_chance": statuses.count("ok") - len(at_chance),
+        "left_chance": statuses.count("ok") - len(at_chance(runs)),
         "tuned_trials": (runs[0].config.get("tuned") or {}).get("trials", math.nan),
         "diverged": statuses.count("diverged"),
     }
+
+
+def at_chance(runs: Sequence[Record]) -> list[Record]:
+    """Those that ended well, and whose test error cannot be told from that of naming the commonest class."""
+    return [run for run in doubted(runs) if run.status == "ok" and any(doubt.code == "at_chance" for doubt in run.warnings)]
 
 
 def profile_row(profile: Record) -> dict[str, Any]:
