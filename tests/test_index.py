@@ -80,12 +80,13 @@ def test_records_from_the_index_are_those_of_the_files_and_give_the_same_tables(
 def test_what_is_alike_stands_under_one_condition(tmp_path: Path) -> None:
     found, _ = index.load(EVIDENCE, tmp_path)
     first: dict[object, Record] = {}
-    for record, alike in zip(found, grouping.alike(found), strict=True):
+    for record, alike in zip(found, grouping.alike(found).tolist(), strict=True):
         assert results.condition(first.setdefault(alike, record)) == results.condition(record)
     trainings = grouping.by_column(found, "kind")["train"]
-    assert len(set(grouping.alike(trainings))) < len(trainings)
+    assert len(set(grouping.alike(trainings).tolist())) < len(trainings)
     assert all(
-        guard.condition(first[alike]) == guard.condition(record) for record, alike in zip(trainings, grouping.alike(trainings), strict=True)
+        guard.condition(first[alike]) == guard.condition(record)
+        for record, alike in zip(trainings, grouping.alike(trainings).tolist(), strict=True)
     )
 
 

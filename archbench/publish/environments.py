@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from archbench.publish import grouping
@@ -13,6 +14,7 @@ from archbench.publish.columns import Columns
 from archbench.publish.formats import MISSING, Row, three_digits
 from archbench.publish.notes import of_device
 from archbench.publish.results import Table, identity
+from archbench.records.coded import groups
 from archbench.records.schema import Record
 
 GIB, COMMIT = 2**30, 10  # bytes, and digits of a commit that are shown
@@ -24,15 +26,15 @@ NONE = "commit: – where archbench was not run from a clone"
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """A row for each Record with what is known of its environment; `environment` names those that are equal, oldest first."""
     rows: list[Row] = []  # one of those that are alike
-    places: dict[object, int] = {}
     taken: list[int] = []
     ids: list[str] = []
     for number, (facts, members) in enumerate(grouping.by_alike(records, _facts).items(), start=1):
-        for place, same in enumerate(grouping.alike(members)):
-            if same not in places:
-                places[same] = len(rows)
-                rows.append({"environment": f"E{number}", **identity(members[place]), "kind": members[place].kind, **dict(facts)})
-            taken.append(places[same])
+        row_of = np.empty(len(members), np.intp)
+        for _, places in groups(grouping.alike(members)):
+            row_of[places] = len(rows)
+            one = members[int(places[0])]
+            rows.append({"environment": f"E{number}", **identity(one), "kind": one.kind, **dict(facts)})
+        taken += row_of.tolist()
         ids += grouping.column(members, "id")
     return pd.DataFrame(rows).take(taken).reset_index(drop=True).assign(record=ids) if rows else pd.DataFrame()
 

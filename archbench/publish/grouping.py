@@ -11,6 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
+import numpy as np
+
+from archbench.records.coded import Codes, groups
 from archbench.records.columns import Many
 from archbench.records.schema import Record, Scalar
 from archbench.records.store import standing
@@ -79,7 +82,10 @@ class Stored(Sequence[Record]):
     @functools.cached_property
     def groups(self) -> dict[str, list[int]]:
         """The places of those of each group."""
-        return _places(column(self.records, "group"))
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, group in enumerate(column(self.records, "group")):
+            found[group].append(place)
+        return found
 
 
 def _newest(records: Sequence[Record]) -> Sequence[Record]:
@@ -101,7 +107,7 @@ def column(records: Sequence[Record], name: str) -> Sequence[str]:
 
 def figures_of(records: Sequence[Record], name: str) -> list[float]:
     """The value of a measurement in each; NaN where there is none."""
-    return records.figures(name, ANY) if isinstance(records, Many) else [record.figure(name, ANY) for record in records]
+    return records.figures(name, ANY).tolist() if isinstance(records, Many) else [record.figure(name, ANY) for record in records]
 
 
 def figures(records: Sequence[Record], name: str) -> list[float]:
@@ -126,53 +132,40 @@ def joined(*parts: Sequence[Record]) -> Sequence[Record]:
     if len(parts) < 2:
         return parts[0] if parts else []
     first = next((part for part in parts if isinstance(part, Many)), None)
-    places = [first.places_of(part) for part in parts] if first is not None else [None]
-    if first is None or None in places:
+    places = [of for part in parts if first is not None and (of := first.places_of(part)) is not None]
+    if first is None or len(places) < len(parts):
         return [record for part in parts for record in part]
-    return Many(first.columns, [place for of in places if of is not None for place in of])
+    return Many(first.columns, np.concatenate(places))
 
 
-def _places(values: Iterable[Any]) -> dict[Any, list[int]]:
-    found: dict[Any, list[int]] = defaultdict(list)
-    for place, value in enumerate(values):
-        found[value].append(place)
-    return dict(found)
-
-
-def by_column(records: Sequence[Record], name: str) -> dict[str, Sequence[Record]]:
+def by_column(records: Sequence[Record], name: str) -> Mapping[str, Sequence[Record]]:
     """The same as `by`, for what `column` gives."""
-    return {value: picked(records, places) for value, places in _places(column(records, name)).items()}
+    records = several(records)
+    return records.by(name) if isinstance(records, Many) else by(records, lambda record: getattr(record, name))
+
+
+def alike(records: Sequence[Record]) -> Codes:
+    """A number for each, the same in those that are known to differ in seed, figures and doubts alone, as those of an index may be."""
+    records = several(records)
+    return records.alike if isinstance(records, Many) else np.arange(len(records))
 
 
 def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, Sequence[Record]]:
     """The same as `by`, for a key that is equal in Records which are alike: it is taken of one of them."""
     records = several(records)
-    groups: dict[Any, list[int]] = {}
-    of: dict[object, list[int]] = {}
-    for place, same in enumerate(alike(records)):
-        members = of.get(same)
-        if members is None:
-            members = of[same] = groups.setdefault(hashable(key(records[place])), [])
-        members.append(place)
-    return {value: picked(records, places) for value, places in groups.items()}
+    found: dict[Any, list[Codes]] = defaultdict(list)
+    for _, places in groups(alike(records)):
+        found[hashable(key(records[int(places[0])]))].append(places)
+    return {value: picked(records, np.sort(np.concatenate(places))) for value, places in found.items()}
 
 
 def one_of_each(records: Iterable[Record]) -> Sequence[Record]:
     """The first of those that are alike."""
     records = several(records)
-    first: dict[object, int] = {}
-    for place, same in enumerate(alike(records)):
-        first.setdefault(same, place)
-    return picked(records, first.values())
+    return picked(records, [int(places[0]) for _, places in groups(alike(records))])
 
 
 def last_of_each(records: Iterable[Record]) -> Sequence[Record]:
     """The last of those that are alike."""
     records = several(records)
-    return picked(records, {same: place for place, same in enumerate(alike(records))}.values())
-
-
-def alike(records: Sequence[Record]) -> Sequence[object]:
-    """What is equal in those that are known to be alike, as those of an index may be; any other is like none."""
-    records = several(records)
-    return records.alike if isinstance(records, Many) else list(map(id, records))
+    return picked(records, [int(places[-1]) for _, places in groups(alike(records))])

@@ -1,46 +1,45 @@
-"""Records as columns: what an index holds of many, a list for each field; a Record is made only where one is asked for."""
+"""Records as columns: what an index holds of many, an array for each field; a Record is made only where one is asked for."""
 
 from __future__ import annotations
 
 import itertools
-import math
-import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+
+from archbench.records.coded import Coded, Codes, groups
 from archbench.records.indexed import FIGURES, Indexed, Parts, Shared, made_of, where
 from archbench.records.schema import Record, Scalar
-from archbench.records.segment import FIELDS, Segment
+from archbench.records.segment import CODED, TEXTS, Segment
 
-KEPT = ("file", "doubts", *FIELDS)
-Counting = Sequence[tuple[Segment, Sequence[bool]]]  # segments, and which of the rows of each count
+Counting = Sequence[tuple[Segment, Codes]]  # segments, and which of the rows of each count
 
 
 class Columns:
-    """The fields of Records, oldest first; each Record is made once.
-
-    `shared` is what each has in common with others; `rows` are the segment of each, its place there, and where its figures begin.
-    """
+    """The fields of Records, oldest first; each Record is made once."""
 
     def __init__(self, segments: Counting, parts: Parts, runs: Path) -> None:
         """From the rows of segments that count, of Records in the folder `runs`. Raises TornError where a part is damaged."""
-        self.runs = runs
-        known: dict[str, list[str]] = {name: [] for name in KEPT}
-        shared: list[Shared] = []
-        rows: list[tuple[Segment, int, int]] = []
-        for segment, counts in segments:
-            of = [parts.of(each) for each in segment.known["parts"]]
-            shared += itertools.compress(of, counts)
-            rows += itertools.compress(zip(itertools.repeat(segment), range(len(of)), segment.begins(), strict=False), counts)
-            for name in KEPT:
-                known[name] += itertools.compress(segment.known[name], counts)
-        ages = [f"{created}\0{id}" for created, id in zip(known["created"], known["id"], strict=True)]
-        order = sorted(range(len(ages)), key=ages.__getitem__)
-        self.known: Mapping[str, Sequence[str]] = {name: _at(column, order) for name, column in known.items()}
-        self.shared: Sequence[Shared] = _at(shared, order)
-        self.rows: Sequence[tuple[Segment, int, int]] = _at(rows, order)
+        self.runs, self._segments = runs, [segment for segment, _ in segments]
+        texts = {name: [each for segment, counts in segments for each in itertools.compress(segment.texts[name], counts)] for name in TEXTS}
+        ages = [f"{created}\0{id}" for created, id in zip(texts["created"], texts["id"], strict=True)]
+        order = np.array(sorted(range(len(ages)), key=ages.__getitem__), np.intp)
+        self._texts = {name: np.array([*column, None], object)[order] for name, column in texts.items()}  # one more, lest there be none
+        self.coded = {name: Coded.joined([(segment.coded[name], counts) for segment, counts in segments]).at(order) for name in CODED}
+        self._shared = [parts.of(each) for each in self.coded["parts"].values]
+        self._figures = _below_each_other([segment.figures for segment, _ in segments], float)
+        widths = _below_each_other([segment.numbers["width"] for segment, _ in segments])
+        counting = _below_each_other([counts for _, counts in segments], bool)
+        self._begins = (np.cumsum(widths) - widths)[counting][order]
+        self._segment = _below_each_other([np.full(len(counts), of) for of, (_, counts) in enumerate(segments)])[counting][order]
+        self._row = _below_each_other([np.arange(len(counts)) for _, counts in segments])[counting][order]
+        self._asked: dict[object, Codes] = {}
         self._made: list[Indexed | None] = [None] * len(order)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
     def record(self, place: int) -> Indexed:
         """The Record of a place."""
@@ -49,34 +48,60 @@ class Columns:
             found = self._made[place] = made_of(self, place)
         return found
 
-    def figures(self, places: Iterable[int], name: str, at: Mapping[str, Scalar]) -> list[float]:
-        """The value of a measurement in each Record of these places; NaN where there is none."""
-        found, before, after = [], None, None
-        for place in places:
-            shared = self.shared[place]
-            if shared is not before:
-                before, row = shared, shared.place(name, at)
-                after = None if row is None else len(FIGURES) * row
-            segment, _, begin = self.rows[place]
-            found.append(math.nan if after is None else segment.figures[begin + after])
+    def column(self, name: str, places: Codes) -> list[str]:
+        """A field of each Record of these places: one of the columns of texts or of codes."""
+        found: list[str] = self._texts[name][places].tolist() if name in self._texts else self.coded[name].at(places).texts()
         return found
 
+    def text(self, name: str, place: int) -> str:
+        """The same of one Record."""
+        if name in self._texts:
+            return str(self._texts[name][place])
+        values, codes = self.coded[name]
+        return values[int(codes[place])]
 
-def _at(column: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
-    return operator.itemgetter(*places)(column) if len(places) > 1 else [column[place] for place in places]
+    def json(self, name: str, place: int) -> str:
+        """What a segment holds of a Record under a name: `own` or `rest`."""
+        return self._segments[int(self._segment[place])].column(name)[int(self._row[place])]
+
+    def shared(self, place: int) -> Shared:
+        """What a Record has in common with others."""
+        return self._shared[int(self.coded["parts"].codes[place])]
+
+    def figures(self, places: Codes, name: str, at: Mapping[str, Scalar]) -> Codes:
+        """The value of a measurement in each Record of these places; NaN where there is none."""
+        asked = (name, *at.items())
+        if asked not in self._asked:
+            lie = (shared.place(name, at) for shared in self._shared)
+            self._asked[asked] = np.array([-1 if row is None else len(FIGURES) * row for row in lie], np.intp)
+        rows = self._asked[asked][self.coded["parts"].codes[places]]
+        found = np.full(len(rows), np.nan)
+        there = rows >= 0
+        found[there] = self._figures[self._begins[places[there]] + rows[there]]
+        return found
+
+    def row(self, place: int, row: int) -> list[float]:
+        """The figures of a measurement of a Record: value, low, high, n."""
+        begin = self._begins[place] + len(FIGURES) * row
+        figures: list[float] = self._figures[begin : begin + len(FIGURES)].tolist()
+        return figures
+
+
+def _below_each_other(parts: Sequence[Codes], kind: Any = np.intp) -> Codes:
+    return np.concatenate([np.zeros(0, kind), *parts]).astype(kind, copy=False)
 
 
 class Many(Sequence[Record]):
     """Records of an index, each made when it is asked for; what is the same field of all of them is had without that."""
 
-    def __init__(self, columns: Columns, places: Sequence[int]) -> None:
+    def __init__(self, columns: Columns, places: Codes) -> None:
         self.columns, self.places = columns, places
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __iter__(self) -> Iterator[Record]:
-        return map(self.columns.record, self.places)
+        return map(self.columns.record, self.places.tolist())
 
     @overload
     def __getitem__(self, place: int) -> Record: ...
@@ -85,34 +110,40 @@ class Many(Sequence[Record]):
     def __getitem__(self, place: int | slice) -> Record | Many:
         if isinstance(place, slice):
             return Many(self.columns, self.places[place])
-        return self.columns.record(self.places[place])
+        return self.columns.record(int(self.places[place]))
 
     @property
-    def alike(self) -> Sequence[object]:
-        """What is the same object in all that differ in seed, figures and doubts alone."""
-        return _at(self.columns.shared, self.places)
+    def alike(self) -> Codes:
+        """A number for each that is the same in all that differ in seed, figures and doubts alone."""
+        return self.columns.coded["parts"].codes[self.places]
 
-    def column(self, name: str) -> Sequence[str]:
+    def column(self, name: str) -> list[str]:
         """One of `FIELDS` of each Record."""
-        return _at(self.columns.known[name], self.places)
+        return self.columns.column(name, self.places)
 
-    def figures(self, name: str, at: Mapping[str, Scalar]) -> list[float]:
+    def by(self, name: str) -> dict[str, Many]:
+        """Those of which a field is the same, together, in the order of the first of each."""
+        values, codes = self.columns.coded[name].at(self.places) if name in CODED else Coded.of(self.column(name))
+        return {values[code]: self.at(places) for code, places in groups(codes)}
+
+    def figures(self, name: str, at: Mapping[str, Scalar]) -> Codes:
         """As each Record's `figure`."""
         return self.columns.figures(self.places, name, at)
 
     def doubted(self) -> list[Record]:
         """Those with warnings, or with what was not counted."""
-        doubts = self.columns.known["doubts"]
-        return [self.columns.record(place) for place in self.places if doubts[place]]
+        values, codes = self.columns.coded["doubts"]
+        doubtful = np.array([bool(value) for value in values], bool)[codes[self.places]]
+        return list(self.at(np.flatnonzero(doubtful)))
 
     def at(self, places: Iterable[int]) -> Many:
         """Those at these places of this sequence."""
-        return Many(self.columns, _at(self.places, list(places)))
+        return Many(self.columns, self.places[places if isinstance(places, np.ndarray) else np.array(list(places), np.intp)])
 
-    def places_of(self, records: Sequence[Record]) -> Sequence[int] | None:
+    def places_of(self, records: Sequence[Record]) -> Codes | None:
         """Where these stand in the columns; None where one is not of these columns, or was given another name."""
         if isinstance(records, Many):
             return records.places if records.columns is self.columns else None
         found = [where(record)[1] for record in records if isinstance(record, Indexed) and where(record)[0] is self.columns]
         same = len(found) == len(records) and all(self.columns.record(place) is each for place, each in zip(found, records, strict=True))
-        return found if same else None
+        return np.array(found, np.intp) if same else None

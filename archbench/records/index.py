@@ -21,7 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from archbench.errors import ArchbenchError
+from archbench.records.coded import Codes
 from archbench.records.columns import Columns, Many
 from archbench.records.indexed import Parts, is_keepable, row_of
 from archbench.records.schema import Record
@@ -38,7 +41,8 @@ SUFFIX, MARK = ".sqlite", 0x4E494E  # of the file's name, and within it
 MOST_SMALL = 8  # segments with few rows, before they are made one
 TABLES = """
 CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, text TEXT UNIQUE);
-CREATE TABLE IF NOT EXISTS segments (number INTEGER PRIMARY KEY, checksum INTEGER, known BLOB, figures BLOB, own BLOB, rest BLOB);
+CREATE TABLE IF NOT EXISTS segments
+  (number INTEGER PRIMARY KEY, checksum INTEGER, known BLOB, numbers BLOB, figures BLOB, own BLOB, rest BLOB);
 """
 
 
@@ -57,12 +61,12 @@ class Part:
 
     number: int | None
     segment: Segment
-    counts: Sequence[bool]
+    counts: Codes
 
     @property
     def count(self) -> int:
         """How many of its rows count."""
-        return sum(self.counts)
+        return int(self.counts.sum())
 
 
 def load(store: Store, folder: Path) -> tuple[Sequence[Record], list[str]]:
@@ -88,16 +92,16 @@ def load(store: Store, folder: Path) -> tuple[Sequence[Record], list[str]]:
         return _loaded(connection, stamps, store)
 
 
-def _stamps(runs: Path) -> dict[str, str]:
-    """What tells the content of each file from another; empty for one that is not to be kept."""
+def _stamps(runs: Path) -> dict[str, int]:
+    """What tells the content of each file from another; 0 for one that is not to be kept."""
     settled_ns = time.time_ns() - int(1e9 * SETTLED_S)
-    return {name: _stamp(name, found, settled_ns) for name, found in facts(runs).items()}
+    return {name: _stamp(found, settled_ns) if name.isprintable() else 0 for name, found in facts(runs)}  # others stand in no column
 
 
-def _stamp(name: str, found: os.stat_result | None, settled_ns: int) -> str:
-    if found is None or found.st_mtime_ns >= settled_ns or not name.isprintable():  # a name that is no Unicode stands in no column
-        return ""
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+def _stamp(found: os.stat_result | None, settled_ns: int) -> int:
+    if found is None or found.st_mtime_ns >= settled_ns:
+        return 0
+    return hash((found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)) or 1
 
 
 def _version() -> str:
@@ -136,10 +140,10 @@ def _tables(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: Store) -> tuple[Sequence[Record], list[str]]:
+def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, int], store: Store) -> tuple[Sequence[Record], list[str]]:
     with _no_collection():
         kept = _kept(connection, stamps)
-        there = {file for each in kept for file in itertools.compress(each.segment.known["file"], each.counts)}
+        there = {file for each in kept for file in itertools.compress(each.segment.texts["file"], each.counts)}
         fresh: list[Part] = []
         records: list[Record] = []
         problems: dict[str, str] = {}
@@ -151,20 +155,21 @@ def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, str], store: St
         _tidied(connection, [*kept, *fresh])
         parts = Parts(dict(connection.execute("SELECT number, text FROM parts")))
         columns = Columns([(each.segment, each.counts) for each in (*kept, *fresh)], parts, store.runs)
-        found = Many(columns, range(len(columns.shared)))
+        found = Many(columns, np.arange(len(columns)))
     said = [problems[file] for file in sorted(problems)]
     return (sorted([*found, *records], key=by_age) if records else found), said
 
 
-def _kept(connection: sqlite3.Connection, stamps: Mapping[str, str]) -> list[Part]:
+def _kept(connection: sqlite3.Connection, stamps: Mapping[str, int]) -> list[Part]:
     """What of an index still holds, newest first; a file that two processes kept counts once."""
     found, seen = [], set[str]()
     for number, checksum, *packed in connection.execute("SELECT * FROM segments ORDER BY number DESC"):
         segment = Segment.unpacked(checksum, *packed)
-        files = segment.known["file"]
-        now = map(stamps.get, files)
-        counts = [file not in seen and stamp == then != "" for file, stamp, then in zip(files, now, segment.known["stamp"], strict=True)]
-        seen.update(itertools.compress(files, counts))
+        files, then = segment.texts["file"], segment.numbers["stamp"]
+        counts = (np.array([stamps.get(file, 0) for file in files], then.dtype) == then) & (then != 0)
+        if not seen.isdisjoint(files):
+            counts &= [file not in seen for file in files]
+        seen.update(itertools.compress(files, counts.tolist()))
         found.append(Part(number, segment, counts))
     return found
 
@@ -218,7 +223,7 @@ def read(runs: Path, files: Iterable[str]) -> Batch:
     return found
 
 
-def _written(connection: sqlite3.Connection, batch: Batch, stamps: Mapping[str, str]) -> list[Part]:
+def _written(connection: sqlite3.Connection, batch: Batch, stamps: Mapping[str, int]) -> list[Part]:
     """Keep those whose files are settled, the others have a segment in memory; the numbers of parts, once given, stay."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
@@ -230,13 +235,15 @@ def _written(connection: sqlite3.Connection, batch: Batch, stamps: Mapping[str, 
             rows = [row for row in batch.rows if bool(stamps[row.known["file"]]) is settled]
             if rows:
                 segment = Segment.of(rows, [stamps[row.known["file"]] for row in rows], numbers)
-                made.append(Part(_added(connection, segment) if settled else None, segment, [True] * len(rows)))
+                made.append(Part(_added(connection, segment) if settled else None, segment, np.ones(len(rows), bool)))
         return made
 
 
 def _added(connection: sqlite3.Connection, segment: Segment) -> int:
     """Its number."""
-    row = connection.execute("INSERT INTO segments (checksum, known, figures, own, rest) VALUES (?, ?, ?, ?, ?)", segment.packed())
+    row = connection.execute(
+        "INSERT INTO segments (checksum, known, numbers, figures, own, rest) VALUES (?, ?, ?, ?, ?, ?)", segment.packed()
+    )
     assert row.lastrowid is not None
     return row.lastrowid
 

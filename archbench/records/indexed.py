@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -111,10 +110,10 @@ def row_of(file: str, record: Record, place: Callable[[str], int]) -> Row:
     rows = [{"name": row.name, "method": row.method, "at": row.at} for row in record.measurements]
     shared = _with(holders, own, [None] * len(own))
     texts = map(_text, (record.model, shared["config"], shared["environment"], rows))
-    figures = array("d", [math.nan if figure is None else figure for figure in _figures(record)])
+    figures = [math.nan if figure is None else float(figure) for figure in _figures(record)]
     doubts = _text({name: getattr(record, name) for name in DOUBTS}) if record.warnings or record.uncounted else ""
     return Row(
-        {"file": file, "doubts": doubts, "width": str(len(figures)), **{name: getattr(record, name) for name in FIELDS}},
+        {"file": file, "doubts": doubts, **{name: getattr(record, name) for name in FIELDS}},
         tuple(place(f"{_checksum(text)} {text}") for text in texts),
         figures,
         _text([_holder(holders, where)[where[-1]] for where in own]),
@@ -165,15 +164,15 @@ class Indexed(Record):
 
     def figure(self, name: str, at: Mapping[str, Scalar]) -> float:
         """The value of a measurement; NaN where there is none."""
-        columns, mine = where(self)
-        return columns.figures([mine], name, at)[0]
+        row = _shared(self).place(name, at)
+        return math.nan if row is None else _figures_of(self, row)[0]
 
 
 def made_of(columns: Columns, place: int) -> Indexed:
     """The Record of a place."""
-    fields: dict[str, Any] = {name: columns.known[name][place] for name in FIELDS}
-    fields["model"] = columns.shared[place].model
-    if not columns.known["doubts"][place]:
+    fields: dict[str, Any] = {name: columns.text(name, place) for name in FIELDS}
+    fields["model"] = columns.shared(place).model
+    if not columns.text("doubts", place):
         fields |= NO_DOUBTS
     return _made(Indexed, fields, {"_columns": columns, "_place": place})
 
@@ -187,22 +186,23 @@ def where(record: Indexed) -> tuple[Columns, int]:
 
 def _shared(record: Indexed) -> Shared:
     columns, place = where(record)
-    return columns.shared[place]
+    return columns.shared(place)
 
 
 def _json(record: Indexed, name: str) -> Any:
     """What its segment holds under a name."""
     columns, place = where(record)
-    segment, at, _ = columns.rows[place]
-    return from_json(segment.column(name)[at])
+    return from_json(columns.json(name, place))
+
+
+def _figures_of(record: Indexed, row: int) -> list[float]:
+    columns, place = where(record)
+    return columns.row(place, row)
 
 
 def _row(record: Indexed, place: int) -> Measurement:
-    columns, mine = where(record)
-    segment, _, first = columns.rows[mine]
-    begin = first + len(FIGURES) * place
-    value, low, high, n = (None if math.isnan(figure) else figure for figure in segment.figures[begin : begin + len(FIGURES)])
-    of = columns.shared[mine].rows[place]
+    value, low, high, n = (None if math.isnan(figure) else figure for figure in _figures_of(record, place))
+    of = _shared(record).rows[place]
     return _made(Measurement, {**of, "value": value, "low": low, "high": high, "n": None if n is None else int(n)})
 
 
@@ -218,7 +218,7 @@ def _measurements(record: Indexed) -> dict[str, Any]:
 
 def _doubts(record: Indexed) -> dict[str, Any]:
     columns, place = where(record)
-    found = from_json(columns.known["doubts"][place])
+    found = from_json(columns.text("doubts", place))
     warnings, uncounted = (tuple(map(kind.model_validate, found[name])) for kind, name in ((Doubt, "warnings"), (Uncounted, "uncounted")))
     return {"warnings": warnings, "uncounted": uncounted}
 
@@ -231,7 +231,7 @@ def _last(record: Indexed) -> dict[str, Any]:
 
 def _samples(record: Indexed) -> dict[str, Any]:
     columns, place = where(record)
-    return {"samples": read_record(columns.runs / columns.known["file"][place]).samples}
+    return {"samples": read_record(columns.runs / columns.text("file", place)).samples}
 
 
 READS: dict[str, Callable[[Indexed], dict[str, Any]]] = {

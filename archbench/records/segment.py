@@ -5,14 +5,22 @@ from __future__ import annotations
 import functools
 import itertools
 import zlib
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
+from archbench.records.coded import Coded, Codes
+
+Kinds = dict[str, np.dtype[Any]]
 FIELDS = ("id", "key", "group", "kind", "status", "created")  # those that are looked at in all Records
-KNOWN = ("file", "stamp", "parts", "doubts", "width", *FIELDS)  # columns that are read at once; the others when one of them is asked for
+TEXTS = ("file", "id", "key", "created")  # columns whose values are a Record's own
+CODED = ("parts", "doubts", "group", "kind", "status")  # columns whose values many share
+NUMBERS: Kinds = {"stamp": np.dtype("<i8"), "width": np.dtype("<i4")}  # how many figures a Record has, and what tells its file from another
+CODES, FIGURES = np.dtype("<i4"), np.dtype("<f8")
 BETWEEN, BEHIND = "\n", "\0"  # values of a column, and a column
 SPEED = 1  # of zlib
+Value = TypeVar("Value")
 
 
 class TornError(Exception):
@@ -24,7 +32,7 @@ class Row(NamedTuple):
 
     known: dict[str, str]
     parts: tuple[int, ...]
-    figures: array[float]
+    figures: Sequence[float]
     own: str
     rest: str
 
@@ -35,57 +43,70 @@ class Segment:
     `figures` are those of one measurement behind those of another, NaN for none; of each Record so many as its `width` says.
     """
 
-    def __init__(self, known: Mapping[str, Sequence[str]], figures: array[float], own: Sequence[str], rest: Sequence[str]) -> None:
-        self.known, self.figures = known, figures
-        self._columns: dict[str, Sequence[str]] = {"own": own, "rest": rest}
+    def __init__(
+        self, texts: Mapping[str, Sequence[str]], coded: Mapping[str, Coded], numbers: Mapping[str, Codes], figures: np.ndarray[Any, Any]
+    ) -> None:
+        self.texts, self.coded, self.numbers, self.figures = texts, coded, numbers, figures
+        self._columns: dict[str, Sequence[str]] = {}
         self._packed: dict[str, bytes] = {}
 
     @classmethod
-    def of(cls, rows: Sequence[Row], stamps: Sequence[str], numbers: Sequence[int]) -> Segment:
+    def of(cls, rows: Sequence[Row], stamps: Sequence[int], numbers: Sequence[int]) -> Segment:
         """From rows of one batch; `numbers` are those of its parts."""
-        known = {name: [row.known[name] for row in rows] for name in KNOWN if name not in ("stamp", "parts")}
-        known |= {
-            "stamp": list(stamps),
-            "parts": [" ".join([row.known["kind"], *(str(numbers[part]) for part in row.parts)]) for row in rows],
-        }
-        figures = array("d", itertools.chain.from_iterable(row.figures for row in rows))
-        return cls(known, figures, [row.own for row in rows], [row.rest for row in rows])
+        coded = {name: Coded.of([row.known[name] for row in rows]) for name in CODED if name != "parts"}
+        coded["parts"] = Coded.of([" ".join([row.known["kind"], *(str(numbers[part]) for part in row.parts)]) for row in rows])
+        figures = np.fromiter(itertools.chain.from_iterable(row.figures for row in rows), FIGURES)
+        widths = np.array([len(row.figures) for row in rows], NUMBERS["width"])
+        counted = {"stamp": np.array(stamps, NUMBERS["stamp"]), "width": widths}
+        made = cls({name: [row.known[name] for row in rows] for name in TEXTS}, coded, counted, figures)
+        made._columns = {"own": [row.own for row in rows], "rest": [row.rest for row in rows]}
+        return made
 
     @classmethod
     def unpacked(cls, checksum: int, *packed: bytes) -> Segment:
         """What `packed` gave. Raises TornError where that is damaged."""
         if _sum_of(packed) != checksum:
             raise TornError
-        known, figures, own, rest = packed
-        columns = [column.split(BETWEEN) for column in known.decode().split(BEHIND)]
-        made = cls(dict(zip(KNOWN, columns, strict=True)), array("d", figures), (), ())
-        made._columns, made._packed = {}, {"own": own, "rest": rest}
+        known, numbers, figures, own, rest = packed
+        columns = (column.split(BETWEEN) for column in known.decode().split(BEHIND))
+        texts = {name: next(columns) for name in TEXTS}
+        values = {name: next(columns) for name in CODED}
+        found, begin = {}, 0
+        for name, kind in _kinds().items():
+            found[name] = np.frombuffer(numbers, kind, len(texts["id"]), begin)
+            begin += found[name].nbytes
+        coded = {name: Coded(values[name], found[name]) for name in CODED}
+        made = cls(texts, coded, {name: found[name] for name in NUMBERS}, np.frombuffer(figures, FIGURES))
+        made._packed = {"own": own, "rest": rest}
         return made
 
-    def packed(self) -> tuple[int, bytes, bytes, bytes, bytes]:
+    def packed(self) -> tuple[int, bytes, bytes, bytes, bytes, bytes]:
         """A checksum, and the columns as they are kept."""
-        known = BEHIND.join(BETWEEN.join(self.known[name]) for name in KNOWN).encode()
+        columns = [*(self.texts[name] for name in TEXTS), *(self.coded[name].values for name in CODED)]
+        known = BEHIND.join(map(BETWEEN.join, columns)).encode()
+        numbers = {**self.numbers, **{name: self.coded[name].codes for name in CODED}}
+        joined = b"".join(numbers[name].astype(kind).tobytes() for name, kind in _kinds().items())
         own, rest = (zlib.compress(BETWEEN.join(self.column(name)).encode(), SPEED) for name in ("own", "rest"))
-        packed = known, self.figures.tobytes(), own, rest
+        packed = known, joined, self.figures.tobytes(), own, rest
         return _sum_of(packed), *packed
 
     @classmethod
-    def joined(cls, segments: Sequence[tuple[Segment, Sequence[bool]]]) -> Segment:
+    def joined(cls, segments: Sequence[tuple[Segment, Codes]]) -> Segment:
         """One of those rows of several that count."""
 
-        def joined(of: Callable[[Segment], Iterable[Any]]) -> list[Any]:
+        def joined(of: Callable[[Segment], Iterable[Value]]) -> list[Value]:
             return [each for segment, counts in segments for each in itertools.compress(of(segment), counts)]
 
-        known = {name: joined(lambda segment, name=name: segment.known[name]) for name in KNOWN}  # type: ignore[misc]
-        figures = array("d", itertools.chain.from_iterable(joined(Segment._of_each)))
-        return cls(known, figures, *(joined(lambda segment, name=name: segment.column(name)) for name in ("own", "rest")))  # type: ignore[misc]
+        def stacked(of: Callable[[Segment], Codes]) -> Codes:
+            return np.concatenate([of(segment)[counts] for segment, counts in segments])
 
-    def begins(self) -> list[int]:
-        """Where the figures of each Record begin."""
-        return list(itertools.accumulate(map(int, self.known["width"][:-1]), initial=0))
-
-    def _of_each(self) -> Iterator[array[float]]:
-        return (self.figures[begin : begin + int(width)] for begin, width in zip(self.begins(), self.known["width"], strict=True))
+        texts = {name: joined(lambda segment, name=name: segment.texts[name]) for name in TEXTS}  # type: ignore[misc]
+        coded = {name: Coded.joined([(segment.coded[name], counts) for segment, counts in segments]) for name in CODED}
+        numbers = {name: stacked(lambda segment, name=name: segment.numbers[name]) for name in NUMBERS}  # type: ignore[misc]
+        figures = [segment.figures[np.repeat(counts, segment.numbers["width"])] for segment, counts in segments]
+        made = cls(texts, coded, numbers, np.concatenate(figures))
+        made._columns = {name: joined(lambda segment, name=name: segment.column(name)) for name in ("own", "rest")}  # type: ignore[misc]
+        return made
 
     def column(self, name: str) -> Sequence[str]:
         """`own` or `rest`, of each Record as JSON."""
@@ -94,7 +115,12 @@ class Segment:
         return self._columns[name]
 
     def __len__(self) -> int:
-        return len(self.known["id"])
+        return len(self.texts["id"])
+
+
+def _kinds() -> Kinds:
+    """The numbers that are kept of each Record, in their order."""
+    return {**NUMBERS, **dict.fromkeys(CODED, CODES)}
 
 
 def _sum_of(packed: Iterable[bytes]) -> int:

@@ -141,17 +141,15 @@ class Store:
         return self.checkpoints / f"{key}.pt"
 
 
-def facts(runs: Path) -> dict[str, os.stat_result | None]:
-    """Of each file of a Record, by its name, what the disk says of it; None where it says nothing. Empty where there is no folder."""
-    found: dict[str, os.stat_result | None] = {}
+def facts(runs: Path) -> Iterator[tuple[str, os.stat_result | None]]:
+    """The name of each file of a Record, and what the disk says of it; None where it says nothing. Nothing where there is no folder."""
     with contextlib.suppress(OSError), os.scandir(runs) as entries:
         for entry in entries:
             if entry.name.endswith(".json"):
                 try:
-                    found[entry.name] = entry.stat()
+                    yield entry.name, entry.stat()
                 except OSError:  # it went meanwhile, or leads nowhere
-                    found[entry.name] = None
-    return found
+                    yield entry.name, None
 
 
 def by_age(record: Record) -> tuple[str, str]:

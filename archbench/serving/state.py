@@ -35,7 +35,7 @@ class Live:
     def state(self) -> str:
         """A hash over names, sizes and times of the files of the Records; no file is opened."""
         found = facts(Store(self.results).runs)
-        seen = sorted((name, known.st_size, known.st_mtime_ns) if known else (name,) for name, known in found.items())
+        seen = sorted((name, known.st_size, known.st_mtime_ns) if known else (name,) for name, known in found)
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:LENGTH]
 
     def made(self) -> Made:
