@@ -7,7 +7,7 @@ import math
 import pytest
 from conftest import make_record
 
-from archbench.publish import ablations, formats
+from archbench.publish import ablations, environments, formats
 from archbench.publish.pages import page
 from archbench.publish.predictions import Kept
 from archbench.publish.results import Table
@@ -96,6 +96,18 @@ def test_environments_that_are_equal_are_one_and_name_their_records() -> None:
     assert environments["threads"].tolist() == ["2", "1"]
     assert environments["commit"].tolist() == ["–", "0123456789+"]
     assert libraries["torch"].tolist() == ["2.9", "2.9"]
-    assert of_records["Record"].tolist() == [record.id for record in records]
-    assert of_records["environment"].tolist() == ["E1", "E1", "E2"]
+    assert of_records["ids"].tolist() == [f"{first.id} {second.id}", other.id]
+    assert of_records["environment"].tolist() == ["E1", "E2"]
+    assert found.frame.record.tolist() == [record.id for record in records]
+    assert found.tables[-1].notes == ()
+
+
+def test_of_many_records_in_one_environment_the_first_are_named() -> None:
+    """Six seeds of one network: five ids, and that there are more; the rows hold all."""
+    records = [make_record(seed=seed, key=f"k{seed}") for seed in range(6)]
+    found = page("environment", records, Kept())
+    (row,) = formats.cells(found.tables[-1]).to_dict("records")
+    assert row["Records"] == "6"
+    assert row["ids"] == " ".join([record.id for record in records[:5]] + ["…"])
+    assert found.tables[-1].notes == (environments.EACH,)
     assert found.frame.record.tolist() == [record.id for record in records]

@@ -117,6 +117,24 @@ def test_what_was_added_changed_and_removed_is_seen_and_nothing_else_is_read(tmp
     assert [line.partition(" ")[0] for line in problems] == [paths[1].name]
 
 
+def test_a_folder_as_it_was_is_not_gone_through_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of it holds until a Record is added, and after that one was kept."""
+    store, gone_through = filled(tmp_path), list[int]()
+    counting = index._counting
+    monkeypatch.setattr(index, "_counting", lambda *of: (gone_through.append(1), counting(*of))[1])
+    for _ in range(2):
+        assert whole(list(index.load(store, tmp_path)[0])) == whole(store.load()[0])
+    assert gone_through == []  # by the first, since there was no segment
+    keep(store, make_record(key="added", created="2025-01-01T00:00:00+00:00"))
+    for _ in range(2):
+        assert [record.key for record in index.load(store, tmp_path)[0]] == ["added", "key-0", "key-1", "key-2"]
+    assert gone_through == [1]
+    (tmp_path / "results/runs/no.json").write_text("{}")
+    for _ in range(2):
+        assert len(index.load(store, tmp_path)[1]) == 1
+    assert len(gone_through) == 1 + 2 * 2  # a problem is told again
+
+
 def test_a_file_of_just_now_is_read_again(tmp_path: Path, read: list[str]) -> None:
     store = Store(tmp_path / "results")
     path = store.save(make_record())
@@ -152,12 +170,17 @@ def _other_figures(path: Path) -> None:
         connection.execute("UPDATE segments SET figures = zeroblob(length(figures))")
 
 
+def _other_order(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE whole SET ages = zeroblob(length(ages))")
+
+
 def _no_parts(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM parts")
 
 
-@pytest.mark.parametrize("damage", [_garbage, _cut, _foreign, _other_figures, _no_parts])
+@pytest.mark.parametrize("damage", [_garbage, _cut, _foreign, _other_figures, _other_order, _no_parts])
 def test_a_damaged_or_foreign_index_is_made_anew(tmp_path: Path, damage: object, read: list[str]) -> None:
     store = filled(tmp_path)
     index.load(store, tmp_path)

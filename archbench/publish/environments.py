@@ -18,8 +18,10 @@ from archbench.records.coded import groups
 from archbench.records.schema import Record
 
 GIB, COMMIT = 2**30, 10  # bytes, and digits of a commit that are shown
-CAPTION, LIBRARIES, OF_RECORDS = "environments of the Records", "libraries of each environment", "the environment of each Record"
+CAPTION, LIBRARIES, OF_RECORDS = "environments of the Records", "libraries of each environment", "the Records of each environment"
 CHANGED = "commit: that of archbench's code; one with + had changes that were not committed"
+MOST_NAMED = 5  # Records of a network in an environment
+EACH = "of many Records the first are named; --format csv and json name each"
 NONE = "commit: – where archbench was not run from a clone"
 
 
@@ -49,8 +51,15 @@ def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
     return [
         Table(CAPTION, first, tuple(below), ENVIRONMENTS, shown=records),
         Table(LIBRARIES, first, (), {"environment": ENVIRONMENTS["environment"], **_versions(records)}, shown=records),
-        Table(OF_RECORDS, rows[["environment", "model", "kind", "record"]], (), RECORDS, shown=records),
+        Table(OF_RECORDS, *_of_networks(rows), RECORDS, shown=records),
     ]
+
+
+def _of_networks(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A row for each network in an environment with what names some of its Records, and a note where it does not name all."""
+    ids = rows.groupby(["environment", "model", "kind"], sort=False).record
+    found = ids.agg(lambda each: " ".join(each.iloc[:MOST_NAMED])).reset_index().assign(count=ids.size().to_numpy())
+    return found, (EACH,) if (found["count"] > MOST_NAMED).any() else ()
 
 
 def _facts(record: Record) -> tuple[tuple[str, Any], ...]:
@@ -124,5 +133,6 @@ RECORDS: Columns = {
     "environment": lambda row: row["environment"],
     "model": lambda row: row["model"],
     "kind": lambda row: row["kind"],
-    "Record": lambda row: row["record"],
+    "Records": _count("count"),
+    "ids": lambda row: row["record"] + " …" * (row["count"] > MOST_NAMED),
 }

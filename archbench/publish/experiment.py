@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from archbench.experiments.definition import Grid, Point, Question
 from archbench.publish import grouping, guard, notes, pairwise, verdicts
 from archbench.publish.columns import PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, PAIRS, WELCH
@@ -24,6 +23,9 @@ from archbench.publish.results import Profiles, Table, marked, newest, profile_o
 from archbench.publish.spread import SPREAD, Spread
 from archbench.publish.verdicts import VERDICT
 from archbench.records.schema import Record
+
+if TYPE_CHECKING:
+    from archbench.experiments.definition import Grid, Point, Question
 
 POINTS = "points: what the first of a pair has more than the second, in percent points of error; intervals are 95 % each"
 GAP_NOTE = "gap: the test error less the error on as many training images, in percent points"

@@ -6,19 +6,19 @@ Of Records that an index holds as columns none is made for what its columns say.
 from __future__ import annotations
 
 import functools
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
 
-from archbench.records.coded import Codes, groups
+from archbench.records.coded import Codes, firsts, groups
 from archbench.records.columns import Many
 from archbench.records.schema import Record, Scalar
 from archbench.records.store import standing
 
 ANY: Mapping[str, Scalar] = {}
+Figures = np.ndarray[Any, Any]
 
 
 def by(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
@@ -70,9 +70,9 @@ class Stored(Sequence[Record]):
         return column(self.records, "key")
 
     @functools.cached_property
-    def counts(self) -> Counter[str]:
-        """How many there are of each key."""
-        return Counter(self.keys)
+    def more(self) -> dict[str, int]:
+        """How many more than one there are of the keys that come again."""
+        return {key: count - 1 for key, count in Counter(self.keys).items() if count > 1}
 
     @functools.cached_property
     def newest(self) -> dict[str, Sequence[Record]]:
@@ -80,16 +80,14 @@ class Stored(Sequence[Record]):
         return {kind: _newest(members) for kind, members in by_column(self.records, "kind").items()}
 
     @functools.cached_property
-    def groups(self) -> dict[str, list[int]]:
-        """The places of those of each group."""
-        found: dict[str, list[int]] = defaultdict(list)
-        for place, group in enumerate(column(self.records, "group")):
-            found[group].append(place)
-        return found
+    def lost(self) -> dict[str, Sequence[Record]]:
+        """Of each group those whose runs came to nothing, and were not made again since."""
+        ended = {key for members in self.newest.values() for key in column(members, "key")}
+        return dict(by_column(picked(self, [place for place, key in enumerate(self.keys) if key not in ended]), "group"))
 
 
 def _newest(records: Sequence[Record]) -> Sequence[Record]:
-    return picked(records, standing(column(records, "key"), column(records, "status")).values())
+    return picked(records, sorted(standing(column(records, "key"), column(records, "status")).values()))
 
 
 def several(records: Iterable[Record]) -> Sequence[Record]:
@@ -105,14 +103,20 @@ def column(records: Sequence[Record], name: str) -> Sequence[str]:
     return records.column(name) if isinstance(records, Many) else [getattr(record, name) for record in records]
 
 
-def figures_of(records: Sequence[Record], name: str) -> list[float]:
+def figures_of(records: Sequence[Record], name: str) -> Figures:
     """The value of a measurement in each; NaN where there is none."""
-    return records.figures(name, ANY).tolist() if isinstance(records, Many) else [record.figure(name, ANY) for record in records]
+    return records.figures(name, ANY) if isinstance(records, Many) else np.array([record.figure(name, ANY) for record in records], float)
 
 
 def figures(records: Sequence[Record], name: str) -> list[float]:
     """The value of a measurement in each that has it."""
-    return [figure for figure in figures_of(records, name) if not math.isnan(figure)]
+    return there(figures_of(records, name))
+
+
+def there(figures: Figures) -> list[float]:
+    """Those that are no NaN."""
+    found: list[float] = figures[~np.isnan(figures)].tolist()
+    return found
 
 
 def doubted(records: Sequence[Record]) -> list[Record]:
@@ -153,19 +157,20 @@ def alike(records: Sequence[Record]) -> Codes:
 def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, Sequence[Record]]:
     """The same as `by`, for a key that is equal in Records which are alike: it is taken of one of them."""
     records = several(records)
+    typical = records.typical if isinstance(records, Many) else records.__getitem__
     found: dict[Any, list[Codes]] = defaultdict(list)
     for _, places in groups(alike(records)):
-        found[hashable(key(records[int(places[0])]))].append(places)
+        found[hashable(key(typical(int(places[0]))))].append(places)
     return {value: picked(records, np.sort(np.concatenate(places))) for value, places in found.items()}
 
 
 def one_of_each(records: Iterable[Record]) -> Sequence[Record]:
     """The first of those that are alike."""
     records = several(records)
-    return picked(records, [int(places[0]) for _, places in groups(alike(records))])
+    return picked(records, firsts(alike(records)))
 
 
 def last_of_each(records: Iterable[Record]) -> Sequence[Record]:
     """The last of those that are alike."""
     records = several(records)
-    return picked(records, [int(places[-1]) for _, places in groups(alike(records))])
+    return picked(records, len(records) - 1 - firsts(alike(records)[::-1]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from archbench.publish.footnotes import OfRows
 from archbench.publish.formats import epochs_text
-from archbench.publish.grouping import Stored, by, by_column, column, doubted, joined, one_of_each, picked
+from archbench.publish.grouping import Stored, by, by_column, column, doubted, joined, one_of_each
 from archbench.records.schema import Doubt, Measurement, Record
 
 OF_ONE_TIME = {
@@ -170,8 +170,8 @@ def _labels(records: Sequence[Record]) -> str:
 
 def older(shown: Sequence[Record], records: Sequence[Record]) -> list[str]:
     """How many more Records of the same runs there are."""
-    counts = Stored.of(records).counts
-    more = sum(counts[key] for key in set(column(shown, "key"))) - len(shown)
+    keys, further = set(column(shown, "key")), Stored.of(records).more
+    more = sum(further[key] for key in keys & further.keys()) - (len(shown) - len(keys))
     return [f"the newest Record of each run is shown; {more} more of the same runs are in the store"] if more > 0 else []
 
 
@@ -215,10 +215,8 @@ def diverged(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
 
 def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
     """Runs over further seeds of the same networks that came to nothing and were not made again since."""
-    ended, groups, stored = set(column(runs, "key")), by_column(runs, "group"), Stored.of(records)
-    gone = [place for group in groups for place in stored.groups.get(group, ()) if stored.keys[place] not in ended]
-    lost = by_column(picked(stored, sorted(gone)), "group")
-    counted = {group: len(set(column(members, "key"))) for group, members in lost.items()}
+    groups, lost = by_column(runs, "group"), Stored.of(records).lost
+    counted = {group: len(set(column(lost[group], "key"))) for group in groups if group in lost}
     said = [(f"{count} more run{'s' * (count != 1)} failed, in no figure", groups[group]) for group, count in counted.items()]
     return [OfRows(f"{_labels(members)}: {message}", {message: column(members, "id")}) for message, members in said]
 

@@ -6,11 +6,10 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from archbench.experiments.definition import Grid
 from archbench.publish import (
     ablations,
     claims,
@@ -57,6 +56,9 @@ NAMES = (
     "maps",
     "environment",
 )
+
+if TYPE_CHECKING:
+    from archbench.experiments.definition import Grid
 EXPERIMENT = "experiment"  # a page of one experiment, so that it is none of `all`
 READ = ("operators", "lineage")  # pages that end with the reading
 MADE_FROM = {  # the others from profiles of any network

@@ -44,20 +44,18 @@ class Entry:
     @functools.cached_property
     def tested(self) -> Sequence[Record]:
         """Runs with a test error."""
-        return grouping.picked(self.runs, [place for place, figure in enumerate(self._all) if not math.isnan(figure)])
+        return grouping.picked(self.runs, np.flatnonzero(~np.isnan(self._all)))
 
     @functools.cached_property
     def figures(self) -> list[float]:
         """What is compared of each of these: the test error of a run, or its gap."""
-        return [figure for figure in self._all if not math.isnan(figure)]
+        return grouping.there(self._all)
 
     @functools.cached_property
-    def _all(self) -> list[float]:
+    def _all(self) -> grouping.Figures:
         """Of each run; NaN where there is none."""
         errors = grouping.figures_of(self.runs, ERROR)
-        if self.quantity != GAP:
-            return errors
-        return [error - other for error, other in zip(errors, grouping.figures_of(self.runs, "train_error_pct"), strict=True)]
+        return errors - grouping.figures_of(self.runs, "train_error_pct") if self.quantity == GAP else errors
 
 
 def pairs(entries: Sequence[Entry], kept: Kept) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import best, columns, guard
 from archbench.publish.formats import Row
-from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, joined, picked
+from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, figures_of, joined, picked, there
 from archbench.publish.launches import logarithms
 from archbench.publish.notes import benchmark_notes, caption, is_benchmark, is_doubtful, notes, of_device, of_input, told_apart
 from archbench.publish.shares import by_class, class_shares
@@ -54,13 +55,15 @@ def tables(records: Iterable[Record]) -> list[Table]:
     imported, profiles = by_alike(newest(records, "imported"), is_benchmark), newest(records, "profile")
     trainings = joined(newest(records, "train"), newest(records, "evaluated"), imported.get(False, []))
     made, used, beside = [], set(), profiled(profiles)
+    figures: dict[str, dict[str, Any]] = {}  # of each profile by its id, since one stands beside many trainings
     together = by_alike(trainings, condition).values()
     captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
     for said, rows in zip(captions, map(told_apart, together), strict=True):
         groups = list(by_column(rows, "group").values())
         matched = [profile_of(members[0], beside) for members in groups]
-        frame = in_order(pd.DataFrame(list(map(training_row, groups, matched))))
         found = [profile for profile in matched if profile]
+        figures |= {profile.id: _profile_figures(profile) for profile in found if profile.id not in figures}
+        frame = in_order(pd.DataFrame([training_row(*row, figures) for row in zip(groups, matched, strict=True)]))
         used |= {profile.id for profile in found}
         shown = joined(rows, found)
         places, why = marked(frame, shown)
@@ -80,10 +83,11 @@ def tables(records: Iterable[Record]) -> list[Table]:
 def marked(frame: pd.DataFrame, shown: Sequence[Record]) -> tuple[dict[str, frozenset[int]], list[str]]:
     """The best rows of a table by their `records`, under each header that has such, and what their mark means."""
     known = {id: place for place, id in enumerate(column(shown, "id"))}
-    rows = [picked(shown, [known[id] for id in str(ids).split() if id in known]) for ids in frame.records]
-    told = [errors_of(runs) for runs in rows]
+    rows = [[known[id] for id in str(ids).split() if id in known] for ids in frame.records]
+    of_each, kinds = figures_of(shown, "test_error_pct"), column(shown, "kind")
+    told = [there(of_each[row]) for row in rows]
     errors = best.least(told)
-    times = best.least([_single_image_s(runs) for runs in rows])
+    times = best.least([_single_image_s([shown[place] for place in row if kinds[place] != "train"]) for row in rows])
     compared = sum(map(bool, told)) > 1
     why = [best.SEEDS if errors else best.FEW_SEEDS] * compared + [best.LAUNCHES] * bool(times)
     doubtful = any(frame[name].any() for name in ("latency_doubtful", "images_doubtful"))
@@ -95,9 +99,8 @@ def errors_of(runs: Sequence[Record]) -> list[float]:
     return figures(runs, "test_error_pct")
 
 
-def _single_image_s(runs: Sequence[Record]) -> list[float]:
-    """Logarithms of the seconds of each launch for one image; trainings have none."""
-    timed = picked(runs, [place for place, kind in enumerate(column(runs, "kind")) if kind != "train"])
+def _single_image_s(timed: Iterable[Record]) -> list[float]:
+    """Logarithms of the seconds of each launch for one image."""
     rows = ((each, each.measurement("latency_s", **PROFILE_FIGURES["latency_s"])) for each in timed)
     return [logarithm for each, row in rows if row is not None for logarithm in logarithms(each, row, best.LEAST)]
 
@@ -147,13 +150,14 @@ def _circumstances(record: Record) -> tuple[Any, ...]:
     return (*_input(record), record.config["batch"], *_device(record), *versions)
 
 
-def training_row(runs: Sequence[Record], profile: Record | None) -> dict[str, Any]:
-    """One row: the runs of one network over seeds, and its profile."""
+def training_row(runs: Sequence[Record], profile: Record | None, figures: Mapping[str, Row] = MappingProxyType({})) -> dict[str, Any]:
+    """One row: the runs of one network over seeds, and its profile, whose `figures` may be known by its id."""
+    beside = figures.get(profile.id) if profile else None
     return {
         **identity(runs[0]),
         **error_figures(runs),
         "train_error_pct": mean_of(runs, "train_error_pct"),
-        **_profile_figures(profile),
+        **(beside or _profile_figures(profile)),
         "train_images_per_s": mean_of(runs, "train_images_per_s"),
         "head": runs[0].model.spec["head_kind"],
         "records": " ".join([*column(runs, "id"), *([profile.id] if profile else [])]),

@@ -6,8 +6,8 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from archbench.experiments.definition import Point, Question
 from archbench.publish.columns import Columns
 from archbench.publish.formats import Row, interval, rounded
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
@@ -19,6 +19,9 @@ METHOD = (
     "share: η², the part of the sum of squares of the test errors over recipe × architecture (two-way analysis of variance of Fisher 1925, "
     "type II sums as statsmodels' anova_lm takes them); intervals: bootstrap over the seeds of each cell, 95 %"
 )
+
+if TYPE_CHECKING:
+    from archbench.experiments.definition import Point, Question
 NAMES = {"first": "recipe", "second": "architecture", "together": "both together", "chance": "seeds"}
 
 

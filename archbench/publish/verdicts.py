@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from archbench.experiments.definition import Level, Point, Question
 from archbench.publish.formats import Row
 from archbench.publish.pairwise import LEAST_SEEDS, LEVEL
 
@@ -17,6 +17,9 @@ NUMBERS = (
     *("difference_points", "low_points", "high_points", "p", "low_images_points", "high_images_points", "p_images", "p_permuted"),
     *("p_two_networks", "p_holm", "p_images_holm", "p_permuted_holm"),
 )
+
+if TYPE_CHECKING:
+    from archbench.experiments.definition import Level, Point, Question
 
 
 def untold(n: int, n_against: int) -> Row:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+MOST_SHORT = 2**16
 Codes = np.ndarray[Any, Any]  # N whole numbers, or truth values
 
 
@@ -44,13 +45,13 @@ class Coded(NamedTuple):
 
 def groups(codes: Codes) -> Iterator[tuple[int, Codes]]:
     """Each number that occurs, in the order of the first of each, with its places."""
-    order = np.argsort(codes, kind="stable")
+    few = len(codes) and codes.max() < MOST_SHORT  # of which NumPy sorts by radix
+    order = np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
     cuts = np.flatnonzero(np.diff(codes[order])) + 1
     parts = np.split(order, cuts) if len(order) else []
     return ((int(codes[part[0]]), part) for part in sorted(parts, key=lambda part: int(part[0])))
 
 
-def numbered(values: Sequence[Hashable]) -> Codes:
-    """A number for each, the same for those that are equal."""
-    places: dict[Hashable, int] = {}
-    return np.fromiter((places.setdefault(value, len(places)) for value in values), np.intp, len(values))
+def firsts(codes: Codes) -> Codes:
+    """The place of the first of each number that occurs, in their order."""
+    return np.sort(np.unique(codes, return_index=True)[1])

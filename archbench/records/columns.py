@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -10,9 +9,9 @@ from typing import Any, overload
 import numpy as np
 
 from archbench.records.coded import Coded, Codes, groups
-from archbench.records.indexed import FIGURES, Indexed, Parts, Shared, made_of, where
+from archbench.records.indexed import FIGURES, Indexed, Parts, Shared, made_of, typical_of, where
 from archbench.records.schema import Record, Scalar
-from archbench.records.segment import CODED, TEXTS, Segment
+from archbench.records.segment import CODED, TEXTS, Segment, counting
 
 Counting = Sequence[tuple[Segment, Codes]]  # segments, and which of the rows of each count
 
@@ -20,13 +19,14 @@ Counting = Sequence[tuple[Segment, Codes]]  # segments, and which of the rows of
 class Columns:
     """The fields of Records, oldest first; each Record is made once."""
 
-    def __init__(self, segments: Counting, parts: Parts, runs: Path) -> None:
-        """From the rows of segments that count, of Records in the folder `runs`. Raises TornError where a part is damaged."""
-        self.runs, self._segments = runs, [segment for segment, _ in segments]
-        texts = {name: [each for segment, counts in segments for each in itertools.compress(segment.texts[name], counts)] for name in TEXTS}
-        ages = [f"{created}\0{id}" for created, id in zip(texts["created"], texts["id"], strict=True)]
-        order = np.array(sorted(range(len(ages)), key=ages.__getitem__), np.intp)
-        self._texts = {name: np.array([*column, None], object)[order] for name, column in texts.items()}  # one more, lest there be none
+    def __init__(self, segments: Counting, parts: Parts, runs: Path, order: Codes | None = None) -> None:
+        """From the rows of segments that count, of Records in the folder `runs`. Raises TornError where a part is damaged.
+
+        `order` are the places of these rows from the oldest to the newest, where it is known.
+        """
+        self.runs, self._segments, self._counting = runs, [segment for segment, _ in segments], segments
+        self.order = order = _by_age(segments) if order is None else order
+        self._texts: dict[str, Codes] = {}
         self.coded = {name: Coded.joined([(segment.coded[name], counts) for segment, counts in segments]).at(order) for name in CODED}
         self._shared = [parts.of(each) for each in self.coded["parts"].values]
         self._figures = _below_each_other([segment.figures for segment, _ in segments], float)
@@ -50,15 +50,20 @@ class Columns:
 
     def column(self, name: str, places: Codes) -> list[str]:
         """A field of each Record of these places: one of the columns of texts or of codes."""
-        found: list[str] = self._texts[name][places].tolist() if name in self._texts else self.coded[name].at(places).texts()
+        found: list[str] = self._own(name)[places].tolist() if name in TEXTS else self.coded[name].at(places).texts()
         return found
 
     def text(self, name: str, place: int) -> str:
         """The same of one Record."""
-        if name in self._texts:
-            return str(self._texts[name][place])
+        if name in TEXTS:
+            return str(self._own(name)[place])
         values, codes = self.coded[name]
         return values[int(codes[place])]
+
+    def _own(self, name: str) -> Codes:
+        if name not in self._texts:
+            self._texts[name] = np.array([*counting(self._counting, name), None], object)[self.order]  # one more, lest there be none
+        return self._texts[name]
 
     def json(self, name: str, place: int) -> str:
         """What a segment holds of a Record under a name: `own` or `rest`."""
@@ -80,11 +85,17 @@ class Columns:
         found[there] = self._figures[self._begins[places[there]] + rows[there]]
         return found
 
-    def row(self, place: int, row: int) -> list[float]:
-        """The figures of a measurement of a Record: value, low, high, n."""
-        begin = self._begins[place] + len(FIGURES) * row
-        figures: list[float] = self._figures[begin : begin + len(FIGURES)].tolist()
-        return figures
+    def rows(self, place: int, first: int, count: int) -> list[list[float]]:
+        """The figures of so many measurements of a Record, from one on: value, low, high, n of each."""
+        begin, width = int(self._begins[place]), len(FIGURES)
+        found: list[list[float]] = self._figures[begin + width * first : begin + width * (first + count)].reshape(-1, width).tolist()
+        return found
+
+
+def _by_age(segments: Counting) -> Codes:
+    created, ids = (counting(segments, name) for name in ("created", "id"))
+    ages = [f"{of}\0{id}" for of, id in zip(created, ids, strict=True)]
+    return np.array(sorted(range(len(ages)), key=ages.__getitem__), np.intp)
 
 
 def _below_each_other(parts: Sequence[Codes], kind: Any = np.intp) -> Codes:
@@ -111,6 +122,10 @@ class Many(Sequence[Record]):
         if isinstance(place, slice):
             return Many(self.columns, self.places[place])
         return self.columns.record(int(self.places[place]))
+
+    def typical(self, place: int) -> Record:
+        """The Record of a place of this sequence, with None for what those that are `alike` may differ in."""
+        return typical_of(self.columns, int(self.places[place]))
 
     @property
     def alike(self) -> Codes:

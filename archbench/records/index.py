@@ -10,7 +10,6 @@ removed. A file that was written just now is not kept yet, since it could change
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import itertools
 import os
@@ -27,22 +26,26 @@ from archbench.errors import ArchbenchError
 from archbench.records.coded import Codes
 from archbench.records.columns import Columns, Many
 from archbench.records.indexed import Parts, is_keepable, row_of
+from archbench.records.looking import Look, Looking
 from archbench.records.schema import Record
-from archbench.records.segment import Row, Segment, TornError
-from archbench.records.store import Store, by_age, facts, read_record
+from archbench.records.segment import CODES, Row, Segment, TornError, checked, counting
+from archbench.records.store import Store, by_age, read_record
+from archbench.records.uncollected import uncollected
 
 LEAST = 500  # files: fewer are read in less than a second
 SPREAD_FROM, MOST_PROCESSES = 5000, 8  # files: from here on several processes read
-BATCH = 1000  # files that are read between two writes, so that an index that was cut short goes on
-SETTLED_S = 2.0  # the coarsest clock of a file system
+BATCH = 4000  # files that are read between two writes, so that an index that was cut short goes on
 WAIT_S = 60.0  # for another process that writes the same index
 KEPT_FOR_S = 30 * 24 * 3600.0  # one that nobody used
 SUFFIX, MARK = ".sqlite", 0x4E494E  # of the file's name, and within it
 MOST_SMALL = 8  # segments with few rows, before they are made one
 TABLES = """
 CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, text TEXT UNIQUE);
-CREATE TABLE IF NOT EXISTS segments
-  (number INTEGER PRIMARY KEY, checksum INTEGER, known BLOB, numbers BLOB, figures BLOB, own BLOB, rest BLOB);
+CREATE TABLE IF NOT EXISTS segments (
+  number INTEGER PRIMARY KEY, checksum INTEGER, shared BLOB, numbers BLOB, figures BLOB,
+  file BLOB, id BLOB, key BLOB, created BLOB, own BLOB, rest BLOB
+);
+CREATE TABLE IF NOT EXISTS whole (state BLOB, checksum INTEGER, ages BLOB);
 """
 
 
@@ -69,39 +72,28 @@ class Part:
         return int(self.counts.sum())
 
 
-def load(store: Store, folder: Path) -> tuple[Sequence[Record], list[str]]:
+def load(store: Store, folder: Path, begun: Looking | None = None) -> tuple[Sequence[Record], list[str]]:
     """As `Store.load`; where the Records are many, by the index of their store in `folder`.
 
+    `begun` is a look at their folder that was begun meanwhile.
     Where none can be kept, as in a read-only home or on a full disk, the same is done in memory.
     """
-    stamps = _stamps(store.runs)
-    if len(stamps) < LEAST:
+    look = (begun or Looking(store.runs)).done()
+    if look.count < LEAST:
         return store.load()
     path = folder / f"{hashlib.sha256(os.fsencode(store.runs.resolve())).hexdigest()[:16]}-{_version()}{SUFFIX}"
     for _ in range(2):
         try:
             path = path.expanduser()
             with contextlib.closing(_opened(path)) as connection:
-                return _loaded(connection, stamps, store)
+                return _loaded(connection, look, store)
         except (sqlite3.OperationalError, OSError, RuntimeError):  # locked, read-only, full, no home: the file may be as it should
             break
         except (sqlite3.DatabaseError, TornError):  # no index, or a damaged one
             with contextlib.suppress(OSError):
                 path.unlink()
     with contextlib.closing(_tables(sqlite3.connect(":memory:"))) as connection:
-        return _loaded(connection, stamps, store)
-
-
-def _stamps(runs: Path) -> dict[str, int]:
-    """What tells the content of each file from another; 0 for one that is not to be kept."""
-    settled_ns = time.time_ns() - int(1e9 * SETTLED_S)
-    return {name: _stamp(found, settled_ns) if name.isprintable() else 0 for name, found in facts(runs)}  # others stand in no column
-
-
-def _stamp(found: os.stat_result | None, settled_ns: int) -> int:
-    if found is None or found.st_mtime_ns >= settled_ns:
-        return 0
-    return hash((found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)) or 1
+        return _loaded(connection, look, store)
 
 
 def _version() -> str:
@@ -140,51 +132,53 @@ def _tables(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _loaded(connection: sqlite3.Connection, stamps: Mapping[str, int], store: Store) -> tuple[Sequence[Record], list[str]]:
-    with _no_collection():
-        kept = _kept(connection, stamps)
-        there = {file for each in kept for file in itertools.compress(each.segment.texts["file"], each.counts)}
-        fresh: list[Part] = []
+def _loaded(connection: sqlite3.Connection, look: Look, store: Store) -> tuple[Sequence[Record], list[str]]:
+    with uncollected():
+        parts, order = _kept(connection, look)
         records: list[Record] = []
         problems: dict[str, str] = {}
-        for batch in _batches(sorted(stamps.keys() - there), store.runs):
-            if batch.rows:
-                fresh += _written(connection, batch, stamps)
-            problems |= batch.problems
-            records += batch.records
-        _tidied(connection, [*kept, *fresh])
-        parts = Parts(dict(connection.execute("SELECT number, text FROM parts")))
-        columns = Columns([(each.segment, each.counts) for each in (*kept, *fresh)], parts, store.runs)
+        if order is None:
+            there = set(counting([(each.segment, each.counts) for each in parts], "file"))
+            for batch in _batches(sorted(look.stamps.keys() - there), store.runs):
+                if batch.rows:
+                    parts += _written(connection, batch, look.stamps)
+                problems |= batch.problems
+                records += batch.records
+            parts.sort(key=lambda each: each.number or 0, reverse=True)  # as they are read again
+        shared = Parts(dict(connection.execute("SELECT number, text FROM parts")))
+        columns = Columns([(each.segment, each.counts) for each in parts], shared, store.runs, order)
+        if order is None and not _tidied(connection, parts) and not problems and not records:
+            _remember(connection, parts, look, columns.order)
         found = Many(columns, np.arange(len(columns)))
     said = [problems[file] for file in sorted(problems)]
     return (sorted([*found, *records], key=by_age) if records else found), said
 
 
-def _kept(connection: sqlite3.Connection, stamps: Mapping[str, int]) -> list[Part]:
-    """What of an index still holds, newest first; a file that two processes kept counts once."""
-    found, seen = [], set[str]()
-    for number, checksum, *packed in connection.execute("SELECT * FROM segments ORDER BY number DESC"):
-        segment = Segment.unpacked(checksum, *packed)
-        files, then = segment.texts["file"], segment.numbers["stamp"]
-        counts = (np.array([stamps.get(file, 0) for file in files], then.dtype) == then) & (then != 0)
-        if not seen.isdisjoint(files):
-            counts &= [file not in seen for file in files]
-        seen.update(itertools.compress(files, counts.tolist()))
-        found.append(Part(number, segment, counts))
-    return found
+def _kept(connection: sqlite3.Connection, look: Look) -> tuple[list[Part], Codes | None]:
+    """What of an index still holds, newest first; with the order by age where that is all there is: the folder is as it was then."""
+    connection.execute("BEGIN")
+    with connection:
+        ask = "SELECT checksum, ages FROM whole WHERE state = ?"
+        whole = connection.execute(ask, (look.state,)).fetchone() if look.is_settled else None
+        rows = connection.execute("SELECT * FROM segments ORDER BY number DESC").fetchall()
+    found = [(number, Segment.unpacked(checksum, *packed)) for number, checksum, *packed in rows]
+    if whole is not None:
+        checksum, ages = whole
+        if checked([ages]) != checksum:
+            raise TornError
+        return [Part(number, segment, np.ones(len(segment), bool)) for number, segment in found], np.frombuffer(ages, CODES)
+    seen = set[str]()
+    return [Part(number, segment, _counting(segment, look.stamps, seen)) for number, segment in found], None
 
 
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Python's search for cycles would walk again and again over what is made here, which has none, and later over all of it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_on:
-            gc.enable()
+def _counting(segment: Segment, stamps: Mapping[str, int], seen: set[str]) -> Codes:
+    """Which rows of a segment are of files that are as they were; one that two processes kept, and was `seen`, counts once."""
+    files, then = segment.column("file"), segment.numbers["stamp"]
+    counts: Codes = (np.array([stamps.get(file, 0) for file in files], then.dtype) == then) & (then != 0)
+    if not seen.isdisjoint(files):
+        counts &= [file not in seen for file in files]
+    seen.update(itertools.compress(files, counts.tolist()))
+    return counts
 
 
 def _batches(files: Sequence[str], runs: Path) -> Iterator[Batch]:
@@ -241,20 +235,35 @@ def _written(connection: sqlite3.Connection, batch: Batch, stamps: Mapping[str, 
 
 def _added(connection: sqlite3.Connection, segment: Segment) -> int:
     """Its number."""
-    row = connection.execute(
-        "INSERT INTO segments (checksum, known, numbers, figures, own, rest) VALUES (?, ?, ?, ?, ?, ?)", segment.packed()
-    )
+    packed = segment.packed()
+    row = connection.execute(f"INSERT INTO segments VALUES (NULL{', ?' * len(packed)})", packed)
+    connection.execute("DELETE FROM whole")
     assert row.lastrowid is not None
     return row.lastrowid
 
 
-def _tidied(connection: sqlite3.Connection, parts: Sequence[Part]) -> None:
-    """Remove segments of which nothing counts any more, and make one of small ones where they are many."""
-    small = [each for each in parts if each.number is not None and each.count < BATCH // 2]
-    gone = small if len(small) > MOST_SMALL else [each for each in small if not each.count]
-    if gone:
+def _tidied(connection: sqlite3.Connection, parts: Sequence[Part]) -> bool:
+    """Leave rows that count alone in segments, and make one of small ones where they are many; whether that was to do."""
+    kept = [each for each in parts if each.number is not None]
+    small = [each for each in kept if each.count < BATCH // 2]
+    together = small if len(small) > MOST_SMALL else []
+    torn = [[each] for each in kept if each.count < len(each.segment) and each not in together]
+    for gone in [*([together] if together else []), *torn]:
         connection.execute("BEGIN IMMEDIATE")
         with connection:
+            connection.execute("DELETE FROM whole")
             connection.executemany("DELETE FROM segments WHERE number = ?", [(each.number,) for each in gone])
             if any(each.count for each in gone):
                 _added(connection, Segment.joined([(each.segment, each.counts) for each in gone]))
+    return bool(together or torn)
+
+
+def _remember(connection: sqlite3.Connection, parts: Sequence[Part], look: Look, order: Codes) -> None:
+    """That an index holds all files of a folder as they were when it was looked at, and their order by age, until a segment is added."""
+    if look.is_settled and all(each.number is not None for each in parts):
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            ages, numbers = order.astype(CODES).tobytes(), [(each.number,) for each in parts]
+            if connection.execute("SELECT number FROM segments ORDER BY number DESC").fetchall() == numbers:  # no other process added one
+                connection.execute("DELETE FROM whole")
+                connection.execute("INSERT INTO whole VALUES (?, ?, ?)", (look.state, checked([ages]), ages))

@@ -160,7 +160,7 @@ class Indexed(Record):
     def measurement(self, name: str, **at: Scalar) -> Measurement | None:
         """As of any Record, but only the row that is asked for is made."""
         place = _shared(self).place(name, at)
-        return None if place is None else _row(self, place)
+        return None if place is None else _measurement(_shared(self).rows[place], _figures_of(self, place))
 
     def figure(self, name: str, at: Mapping[str, Scalar]) -> float:
         """The value of a measurement; NaN where there is none."""
@@ -175,6 +175,13 @@ def made_of(columns: Columns, place: int) -> Indexed:
     if not columns.text("doubts", place):
         fields |= NO_DOUBTS
     return _made(Indexed, fields, {"_columns": columns, "_place": place})
+
+
+def typical_of(columns: Columns, place: int) -> Indexed:
+    """The same, but its config and environment hold nothing in the places of `OWN`; nothing is read for it."""
+    made = made_of(columns, place)
+    made.__dict__.update(columns.shared(place).holders)
+    return made
 
 
 def where(record: Indexed) -> tuple[Columns, int]:
@@ -195,14 +202,13 @@ def _json(record: Indexed, name: str) -> Any:
     return from_json(columns.json(name, place))
 
 
-def _figures_of(record: Indexed, row: int) -> list[float]:
+def _figures_of(record: Indexed, row: int) -> Sequence[float]:
     columns, place = where(record)
-    return columns.row(place, row)
+    return columns.rows(place, row, 1)[0]
 
 
-def _row(record: Indexed, place: int) -> Measurement:
-    value, low, high, n = (None if math.isnan(figure) else figure for figure in _figures_of(record, place))
-    of = _shared(record).rows[place]
+def _measurement(of: dict[str, Any], figures: Sequence[float]) -> Measurement:
+    value, low, high, n = [None if math.isnan(figure) else figure for figure in figures]
     return _made(Measurement, {**of, "value": value, "low": low, "high": high, "n": None if n is None else int(n)})
 
 
@@ -213,7 +219,9 @@ def _holders(record: Indexed) -> dict[str, Any]:
 
 
 def _measurements(record: Indexed) -> dict[str, Any]:
-    return {"measurements": tuple(_row(record, place) for place in range(len(_shared(record).rows)))}
+    columns, place = where(record)
+    of = _shared(record).rows
+    return {"measurements": tuple(map(_measurement, of, columns.rows(place, 0, len(of))))}
 
 
 def _doubts(record: Indexed) -> dict[str, Any]:

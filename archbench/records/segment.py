@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from archbench.records.coded import Coded, Codes
 Kinds = dict[str, np.dtype[Any]]
 FIELDS = ("id", "key", "group", "kind", "status", "created")  # those that are looked at in all Records
 TEXTS = ("file", "id", "key", "created")  # columns whose values are a Record's own
+JSON = ("own", "rest")  # columns of JSON, a value for each Record
+PACKED = ("rest",)  # of these the one that few tables ask for is kept smaller than it is
 CODED = ("parts", "doubts", "group", "kind", "status")  # columns whose values many share
 NUMBERS: Kinds = {"stamp": np.dtype("<i8"), "width": np.dtype("<i4")}  # how many figures a Record has, and what tells its file from another
 CODES, FIGURES = np.dtype("<i4"), np.dtype("<f8")
 BETWEEN, BEHIND = "\n", "\0"  # values of a column, and a column
 SPEED = 1  # of zlib
-Value = TypeVar("Value")
 
 
 class TornError(Exception):
@@ -38,84 +39,78 @@ class Row(NamedTuple):
 
 
 class Segment:
-    """Some Records as an index keeps them, in columns.
+    """Some Records as an index keeps them, in columns; those of texts are read when one asks for them.
 
     `figures` are those of one measurement behind those of another, NaN for none; of each Record so many as its `width` says.
     """
 
     def __init__(
-        self, texts: Mapping[str, Sequence[str]], coded: Mapping[str, Coded], numbers: Mapping[str, Codes], figures: np.ndarray[Any, Any]
+        self, columns: Mapping[str, Sequence[str]], coded: Mapping[str, Coded], numbers: Mapping[str, Codes], figures: np.ndarray[Any, Any]
     ) -> None:
-        self.texts, self.coded, self.numbers, self.figures = texts, coded, numbers, figures
-        self._columns: dict[str, Sequence[str]] = {}
+        self.coded, self.numbers, self.figures = coded, numbers, figures
+        self._columns = dict(columns)
         self._packed: dict[str, bytes] = {}
 
     @classmethod
     def of(cls, rows: Sequence[Row], stamps: Sequence[int], numbers: Sequence[int]) -> Segment:
         """From rows of one batch; `numbers` are those of its parts."""
+        columns = {name: [row.known[name] for row in rows] for name in TEXTS}
+        columns |= {"own": [row.own for row in rows], "rest": [row.rest for row in rows]}
         coded = {name: Coded.of([row.known[name] for row in rows]) for name in CODED if name != "parts"}
         coded["parts"] = Coded.of([" ".join([row.known["kind"], *(str(numbers[part]) for part in row.parts)]) for row in rows])
         figures = np.fromiter(itertools.chain.from_iterable(row.figures for row in rows), FIGURES)
         widths = np.array([len(row.figures) for row in rows], NUMBERS["width"])
-        counted = {"stamp": np.array(stamps, NUMBERS["stamp"]), "width": widths}
-        made = cls({name: [row.known[name] for row in rows] for name in TEXTS}, coded, counted, figures)
-        made._columns = {"own": [row.own for row in rows], "rest": [row.rest for row in rows]}
-        return made
+        return cls(columns, coded, {"stamp": np.array(stamps, NUMBERS["stamp"]), "width": widths}, figures)
 
     @classmethod
     def unpacked(cls, checksum: int, *packed: bytes) -> Segment:
         """What `packed` gave. Raises TornError where that is damaged."""
-        if _sum_of(packed) != checksum:
+        if checked(packed) != checksum:
             raise TornError
-        known, numbers, figures, own, rest = packed
-        columns = (column.split(BETWEEN) for column in known.decode().split(BEHIND))
-        texts = {name: next(columns) for name in TEXTS}
-        values = {name: next(columns) for name in CODED}
-        found, begin = {}, 0
-        for name, kind in _kinds().items():
-            found[name] = np.frombuffer(numbers, kind, len(texts["id"]), begin)
+        values, numbers, figures, *texts = packed
+        count, kinds, found, begin = len(numbers) // sum(kind.itemsize for kind in _kinds().values()), _kinds(), {}, 0
+        for name, kind in kinds.items():
+            found[name] = np.frombuffer(numbers, kind, count, begin)
             begin += found[name].nbytes
-        coded = {name: Coded(values[name], found[name]) for name in CODED}
-        made = cls(texts, coded, {name: found[name] for name in NUMBERS}, np.frombuffer(figures, FIGURES))
-        made._packed = {"own": own, "rest": rest}
+        of = zip(CODED, values.decode().split(BEHIND), strict=True)
+        coded = {name: Coded(column.split(BETWEEN), found[name]) for name, column in of}
+        made = cls({}, coded, {name: found[name] for name in NUMBERS}, np.frombuffer(figures, FIGURES))
+        made._packed = dict(zip((*TEXTS, *JSON), texts, strict=True))
         return made
 
-    def packed(self) -> tuple[int, bytes, bytes, bytes, bytes, bytes]:
+    def packed(self) -> tuple[int, *tuple[bytes, ...]]:
         """A checksum, and the columns as they are kept."""
-        columns = [*(self.texts[name] for name in TEXTS), *(self.coded[name].values for name in CODED)]
-        known = BEHIND.join(map(BETWEEN.join, columns)).encode()
+        values = BEHIND.join(BETWEEN.join(self.coded[name].values) for name in CODED).encode()
         numbers = {**self.numbers, **{name: self.coded[name].codes for name in CODED}}
         joined = b"".join(numbers[name].astype(kind).tobytes() for name, kind in _kinds().items())
-        own, rest = (zlib.compress(BETWEEN.join(self.column(name)).encode(), SPEED) for name in ("own", "rest"))
-        packed = known, joined, self.figures.tobytes(), own, rest
-        return _sum_of(packed), *packed
+        texts = {name: BETWEEN.join(self.column(name)).encode() for name in (*TEXTS, *JSON)}
+        texts |= {name: zlib.compress(texts[name], SPEED) for name in PACKED}
+        packed = (values, joined, self.figures.tobytes(), *texts.values())
+        return checked(packed), *packed
 
     @classmethod
     def joined(cls, segments: Sequence[tuple[Segment, Codes]]) -> Segment:
         """One of those rows of several that count."""
-
-        def joined(of: Callable[[Segment], Iterable[Value]]) -> list[Value]:
-            return [each for segment, counts in segments for each in itertools.compress(of(segment), counts)]
-
-        def stacked(of: Callable[[Segment], Codes]) -> Codes:
-            return np.concatenate([of(segment)[counts] for segment, counts in segments])
-
-        texts = {name: joined(lambda segment, name=name: segment.texts[name]) for name in TEXTS}  # type: ignore[misc]
+        columns = {name: counting(segments, name) for name in (*TEXTS, *JSON)}
         coded = {name: Coded.joined([(segment.coded[name], counts) for segment, counts in segments]) for name in CODED}
-        numbers = {name: stacked(lambda segment, name=name: segment.numbers[name]) for name in NUMBERS}  # type: ignore[misc]
+        numbers = {name: np.concatenate([segment.numbers[name][counts] for segment, counts in segments]) for name in NUMBERS}
         figures = [segment.figures[np.repeat(counts, segment.numbers["width"])] for segment, counts in segments]
-        made = cls(texts, coded, numbers, np.concatenate(figures))
-        made._columns = {name: joined(lambda segment, name=name: segment.column(name)) for name in ("own", "rest")}  # type: ignore[misc]
-        return made
+        return cls(columns, coded, numbers, np.concatenate(figures))
 
     def column(self, name: str) -> Sequence[str]:
-        """`own` or `rest`, of each Record as JSON."""
+        """One of `TEXTS`; `own` or `rest`, of each Record as JSON."""
         if name not in self._columns:
-            self._columns[name] = zlib.decompress(self._packed[name]).decode().split(BETWEEN)
+            packed = self._packed[name]
+            self._columns[name] = (zlib.decompress(packed) if name in PACKED else packed).decode().split(BETWEEN)
         return self._columns[name]
 
     def __len__(self) -> int:
-        return len(self.texts["id"])
+        return len(self.numbers["stamp"])
+
+
+def counting(segments: Sequence[tuple[Segment, Codes]], name: str) -> list[str]:
+    """A column of those rows of several segments that count."""
+    return [each for segment, counts in segments for each in itertools.compress(segment.column(name), counts.tolist())]
 
 
 def _kinds() -> Kinds:
@@ -123,5 +118,6 @@ def _kinds() -> Kinds:
     return {**NUMBERS, **dict.fromkeys(CODED, CODES)}
 
 
-def _sum_of(packed: Iterable[bytes]) -> int:
+def checked(packed: Iterable[bytes]) -> int:
+    """A checksum."""
     return functools.reduce(lambda before, part: zlib.crc32(part, before), packed, 0)

@@ -19,6 +19,7 @@ from pydantic_core import from_json
 
 from archbench.errors import ArchbenchError, StorageError
 from archbench.records.lease import Lease
+from archbench.records.looking import RUNS
 from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Record, StoredFile, content_hash, readable
 
 SETTLED = ("ok", "diverged")
@@ -38,7 +39,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.runs, self.checkpoints, self.leases = root / "runs", root / "checkpoints", root / ".leases"
+        self.runs, self.checkpoints, self.leases = root / RUNS, root / "checkpoints", root / ".leases"
         self._keys: dict[str, str] = {}  # of the Records read so far, by the names of their files, which hold their ids
 
     @classmethod
@@ -141,17 +142,6 @@ class Store:
         return self.checkpoints / f"{key}.pt"
 
 
-def facts(runs: Path) -> Iterator[tuple[str, os.stat_result | None]]:
-    """The name of each file of a Record, and what the disk says of it; None where it says nothing. Nothing where there is no folder."""
-    with contextlib.suppress(OSError), os.scandir(runs) as entries:
-        for entry in entries:
-            if entry.name.endswith(".json"):
-                try:
-                    yield entry.name, entry.stat()
-                except OSError:  # it went meanwhile, or leads nowhere
-                    yield entry.name, None
-
-
 def by_age(record: Record) -> tuple[str, str]:
     """The key by which Records come oldest first."""
     return record.created, record.id
@@ -171,11 +161,8 @@ def settled(records: Iterable[Record]) -> dict[str, Record]:
 
 def standing(keys: Sequence[str], statuses: Sequence[str]) -> dict[str, int]:
     """The places of those Records, by the key and the status of each."""
-    chosen: dict[str, int] = {}
-    for place, (key, status) in enumerate(zip(keys, statuses, strict=True)):
-        if status in SETTLED and (key not in chosen or status == "ok" or statuses[chosen[key]] != "ok"):
-            chosen[key] = place
-    return chosen
+    diverged, ok = ({key: place for place, key in enumerate(keys) if statuses[place] == status} for status in ("diverged", "ok"))
+    return diverged | ok
 
 
 def with_result(records: Iterable[Record]) -> Counter[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from archbench.publish.report.content import Source, content
 from archbench.publish.report.document import document, embedded
-from archbench.records.store import Store, facts
+from archbench.records.looking import facts
+from archbench.records.store import Store
 
 LENGTH = 16  # hex digits of a state
 

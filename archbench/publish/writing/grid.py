@@ -83,10 +83,12 @@ def _parts(note: str, rows_of: Mapping[str, Sequence[int]]) -> dict[str, set[int
 
 def _rows_of(table: Table) -> Mapping[str, Sequence[int]]:
     """The places of the rows that a Record stands in, by its id."""
-    found: dict[str, list[int]] = {}
+    found: dict[str, tuple[int, ...]] = {}
     for place, ids in enumerate(table.frame.get("records", table.frame.get("record", ()))):
-        for id in str(ids).split():
-            found.setdefault(id, []).append(place)
+        mine = str(ids).split()
+        again = {id: (*found[id], place) for id in found.keys() & mine}  # as a profile stands beside several trainings
+        found.update(dict.fromkeys(mine, (place,)))
+        found.update(again)
     return found
 
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from archbench.publish.citing.latex import one_line
 from archbench.publish.formats import FIGURE, MISSING
 from archbench.publish.results import Table
-from archbench.publish.templates import environment
 from archbench.publish.writing.grid import Grid, grid
 from archbench.publish.writing.stated import stated
 
 if TYPE_CHECKING:
     from archbench.publish.pages import Page
 
-ENVIRONMENT = environment("archbench.publish.writing", autoescape=True)
-ENVIRONMENT.filters["one_line"] = one_line
-
 
 def document(pages: Sequence[Page]) -> str:
     """The tables of these pages, each page under its name, with what is read from them."""
-    return ENVIRONMENT.get_template("tables.html").render(pages=[(page, [*map(_laid, page.tables)]) for page in pages])
+    from archbench.publish.templates import environment
+
+    templates = environment("archbench.publish.writing", autoescape=True)
+    templates.filters["one_line"] = one_line
+    return templates.get_template("tables.html").render(pages=[(page, [*map(_laid, page.tables)]) for page in pages])
 
 
 def _laid(table: Table) -> tuple[Table, Grid, list[bool], list[str]]:

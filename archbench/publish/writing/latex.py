@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from archbench.publish.citing.latex import one_line
 from archbench.publish.results import Table
-from archbench.publish.templates import environment
 from archbench.publish.writing.grid import Grid, grid
 from archbench.publish.writing.latex_columns import Column, columns
 from archbench.publish.writing.latex_text import breakable
@@ -25,16 +24,14 @@ GAP = 3  # digits between two columns
 LINES, CAPTION, HEAD = 55, 4, 3  # lines of \footnotesize on a page, and about those of a caption and of headers
 LEAST_ROOM = 20  # digits for columns that break, where the others leave none
 NOTE_TO_TEXT = 1.2  # so many more characters has a line of notes
-ENVIRONMENT = environment(
-    "archbench.publish.writing",
-    block_start_string="<%",
-    block_end_string="%>",
-    variable_start_string="<<",
-    variable_end_string=">>",
-    comment_start_string="<#",
-    comment_end_string="#>",
-    autoescape=False,
-)
+SYNTAX = {
+    "block_start_string": "<%",
+    "block_end_string": "%>",
+    "variable_start_string": "<<",
+    "variable_end_string": ">>",
+    "comment_start_string": "<#",
+    "comment_end_string": "#>",
+}
 
 
 class Line(NamedTuple):
@@ -61,7 +58,10 @@ class Float:
 def document(pages: Mapping[str, Sequence[Table]]) -> str:
     """A file with the tables of pages, which come by their names, each table under its caption."""
     floats = [each for name, made in pages.items() for place, table in enumerate(made) for each in _floats(table, f"{name}-{place + 1}")]
-    return ENVIRONMENT.get_template("tables.tex").render(names=" ".join(pages), floats=floats)
+    from archbench.publish.templates import environment
+
+    templates = environment("archbench.publish.writing", autoescape=False, **SYNTAX)
+    return templates.get_template("tables.tex").render(names=" ".join(pages), floats=floats)
 
 
 def _floats(table: Table, label: str) -> list[Float]:
