@@ -48,7 +48,7 @@ def main() -> None:
     if options.folder:
         options.folder.mkdir(parents=True)  # so that nothing of anybody's is deleted
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        results = Path(folder) / "results"
+        results = Path(folder).resolve() / "results"
         (results / "runs").mkdir(parents=True)
         begun = time.perf_counter()
         made = stored(options.records, options.settings)
@@ -80,7 +80,8 @@ def timed(page: str, results: Path, home: Path, copy: Path) -> tuple[float, floa
     command = [sys.executable, "-m", "archbench", "tables", page, "--records-only", "--format", "md", "--results", str(results)]
     begun = time.perf_counter()
     own = {"HOME": str(home), "PYTHONPATH": str(copy)}
-    process = subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=copy, env={**os.environ, **own}, **quiet)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
     if status:

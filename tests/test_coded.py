@@ -12,6 +12,7 @@ TEXTS = ["b", "a", "b", "", "a", "b"]
 def test_a_column_gives_its_texts_back() -> None:
     column = Coded.of(TEXTS)
     assert list(column.values) == ["b", "a", ""]
+    assert [column.places(text).tolist() for text in ("b", "", "other")] == [[0, 2, 5], [3], []]
     assert column.texts() == TEXTS
     assert column.at(np.array([3, 0])).texts() == ["", "b"]
 

@@ -13,7 +13,7 @@ from conftest import make_record
 from archbench.publish import grouping, guard, results
 from archbench.publish.pages import NAMES, page
 from archbench.publish.predictions import Kept
-from archbench.records import index
+from archbench.records import batches, index
 from archbench.records.columns import Many
 from archbench.records.schema import Doubt, Measurement, Record, Uncounted
 from archbench.records.store import Store, read_record
@@ -36,7 +36,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return read_record(path)
 
-    monkeypatch.setattr(index, "read_record", listening)
+    monkeypatch.setattr(batches, "read_record", listening)
     return names
 
 
@@ -201,7 +201,7 @@ def test_without_a_place_for_an_index_the_records_are_read(tmp_path: Path) -> No
 
 
 def test_several_at_once_make_one_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "BATCH", 1)
+    monkeypatch.setattr(batches, "BATCH", 1)
     store, found = filled(tmp_path, seeds=8), []
     threads = [threading.Thread(target=lambda: found.append(index.load(store, tmp_path))) for _ in range(3)]
     for thread in threads:

@@ -30,8 +30,8 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("ahead")
 def test_a_process_of_its_own_sees_the_same(tmp_path: Path) -> None:
     begun = Looking(filled(tmp_path))
-    assert begun._process is not None
-    look, here = begun.done(), Look(seen(str(tmp_path)))
+    assert begun.is_apart
+    look, here = begun.done, Look(seen(str(tmp_path)))
     assert look.stamps == here.stamps
     assert look.stamps.keys() == {"a.json", "b.json", "ä b.json"}
     assert (look.state, look.count, look.is_settled) == (here.state, 3, True)
@@ -67,9 +67,9 @@ def test_what_was_written_just_now_or_cannot_be_named_is_not_settled(tmp_path: P
 @pytest.mark.usefixtures("ahead")
 def test_where_the_process_fails_this_one_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    assert Looking(filled(tmp_path)).done().count == 3
+    assert Looking(filled(tmp_path)).done.count == 3
     monkeypatch.setattr(sys, "executable", "/no such file")
-    assert Looking(tmp_path).done().count == 3
+    assert Looking(tmp_path).done.count == 3
 
 
 @pytest.mark.usefixtures("ahead")
@@ -85,7 +85,7 @@ def test_a_look_that_nobody_asks_for_ends_with_it(tmp_path: Path, monkeypatch: p
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    look = Looking(tmp_path / "none").done()
+    look = Looking(tmp_path / "none").done
     assert (look.stamps, look.count) == ({}, 0)
 
 

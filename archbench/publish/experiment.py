@@ -79,7 +79,7 @@ def tables(found: Iterable[Answers], records: Sequence[Record], kept: Kept) -> l
     made: list[Table] = []
     for each in found:
         frame, shown = pd.DataFrame(_rows(each)), tuple(each.records)
-        best, why = marked(frame, shown)
+        best, why = marked(frame, filter(None, each.runs.values()))
         below = (*_notes(each, frame, records), *why)
         made.append(Table(each.caption, frame, below, COLUMNS, shown=shown, best=best))
         for question in each.grid.experiment.questions:

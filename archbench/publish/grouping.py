@@ -6,13 +6,13 @@ Of Records that an index holds as columns none is made for what its columns say.
 from __future__ import annotations
 
 import functools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
 
-from archbench.records.coded import Codes, firsts, groups
+from archbench.records.coded import Coded, Codes, firsts, groups
 from archbench.records.columns import Many
 from archbench.records.schema import Record, Scalar
 from archbench.records.store import standing
@@ -65,29 +65,34 @@ class Stored(Sequence[Record]):
         return self.records[place]
 
     @functools.cached_property
-    def keys(self) -> Sequence[str]:
+    def keys(self) -> Coded:
         """That of each."""
-        return column(self.records, "key")
+        return coded(self.records, "key")
 
     @functools.cached_property
     def more(self) -> dict[str, int]:
         """How many more than one there are of the keys that come again."""
-        return {key: count - 1 for key, count in Counter(self.keys).items() if count > 1}
+        counts = np.bincount(self.keys.codes)
+        return {self.keys.values[key]: int(counts[key]) - 1 for key in np.flatnonzero(counts > 1).tolist()}
 
     @functools.cached_property
     def newest(self) -> dict[str, Sequence[Record]]:
         """Of each kind the Record that stands for each run."""
-        return {kind: _newest(members) for kind, members in by_column(self.records, "kind").items()}
+        return {kind: picked(self, places) for kind, places in self._standing.items()}
+
+    @functools.cached_property
+    def _standing(self) -> dict[str, Codes]:
+        kinds, statuses = coded(self, "kind"), coded(self, "status")
+        of = {kind: kinds.places(kind) for kind in kinds.values}
+        return {kind: places[standing(self.keys.at(places), statuses.at(places))] for kind, places in of.items()}
 
     @functools.cached_property
     def lost(self) -> dict[str, Sequence[Record]]:
         """Of each group those whose runs came to nothing, and were not made again since."""
-        ended = {key for members in self.newest.values() for key in column(members, "key")}
-        return dict(by_column(picked(self, [place for place, key in enumerate(self.keys) if key not in ended]), "group"))
-
-
-def _newest(records: Sequence[Record]) -> Sequence[Record]:
-    return picked(records, sorted(standing(column(records, "key"), column(records, "status")).values()))
+        ended = np.zeros(len(self.keys.values), bool)
+        for places in self._standing.values():
+            ended[self.keys.codes[places]] = True
+        return dict(by_column(picked(self, np.flatnonzero(~ended[self.keys.codes])), "group"))
 
 
 def several(records: Iterable[Record]) -> Sequence[Record]:
@@ -101,6 +106,12 @@ def column(records: Sequence[Record], name: str) -> Sequence[str]:
     """The id, key, group, kind, status or time of creation of each."""
     records = several(records)
     return records.column(name) if isinstance(records, Many) else [getattr(record, name) for record in records]
+
+
+def coded(records: Sequence[Record], name: str) -> Coded:
+    """The same, each text once."""
+    records = several(records)
+    return records.coded(name) if isinstance(records, Many) else Coded.of(column(records, name))
 
 
 def figures_of(records: Sequence[Record], name: str) -> Figures:
@@ -154,13 +165,17 @@ def alike(records: Sequence[Record]) -> Codes:
     return records.alike if isinstance(records, Many) else np.arange(len(records))
 
 
+def typical(records: Sequence[Record], place: int = 0) -> Record:
+    """The Record of a place, with None for what those that are alike may differ in: of an index it is had without reading it."""
+    records = several(records)
+    return records.typical(place) if isinstance(records, Many) else records[place]
+
+
 def by_alike(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, Sequence[Record]]:
     """The same as `by`, for a key that is equal in Records which are alike: it is taken of one of them."""
-    records = several(records)
-    typical = records.typical if isinstance(records, Many) else records.__getitem__
-    found: dict[Any, list[Codes]] = defaultdict(list)
+    records, found = several(records), defaultdict[Any, list[Codes]](list)
     for _, places in groups(alike(records)):
-        found[hashable(key(typical(int(places[0]))))].append(places)
+        found[hashable(key(typical(records, int(places[0]))))].append(places)
     return {value: picked(records, np.sort(np.concatenate(places))) for value, places in found.items()}
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import best, columns, guard
 from archbench.publish.formats import Row
-from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, figures_of, joined, picked, there
+from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, joined, picked, typical
 from archbench.publish.launches import logarithms
 from archbench.publish.notes import benchmark_notes, caption, is_benchmark, is_doubtful, notes, of_device, of_input, told_apart
 from archbench.publish.shares import by_class, class_shares
@@ -59,35 +59,37 @@ def tables(records: Iterable[Record]) -> list[Table]:
     together = by_alike(trainings, condition).values()
     captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
     for said, rows in zip(captions, map(told_apart, together), strict=True):
-        groups = list(by_column(rows, "group").values())
-        matched = [profile_of(members[0], beside) for members in groups]
+        groups = sorted(by_column(rows, "group").values(), key=lambda members: _by_year(members[0]))
+        matched = [profile_of(typical(members), beside) for members in groups]
         found = [profile for profile in matched if profile]
         figures |= {profile.id: _profile_figures(profile) for profile in found if profile.id not in figures}
-        frame = in_order(pd.DataFrame([training_row(*row, figures) for row in zip(groups, matched, strict=True)]))
+        frame = pd.DataFrame([training_row(*row, figures) for row in zip(groups, matched, strict=True)])
         used |= {profile.id for profile in found}
-        shown = joined(rows, found)
-        places, why = marked(frame, shown)
+        places, why = marked(frame, groups, matched)
         below = (*notes(rows, found, records), *why)
-        made.append(Table(said, frame, below, columns.TRAININGS, shown=shown, best=places))
+        made.append(Table(said, frame, below, columns.TRAININGS, shown=joined(rows, found), best=places))
     alone = picked(profiles, [place for place, id in enumerate(column(profiles, "id")) if id not in used])
     for rows in map(told_apart, by_alike(alone, condition).values()):
-        frame = in_order(pd.DataFrame([profile_row(profile) for profile in rows]))
-        places, why = marked(frame, rows)
+        in_order = sorted(rows, key=_by_year)
+        frame = pd.DataFrame([profile_row(profile) for profile in in_order])
+        places, why = marked(frame, [[] for _ in in_order], in_order)
         made.append(Table(caption(rows[0]), frame, (*notes([], rows, records), *why), columns.PROFILES, shown=rows, best=places))
     for rows in by_alike(imported.get(True, []), condition).values():
-        frame = pd.DataFrame([benchmark_row(benchmark) for benchmark in rows])
-        made.append(Table(caption(rows[0]), in_order(frame), benchmark_notes(rows, records), columns.BENCHMARKS, shown=rows))
+        frame = pd.DataFrame([benchmark_row(benchmark) for benchmark in sorted(rows, key=_by_year)])
+        made.append(Table(caption(rows[0]), frame, benchmark_notes(rows, records), columns.BENCHMARKS, shown=rows))
     return made
 
 
-def marked(frame: pd.DataFrame, shown: Sequence[Record]) -> tuple[dict[str, frozenset[int]], list[str]]:
-    """The best rows of a table by their `records`, under each header that has such, and what their mark means."""
-    known = {id: place for place, id in enumerate(column(shown, "id"))}
-    rows = [[known[id] for id in str(ids).split() if id in known] for ids in frame.records]
-    of_each, kinds = figures_of(shown, "test_error_pct"), column(shown, "kind")
-    told = [there(of_each[row]) for row in rows]
+def marked(
+    frame: pd.DataFrame, runs: Iterable[Sequence[Record]], profiles: Iterable[Record | None] = ()
+) -> tuple[dict[str, frozenset[int]], list[str]]:
+    """The best rows of a table under each header that has such, and what their mark means.
+
+    `runs` are those of each row, `profiles` the one of each, where their times are compared.
+    """
+    told = list(map(errors_of, runs))
     errors = best.least(told)
-    times = best.least([_single_image_s([shown[place] for place in row if kinds[place] != "train"]) for row in rows])
+    times = best.least(list(map(_single_image_s, profiles)))
     compared = sum(map(bool, told)) > 1
     why = [best.SEEDS if errors else best.FEW_SEEDS] * compared + [best.LAUNCHES] * bool(times)
     doubtful = any(frame[name].any() for name in ("latency_doubtful", "images_doubtful"))
@@ -99,10 +101,10 @@ def errors_of(runs: Sequence[Record]) -> list[float]:
     return figures(runs, "test_error_pct")
 
 
-def _single_image_s(timed: Iterable[Record]) -> list[float]:
+def _single_image_s(profile: Record | None) -> list[float]:
     """Logarithms of the seconds of each launch for one image."""
-    rows = ((each, each.measurement("latency_s", **PROFILE_FIGURES["latency_s"])) for each in timed)
-    return [logarithm for each, row in rows if row is not None for logarithm in logarithms(each, row, best.LEAST)]
+    row = profile and profile.measurement("latency_s", **PROFILE_FIGURES["latency_s"])
+    return logarithms(profile, row, best.LEAST) if profile and row else []
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -174,7 +176,7 @@ def error_figures(runs: Sequence[Record]) -> dict[str, Any]:
         "runs": len(runs),
         "n": interval.n,
         "left_chance": statuses.count("ok") - len(at_chance(runs)),
-        "tuned_trials": (runs[0].config.get("tuned") or {}).get("trials", math.nan),
+        "tuned_trials": (typical(runs).config.get("tuned") or {}).get("trials", math.nan),
         "diverged": statuses.count("diverged"),
     }
 
@@ -287,6 +289,7 @@ def _device(record: Record) -> tuple[str, str]:
     return device["kind"], device["name"]
 
 
-def in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """By year; models from outside the zoo, whose year is not known, last."""
-    return rows.sort_values(["year", "model"], ignore_index=True)
+def _by_year(record: Record) -> tuple[float, str]:
+    """The place of a row: models from outside the zoo, whose year is not known, last."""
+    year = record.model.spec["year"]
+    return (math.inf if year is None else year), record.model.label

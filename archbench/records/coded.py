@@ -42,6 +42,10 @@ class Coded(NamedTuple):
         """The text of each row."""
         return [self.values[code] for code in self.codes.tolist()]
 
+    def places(self, text: str) -> Codes:
+        """The rows where this text stands, in order."""
+        return np.flatnonzero(np.array([value == text for value in self.values], bool)[self.codes])
+
 
 def groups(codes: Codes) -> Iterator[tuple[int, Codes]]:
     """Each number that occurs, in the order of the first of each, with its places."""

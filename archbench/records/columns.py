@@ -136,9 +136,13 @@ class Many(Sequence[Record]):
         """One of `FIELDS` of each Record."""
         return self.columns.column(name, self.places)
 
+    def coded(self, name: str) -> Coded:
+        """The same, each text once."""
+        return self.columns.coded[name].at(self.places) if name in CODED else Coded.of(self.column(name))
+
     def by(self, name: str) -> dict[str, Many]:
         """Those of which a field is the same, together, in the order of the first of each."""
-        values, codes = self.columns.coded[name].at(self.places) if name in CODED else Coded.of(self.column(name))
+        values, codes = self.coded(name)
         return {values[code]: self.at(places) for code, places in groups(codes)}
 
     def figures(self, name: str, at: Mapping[str, Scalar]) -> Codes:

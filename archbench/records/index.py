@@ -15,26 +15,23 @@ import itertools
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from archbench.errors import ArchbenchError
+from archbench.records.batches import BATCH, Batch, batches
 from archbench.records.coded import Codes
 from archbench.records.columns import Columns, Many
-from archbench.records.indexed import Parts, is_keepable, row_of
+from archbench.records.indexed import Parts
 from archbench.records.looking import Look, Looking
 from archbench.records.schema import Record
-from archbench.records.segment import CODES, Row, Segment, TornError, checked, counting
-from archbench.records.store import Store, by_age, read_record
+from archbench.records.segment import CODES, Segment, TornError, checked, counting
+from archbench.records.store import Store, by_age
 from archbench.records.uncollected import uncollected
 
 LEAST = 500  # files: fewer are read in less than a second
-SPREAD_FROM, MOST_PROCESSES = 5000, 8  # files: from here on several processes read
-BATCH = 4000  # files that are read between two writes, so that an index that was cut short goes on
 WAIT_S = 60.0  # for another process that writes the same index
 KEPT_FOR_S = 30 * 24 * 3600.0  # one that nobody used
 SUFFIX, MARK = ".sqlite", 0x4E494E  # of the file's name, and within it
@@ -47,15 +44,6 @@ CREATE TABLE IF NOT EXISTS segments (
 );
 CREATE TABLE IF NOT EXISTS whole (state BLOB, checksum INTEGER, ages BLOB);
 """
-
-
-class Batch(NamedTuple):
-    """What some files hold: rows and the texts that these share, what is wrong with others, and Records that no row can hold."""
-
-    rows: list[Row]
-    texts: list[str]
-    problems: dict[str, str]
-    records: list[Record]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,22 +66,22 @@ def load(store: Store, folder: Path, begun: Looking | None = None) -> tuple[Sequ
     `begun` is a look at their folder that was begun meanwhile.
     Where none can be kept, as in a read-only home or on a full disk, the same is done in memory.
     """
-    look = (begun or Looking(store.runs)).done()
-    if look.count < LEAST:
+    looking = begun or Looking(store.runs)
+    if not looking.is_apart and looking.done.count < LEAST:
         return store.load()
     path = folder / f"{hashlib.sha256(os.fsencode(store.runs.resolve())).hexdigest()[:16]}-{_version()}{SUFFIX}"
     for _ in range(2):
         try:
             path = path.expanduser()
             with contextlib.closing(_opened(path)) as connection:
-                return _loaded(connection, look, store)
+                return _loaded(connection, looking, store)
         except (sqlite3.OperationalError, OSError, RuntimeError):  # locked, read-only, full, no home: the file may be as it should
             break
         except (sqlite3.DatabaseError, TornError):  # no index, or a damaged one
             with contextlib.suppress(OSError):
                 path.unlink()
     with contextlib.closing(_tables(sqlite3.connect(":memory:"))) as connection:
-        return _loaded(connection, look, store)
+        return _loaded(connection, looking, store)
 
 
 def _version() -> str:
@@ -132,14 +120,15 @@ def _tables(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _loaded(connection: sqlite3.Connection, look: Look, store: Store) -> tuple[Sequence[Record], list[str]]:
+def _loaded(connection: sqlite3.Connection, looking: Looking, store: Store) -> tuple[Sequence[Record], list[str]]:
     with uncollected():
-        parts, order = _kept(connection, look)
+        parts, order = _kept(connection, looking)
+        look = looking.done
         records: list[Record] = []
         problems: dict[str, str] = {}
         if order is None:
             there = set(counting([(each.segment, each.counts) for each in parts], "file"))
-            for batch in _batches(sorted(look.stamps.keys() - there), store.runs):
+            for batch in batches(sorted(look.stamps.keys() - there), store.runs):
                 if batch.rows:
                     parts += _written(connection, batch, look.stamps)
                 problems |= batch.problems
@@ -154,16 +143,16 @@ def _loaded(connection: sqlite3.Connection, look: Look, store: Store) -> tuple[S
     return (sorted([*found, *records], key=by_age) if records else found), said
 
 
-def _kept(connection: sqlite3.Connection, look: Look) -> tuple[list[Part], Codes | None]:
+def _kept(connection: sqlite3.Connection, looking: Looking) -> tuple[list[Part], Codes | None]:
     """What of an index still holds, newest first; with the order by age where that is all there is: the folder is as it was then."""
     connection.execute("BEGIN")
     with connection:
-        ask = "SELECT checksum, ages FROM whole WHERE state = ?"
-        whole = connection.execute(ask, (look.state,)).fetchone() if look.is_settled else None
         rows = connection.execute("SELECT * FROM segments ORDER BY number DESC").fetchall()
+        wholes = {state: whole for state, *whole in connection.execute("SELECT * FROM whole")}
     found = [(number, Segment.unpacked(checksum, *packed)) for number, checksum, *packed in rows]
-    if whole is not None:
-        checksum, ages = whole
+    look = looking.done  # the index was read meanwhile
+    if look.is_settled and look.state in wholes:
+        checksum, ages = wholes[look.state]
         if checked([ages]) != checksum:
             raise TornError
         return [Part(number, segment, np.ones(len(segment), bool)) for number, segment in found], np.frombuffer(ages, CODES)
@@ -179,42 +168,6 @@ def _counting(segment: Segment, stamps: Mapping[str, int], seen: set[str]) -> Co
         counts &= [file not in seen for file in files]
     seen.update(itertools.compress(files, counts.tolist()))
     return counts
-
-
-def _batches(files: Sequence[str], runs: Path) -> Iterator[Batch]:
-    """What files hold, in parts; of many, by as many processes as there are cores."""
-    parts = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-    cores = os.cpu_count() or 1
-    if len(files) < SPREAD_FROM or cores < 2:
-        yield from (read(runs, part) for part in parts)
-        return
-    import multiprocessing
-    import signal
-    from concurrent.futures import ProcessPoolExecutor
-
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(cores, MOST_PROCESSES), context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    try:
-        yield from pool.map(read, [runs] * len(parts), parts)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def read(runs: Path, files: Iterable[str]) -> Batch:
-    """What these files hold."""
-    found, places = Batch([], [], {}, []), dict[str, int]()
-    for file in files:
-        try:
-            record = read_record(runs / file)
-        except ArchbenchError as error:
-            found.problems[file] = str(error)
-        else:
-            if is_keepable(record) and file.isprintable():
-                found.rows.append(row_of(file, record, lambda text: places.setdefault(text, len(places))))
-            else:
-                found.records.append(record)
-    found.texts.extend(places)
-    return found
 
 
 def _written(connection: sqlite3.Connection, batch: Batch, stamps: Mapping[str, int]) -> list[Part]:

@@ -56,6 +56,12 @@ class Looking:
                 self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
                 weakref.finalize(self, _ended, self._process)  # where nobody asks
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether another process looks, so that this one may do something else meanwhile."""
+        return self._process is not None
+
+    @functools.cached_property
     def done(self) -> Look:
         """The look; where the other process could not tell, what this one sees."""
         if self._process is not None:

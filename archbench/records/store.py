@@ -10,19 +10,21 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+import numpy as np
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from archbench.errors import ArchbenchError, StorageError
+from archbench.records.coded import Coded, Codes
 from archbench.records.lease import Lease
 from archbench.records.looking import RUNS
 from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Record, StoredFile, content_hash, readable
 
-SETTLED = ("ok", "diverged")
+SETTLED = ("ok", "diverged")  # the one that counts first
 FILES = "files"  # the folder of predictions and weights
 TABLES = "tables"  # the one of what is made of Records
 METADATA = "ro-crate-metadata.json"  # of a bundle, which unpacked is a results folder
@@ -155,14 +157,17 @@ def plain_name(label: str) -> str:
 def settled(records: Iterable[Record]) -> dict[str, Record]:
     """The Record that stands for each key: the newest ok one, else the newest that diverged. `records` come oldest first."""
     found = list(records)
-    chosen = standing([record.key for record in found], [record.status for record in found])
-    return {key: found[place] for key, place in chosen.items()}
+    places = standing(Coded.of([record.key for record in found]), Coded.of([record.status for record in found]))
+    return {found[place].key: found[place] for place in places.tolist()}
 
 
-def standing(keys: Sequence[str], statuses: Sequence[str]) -> dict[str, int]:
-    """The places of those Records, by the key and the status of each."""
-    diverged, ok = ({key: place for place, key in enumerate(keys) if statuses[place] == status} for status in ("diverged", "ok"))
-    return diverged | ok
+def standing(keys: Coded, statuses: Coded) -> Codes:
+    """The places of those Records, in order, by the key and the status of each."""
+    last = np.full(len(keys.values), -1)  # of each key
+    for status in reversed(SETTLED):
+        places = statuses.places(status)
+        last[keys.codes[places]] = places  # of one key the last of them stays
+    return np.sort(last[last >= 0])
 
 
 def with_result(records: Iterable[Record]) -> Counter[str]:
