@@ -54,7 +54,7 @@ def test_other_processes_read_the_same_and_where_they_end_this_one_reads(runs: P
 
 def test_where_no_process_can_be_begun_this_one_reads(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no such file")
-    found = list(batches.batches(sorted(os.listdir(runs)), runs))
+    found = list(batches.batches(names(runs), runs))
     assert [len(batch.rows) for batch in found] == [2, 2, 0]
     assert found[2].problems == {"other.json": "other.json is not JSON: damaged or not a Record"}
 
