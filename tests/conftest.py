@@ -119,7 +119,7 @@ def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pc
     """A Record as a run would leave it, with figures of our choosing."""
     data = {"name": "digits", "fingerprint": "f", "train_images": 1437, "test_images": 360, "train_fraction": 1.0, "val_fraction": 0.0}
     execution = {"precision": "fp32", "compiled": False, "deterministic": False, "memory_format": "contiguous"}
-    training = {"name": "modern", "epochs": 8} if kind == "train" else None
+    training = {"name": "modern", "epochs": 8} if kind in ("train", "explain") else None
     rows = [Measurement(name="test_error_pct", value=error_pct, low=7.3, high=13.5, n=360, method="wilson")] if kind == "train" else []
     fields: dict[str, object] = {
         "key": f"{model}-{kind}-{seed}",
@@ -146,6 +146,7 @@ def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pc
             "recipe": {"name": "modern"},
             "training": training,
             "data": data,
+            **(of_maps(data, execution) if kind == "explain" else {}),
         },
         "environment": {
             "archbench": "0.1.0",
@@ -157,6 +158,14 @@ def make_record(model: str = "nin", kind: str = "train", seed: int = 0, error_pc
         **changes,
     }
     return seal(**fields)
+
+
+def of_maps(data: dict[str, object], execution: dict[str, object]) -> dict[str, object]:
+    """What the config of scored maps holds beside that of a training."""
+    learned = {name: execution[name] for name in ("precision", "compiled", "deterministic")}
+    training = {**learned, "record": "r", "batch": 32, "torch": "2.9", "device": {"kind": "cpu", "name": "c"}}
+    explain = {"method": "gradcam", "layer_asked": None, "n": 300, "n_faithful": 50, "training": training}
+    return {"trained_on": data, "weights": {"record": "r"}, "explain": explain}
 
 
 def make_tested(root: Path, model: str, wrong: np.ndarray, labels: np.ndarray, **changes: object) -> list[Record]:

@@ -40,17 +40,12 @@ def explained(
     own += [("energy_ground_pct", {"of": "map", "silent": False}, figures.get("energy_ground_pct", 60.0))]
     own += [("energy_ground_pct", {"of": "map", "answer": answer}, value) for answer, value in (("right", right), ("wrong", wrong))]
     rows = tuple(Measurement(name=name, value=value, low=value - 1, high=value + 1, n=300, method="m", at=at) for name, at, value in own)
-    base = make_record(model, seed=seed)
-    device, execution = {"kind": "cpu", "name": "c"}, base.config["execution"]
-    training = {name: execution[name] for name in ("precision", "compiled", "deterministic")}
+    base = make_record(model, "explain", seed).config
     config = {
-        **base.config,
-        "data": {**base.config["data"], "name": data, "train_images": 0, "test_images": 2000},
-        "trained_on": {**base.config["data"], "name": learned or data.partition("+test")[0], "train_images": 4000},
-        "explain": {
-            **{"method": method, "layer_asked": None, "n": 300, "n_faithful": 50},
-            "training": {**training, "record": "r", "batch": 32, "torch": "2.9", "device": device},
-        },
+        **base,
+        "data": {**base["data"], "name": data, "train_images": 0, "test_images": 2000},
+        "trained_on": {**base["data"], "name": learned or data.partition("+test")[0], "train_images": 4000},
+        "explain": {**base["explain"], "method": method},
     }
     key = f"{model}-{link}-{test}-{method}-{learned}"
     return make_record(model, "explain", seed, key=f"{key}-{seed}", group=key, config=config, measurements=rows)

@@ -71,21 +71,28 @@ def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("kind", "place", "value"),
     [
-        (("config", "batch"), []),
-        (("config", "batch"), True),
-        (("config", "training", "epochs"), "8"),
-        (("config", "data", "name"), None),
-        (("environment", "device", "name"), {}),
-        (("model", "spec", "year"), 10**30),
-        (("model", "spec", "year"), "2014"),
-        (("model", "spec", "title"), None),
+        ("train", ("config", "batch"), []),
+        ("train", ("config", "batch"), True),
+        ("train", ("config", "training", "epochs"), "8"),
+        ("train", ("config", "data", "name"), None),
+        ("train", ("environment", "device", "name"), {}),
+        ("train", ("model", "spec", "year"), 10**30),
+        ("train", ("model", "spec", "year"), "2014"),
+        ("train", ("model", "spec", "title"), None),
+        ("explain", ("config", "seed"), "0"),
+        ("explain", ("config", "trained_on", "name"), None),
+        ("explain", ("config", "explain", "method"), ["gradcam"]),
+        ("explain", ("config", "explain", "training", "device", "name"), 5),
+        ("explain", ("config", "explain", "boxes", "sha256"), 5),
     ],
 )
-def test_a_record_whose_settings_are_of_another_kind_is_named(tmp_path: Path, place: tuple[str, ...], value: object) -> None:
-    path = Store(tmp_path).save(make_record())
+def test_a_record_whose_settings_are_of_another_kind_is_named(tmp_path: Path, kind: str, place: tuple[str, ...], value: object) -> None:
+    path = Store(tmp_path).save(make_record(kind=kind))
     stored = json.loads(path.read_text())
+    if "boxes" in place:
+        stored["config"]["explain"]["boxes"] = {"name": "photos.csv", "sha256": "1f2e"}
     holder = stored
     for step in place[:-1]:
         holder = holder[step]

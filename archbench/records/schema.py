@@ -17,8 +17,9 @@ ID_LENGTH = 12
 Scalar = str | int | float | bool | None
 
 
+Needed = dict[tuple[str, ...], tuple[type, ...]]
 TEXT, COUNT, SIZE, SWITCH = (str,), (int,), (int, float), (bool,)
-NEEDED: dict[tuple[str, ...], tuple[type, ...]] = {
+NEEDED: Needed = {
     **{("model", "spec", name): TEXT for name in ("title", "head_kind")},
     ("model", "spec", "year"): (int, NoneType),
     ("environment", "archbench"): TEXT,
@@ -28,7 +29,7 @@ NEEDED: dict[tuple[str, ...], tuple[type, ...]] = {
     ("config", "execution", "precision"): TEXT,
     **{("config", "execution", name): SWITCH for name in ("compiled", "deterministic")},
 }
-NEEDED_OF_TRAININGS: dict[tuple[str, ...], tuple[type, ...]] = {
+NEEDED_OF_TRAININGS: Needed = {
     ("config", "protocol"): COUNT,
     ("config", "recipe"): (dict,),
     ("config", "training", "name"): TEXT,
@@ -37,6 +38,22 @@ NEEDED_OF_TRAININGS: dict[tuple[str, ...], tuple[type, ...]] = {
     **{("config", "data", name): COUNT for name in ("train_images", "test_images")},
     **{("config", "data", name): SIZE for name in ("train_fraction", "val_fraction")},
 }
+NEEDED_OF_MAPS: Needed = {
+    **NEEDED_OF_TRAININGS,
+    ("config", "seed"): COUNT,
+    ("config", "weights", "record"): TEXT,
+    **{("config", "trained_on", name): TEXT for name in ("name", "fingerprint")},
+    ("config", "trained_on", "train_images"): COUNT,
+    **{("config", "trained_on", name): SIZE for name in ("train_fraction", "val_fraction")},
+    ("config", "explain", "method"): TEXT,
+    ("config", "explain", "layer_asked"): (str, NoneType),
+    **{("config", "explain", name): COUNT for name in ("n", "n_faithful")},
+    ("config", "explain", "training", "batch"): (int, NoneType),
+    **{("config", "explain", "training", name): TEXT for name in ("precision", "torch")},
+    **{("config", "explain", "training", name): SWITCH for name in ("compiled", "deterministic")},
+    **{("config", "explain", "training", "device", name): TEXT for name in ("kind", "name")},
+}
+NEEDED_OF_MARKED: Needed = {("config", "explain", "boxes", name): TEXT for name in ("name", "sha256")}
 MOST_COUNT = 2**53  # a larger one no float holds
 LEAST, MOST = 1e-60, 1e60  # of a figure above zero; products and quotients of such are figures still
 
@@ -127,7 +144,7 @@ class Record(Strict):
     def _complete(self) -> Self:
         """What every table needs must be there; the rest of `config`, `environment` and the spec is free."""
         free = {"model": {"spec": self.model.spec}, "config": self.config, "environment": self.environment}
-        for path, kinds in {**NEEDED, **(NEEDED_OF_TRAININGS if self.kind == "train" else {})}.items():
+        for path, kinds in self._needed.items():
             value: Any = free
             for step in path:
                 if not isinstance(value, dict) or step not in value:
@@ -137,6 +154,15 @@ class Record(Strict):
             if not fits or (isinstance(value, int | float) and abs(value) > MOST_COUNT):
                 raise ValueError(f"{'.'.join(path)} is nothing that it can be")
         return self
+
+    @property
+    def _needed(self) -> Needed:
+        if self.kind == "train":
+            return NEEDED | NEEDED_OF_TRAININGS
+        if self.kind != "explain":
+            return NEEDED
+        explain = self.config.get("explain")
+        return NEEDED | NEEDED_OF_MAPS | (NEEDED_OF_MARKED if isinstance(explain, dict) and explain.get("boxes") else {})
 
     @model_validator(mode="after")
     def _measured(self) -> Self:
