@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 RESAMPLES, LEAST_TO_DRIFT = 2000, 9
 DRAWS = 10_000  # of a bootstrap whose p stands beside others: small enough a p must be within reach
@@ -29,6 +28,8 @@ class Interval(NamedTuple):
 
 def wilson(errors: int, n: int, confidence: float = 0.95) -> Interval:
     """Share of errors in percent with Wilson's score interval (Wilson 1927): one network on `n` test images."""
+    from scipy import special
+
     share, z2 = errors / n, float(special.ndtri((1 + confidence) / 2)) ** 2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * share * (1 - share) / n + (z2 / (2 * n)) ** 2) / (1 + z2 / n)
@@ -38,6 +39,8 @@ def wilson(errors: int, n: int, confidence: float = 0.95) -> Interval:
 
 def mean_t(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Mean with Student's t interval over independent runs; no interval for a single one."""
+    from scipy import special
+
     n, mean = len(values), statistics.fmean(values)
     if n < 2:
         return Interval(mean, math.nan, math.nan, n)
@@ -56,6 +59,8 @@ def median(samples: Sequence[float], confidence: float = 0.95) -> Interval:
 
     Below six samples no pair of order statistics reaches 95 %, and the interval is NaN.
     """
+    from scipy import special
+
     ordered, n = sorted(samples), len(samples)
     rank = int(np.searchsorted(special.bdtr(np.arange(n + 1), n, 0.5), (1 - confidence) / 2))
     if rank < 1:
@@ -260,6 +265,8 @@ def welch_from(values: Sequence[Sequence[float]], first: int) -> NDArray[np.floa
 
     As `difference_t` and `holm_adjusted` have it, without a loop over pairs: NaN where nothing can be told, and of the sample with itself.
     """
+    from scipy import special
+
     means, counts = np.array([statistics.fmean(each) for each in values]), np.array([len(each) for each in values])
     squares = np.array([_variance(each) / len(each) if len(each) > 1 else math.nan for each in values])
     left, right = np.triu_indices(len(values), 1)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from archbench.records import batches
 
 with open("begun", "a") as file:
     file.write("once ")
-os.cpu_count = lambda: 2
+batches.cores, batches.read = lambda: 2, None
 batches.SPREAD_FROM, batches.BATCH = 1, 1
 runs = Path(sys.argv[1])
 print(sum(len(batch.rows) for batch in batches.batches(sorted(os.listdir(runs)), runs)))
@@ -32,7 +31,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four files of Records and one of something else, which two processes read by two."""
     monkeypatch.setattr(batches, "SPREAD_FROM", 5)
     monkeypatch.setattr(batches, "BATCH", 2)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(batches, "cores", lambda: 2)
     store = Store(tmp_path / "results")
     for seed in range(4):
         store.save(make_record(key=f"key-{seed}"))
@@ -44,12 +43,43 @@ def names(runs: Path) -> list[str]:
     return sorted(path.name for path in runs.iterdir())
 
 
-@pytest.mark.parametrize("serve", [batches.SERVE, "raise SystemExit(1)", "import sys; sys.stdin.buffer.read(1)"])
-def test_other_processes_read_the_same_and_where_they_end_this_one_reads(runs: Path, serve: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def read_here(runs: Path) -> list[batches.Batch]:
     files = names(runs)
-    parts = [files[:2], files[2:4], files[4:]]
+    return [batches.read(runs, part) for part in (files[:2], files[2:4], files[4:])]
+
+
+def test_other_processes_read_the_same(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = read_here(runs)
+    monkeypatch.setattr(batches, "read", None)  # in this one
+    assert list(batches.batches(names(runs), runs)) == expected
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        "raise SystemExit(1)",
+        "import sys; sys.stdin.buffer.read(1)",
+        "print('a warning', flush=True); " + batches.SERVE,
+        "import pickle, sys; pickle.dump('other', sys.stdout.buffer); sys.stdout.flush(); " + batches.SERVE,
+    ],
+)
+def test_where_other_processes_end_or_answer_something_else_this_one_reads(runs: Path, serve: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "SERVE", serve)
-    assert list(batches.batches(files, runs)) == [batches.read(runs, part) for part in parts]
+    assert list(batches.batches(names(runs), runs)) == read_here(runs)
+
+
+def test_the_others_go_on_where_one_process_ends(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first to find the file ends; of five parts of one file each this process reads the one that was asked of that."""
+    flag, here = tmp_path / "flag", list[object]()
+    flag.touch()
+    monkeypatch.setattr(batches, "BATCH", 1)
+    monkeypatch.setattr(
+        batches, "SERVE", f"import os; os.path.exists({str(flag)!r}) and (os.unlink({str(flag)!r}), os._exit(1)); " + batches.SERVE
+    )
+    read = batches.read
+    monkeypatch.setattr(batches, "read", lambda runs, files: here.append(files) or read(runs, files))
+    assert sum(len(batch.rows) for batch in batches.batches(names(runs), runs)) == 4
+    assert len(here) == 1
 
 
 def test_where_no_process_can_be_begun_this_one_reads(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,15 @@ def test_a_verdict_has_its_interval_and_its_seeds() -> None:
     ]
 
 
+def test_the_best_of_the_rows_is_marked_where_cells_have_the_same_network() -> None:
+    cells = (*HEADS[:2], Cell("nin", (("head", "gap"),), "nin"), HEADS[2])
+    records = [*seeds("nin", 20.0), *seeds("nin+head=fc", 30.0), *seeds("nin+head=fc_dropout", 10.0)]
+    found = only(gridded(HEAD, cells=cells), records)
+    networks, *_ = experiment.tables([found], records, Kept())
+    assert list(networks.frame.model) == ["nin", "nin+head=fc", "nin+head=fc_dropout"]
+    assert networks.best["test error, %"] == {2}
+
+
 def test_less_is_said_in_its_own_direction_and_is_better() -> None:
     (first, second) = said(gridded(HEAD), [*seeds("nin", 12.0), *seeds("nin+head=fc", 11.0)])
     assert first == "nin: head=fc errs 1.0 points less than head=gap (95 % 0.8 to 1.2, 5 seeds each): better, on these test images."

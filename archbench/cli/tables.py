@@ -71,6 +71,8 @@ def command(
 
     results = expanded(results)
     looking = Looking(results / RUNS)  # while what follows is loaded
+    if looking.is_apart:
+        import scipy.special  # noqa: F401 # which the intervals need
     from archbench.cli import tables_out, view
     from archbench.publish.asked import chosen
     from archbench.publish.pages import EXPERIMENT, NAMES, experiment_page, page

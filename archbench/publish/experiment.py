@@ -79,7 +79,7 @@ def tables(found: Iterable[Answers], records: Sequence[Record], kept: Kept) -> l
     made: list[Table] = []
     for each in found:
         frame, shown = pd.DataFrame(_rows(each)), tuple(each.records)
-        best, why = marked(frame, filter(None, each.runs.values()))
+        best, why = marked(frame, (runs for _, runs in _shown(each)))
         below = (*_notes(each, frame, records), *why)
         made.append(Table(each.caption, frame, below, COLUMNS, shown=shown, best=best))
         for question in each.grid.experiment.questions:
@@ -163,7 +163,6 @@ def _has_results(entries: tuple[Entry, Entry]) -> bool:
 
 def _rows(found: Answers) -> list[Row]:
     """A row for each network under each recipe and fraction that has runs."""
-    at = {_place(point): (point, runs) for point, runs in found.runs.items() if runs}
     return [
         {
             **training_row(runs, profile_of(runs[0], found.profiles)),
@@ -171,8 +170,13 @@ def _rows(found: Answers) -> list[Row]:
             "recipe": point.recipe or "",
             "train_pct": math.nan if point.train_fraction is None else 100 * point.train_fraction,
         }
-        for point, runs in at.values()
+        for point, runs in _shown(found)
     ]
+
+
+def _shown(found: Answers) -> Iterable[tuple[Point, list[Record]]]:
+    """The runs of each row, with one of the points that they are of: cells may have the same network."""
+    return {_place(point): (point, runs) for point, runs in found.runs.items() if runs}.values()
 
 
 def _notes(found: Answers, rows: pd.DataFrame, records: Sequence[Record]) -> list[str]:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from archbench.errors import ArchbenchError
 from archbench.records.indexed import is_keepable, row_of
+from archbench.records.looking import cores
 from archbench.records.schema import Record
 from archbench.records.segment import Row
 from archbench.records.store import read_record
@@ -41,17 +42,17 @@ class Batch(NamedTuple):
 def batches(files: Sequence[str], runs: Path) -> Iterator[Batch]:
     """What files hold, part by part."""
     parts = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-    cores = min(os.cpu_count() or 1, MOST_PROCESSES)
-    with _readers(cores if len(files) >= SPREAD_FROM and cores > 1 else 0) as readers:
+    count = min(cores(), MOST_PROCESSES)
+    with _readers(count if len(files) >= SPREAD_FROM and count > 1 else 0) as readers:
         if not readers:
             yield from (read(runs, part) for part in parts)
             return
-        idle = SimpleQueue[Reader]()
+        idle = SimpleQueue[Reader | None]()
         for reader in readers:
             idle.put(reader)
         with ThreadPoolExecutor(len(readers)) as threads:
             try:
-                asked = deque((part, threads.submit(_asked, idle, runs, part)) for part in parts)
+                asked = deque((part, threads.submit(_asked, idle, readers, (runs, part))) for part in parts)
                 while asked:  # an answer that was taken is not kept
                     part, answer = asked.popleft()
                     yield answer.result() or read(runs, part)
@@ -78,37 +79,64 @@ def read(runs: Path, files: Iterable[str]) -> Batch:
 
 
 def serve() -> None:
-    """Read what the process that began this one asks for, until it asks no more."""
+    """Read what the process that began this one asks for, until it asks no more or is gone."""
+    began = os.getppid()
+
+    def wanted(files: Iterable[str]) -> Iterator[str]:
+        for file in files:
+            if os.getppid() != began:
+                raise EOFError
+            yield file
+
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            pickle.dump(read(*pickle.load(sys.stdin.buffer)), sys.stdout.buffer)
+            runs, files = pickle.load(sys.stdin.buffer)
+            pickle.dump(read(runs, wanted(files)), sys.stdout.buffer)
             sys.stdout.buffer.flush()
 
 
 @contextlib.contextmanager
 def _readers(count: int) -> Iterator[list[Reader]]:
-    """So many processes that serve, or fewer where the system has no more; an interrupt at the terminal does not reach them."""
+    """So many processes that serve, or fewer where the system has no more."""
     command = [sys.executable, "-c", SERVE.format(path=sys.path)]
     with contextlib.ExitStack() as ends:
         found: list[Reader] = []
         with contextlib.suppress(OSError):
             for _ in range(count):
-                begun = Reader(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
-                found.append(ends.enter_context(begun))
+                begun = Reader(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                ends.callback(_end, begun)
+                found.append(begun)
         yield found
 
 
-def _asked(idle: SimpleQueue[Reader], runs: Path, files: Sequence[str]) -> Batch | None:
-    """What another process reads in these; None where it was ended."""
-    reader = idle.get()
+def _end(reader: Reader) -> None:
     assert reader.stdin is not None and reader.stdout is not None
-    try:
-        pickle.dump((runs, files), reader.stdin)
-        reader.stdin.flush()
-        found: Batch = pickle.load(reader.stdout)
-    except (OSError, EOFError, pickle.UnpicklingError):
+    reader.kill()
+    with contextlib.suppress(OSError):  # what it was not told any more
+        reader.stdin.close()
+    reader.stdout.close()
+    reader.wait()
+
+
+def _asked(idle: SimpleQueue[Reader | None], readers: Sequence[Reader], asked: tuple[Path, Sequence[str]]) -> Batch | None:
+    """What another process reads in some files; None where it was ended, or all were.
+
+    One that answers anything else is not asked again: its answers would be those to the questions before.
+    """
+    reader = idle.get()
+    if reader is None:
+        idle.put(None)
         return None
-    else:
-        return found
-    finally:
+    assert reader.stdin is not None and reader.stdout is not None
+    found = None
+    with contextlib.suppress(Exception):  # anything may come of what is no pickle
+        pickle.dump(asked, reader.stdin)
+        reader.stdin.flush()
+        found = pickle.load(reader.stdout)
+    if isinstance(found, Batch):
         idle.put(reader)
+        return found
+    _end(reader)
+    if all(each.poll() is not None for each in readers):
+        idle.put(None)
+    return None

@@ -31,10 +31,10 @@ class Columns:
         self._shared = [parts.of(each) for each in self.coded["parts"].values]
         self._figures = _below_each_other([segment.figures for segment, _ in segments], float)
         widths = _below_each_other([segment.numbers["width"] for segment, _ in segments])
-        counting = _below_each_other([counts for _, counts in segments], bool)
-        self._begins = (np.cumsum(widths) - widths)[counting][order]
-        self._segment = _below_each_other([np.full(len(counts), of) for of, (_, counts) in enumerate(segments)])[counting][order]
-        self._row = _below_each_other([np.arange(len(counts)) for _, counts in segments])[counting][order]
+        count = _below_each_other([counts for _, counts in segments], bool)
+        self._begins = (np.cumsum(widths) - widths)[count][order]
+        self._segment = _below_each_other([np.full(len(counts), of) for of, (_, counts) in enumerate(segments)])[count][order]
+        self._row = _below_each_other([np.arange(len(counts)) for _, counts in segments])[count][order]
         self._asked: dict[object, Codes] = {}
         self._made: list[Indexed | None] = [None] * len(order)
 

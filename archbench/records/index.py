@@ -39,7 +39,7 @@ MOST_SMALL = 8  # segments with few rows, before they are made one
 TABLES = """
 CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, text TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS segments (
-  number INTEGER PRIMARY KEY, checksum INTEGER, shared BLOB, numbers BLOB, figures BLOB,
+  number INTEGER PRIMARY KEY AUTOINCREMENT, checksum INTEGER, shared BLOB, numbers BLOB, figures BLOB,
   file BLOB, id BLOB, key BLOB, created BLOB, own BLOB, rest BLOB
 );
 CREATE TABLE IF NOT EXISTS whole (state BLOB, checksum INTEGER, ages BLOB);
@@ -153,7 +153,7 @@ def _kept(connection: sqlite3.Connection, looking: Looking) -> tuple[list[Part],
     look = looking.done  # the index was read meanwhile
     if look.is_settled and look.state in wholes:
         checksum, ages = wholes[look.state]
-        if checked([ages]) != checksum:
+        if checked([ages]) != checksum or len(ages) != CODES.itemsize * sum(len(segment) for _, segment in found):
             raise TornError
         return [Part(number, segment, np.ones(len(segment), bool)) for number, segment in found], np.frombuffer(ages, CODES)
     seen = set[str]()

@@ -51,7 +51,7 @@ class Looking:
         self._runs = os.fspath(runs)
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
-            if (os.cpu_count() or 1) > 1 and _has_many(self._runs):
+            if cores() > 1 and _has_many(self._runs):
                 command = [sys.executable, "-I", "-S", __file__, self._runs]
                 self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
                 weakref.finalize(self, _ended, self._process)  # where nobody asks
@@ -69,6 +69,11 @@ class Looking:
             if self._process.returncode == 0:
                 return Look(told)
         return Look(seen(self._runs))
+
+
+def cores() -> int:
+    """Those that this process may use; fewer than the machine has under taskset or in a container."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _has_many(runs: str) -> bool:

@@ -30,6 +30,7 @@ NEEDED: Needed = {
     **{("config", "execution", name): SWITCH for name in ("compiled", "deterministic")},
 }
 NEEDED_OF_TRAININGS: Needed = {
+    ("config", "batch"): COUNT,
     ("config", "protocol"): COUNT,
     ("config", "recipe"): (dict,),
     ("config", "training", "name"): TEXT,
@@ -53,7 +54,14 @@ NEEDED_OF_MAPS: Needed = {
     **{("config", "explain", "training", name): SWITCH for name in ("compiled", "deterministic")},
     **{("config", "explain", "training", "device", name): TEXT for name in ("kind", "name")},
 }
+WHERE_THERE: Needed = {
+    ("environment", "memory_bytes"): (int, NoneType),
+    ("config", "data", "skipped"): COUNT,
+    ("config", "execution", "devices"): COUNT,
+    ("config", "execution", "micro_batch"): (int, NoneType),
+}
 NEEDED_OF_MARKED: Needed = {("config", "explain", "boxes", name): TEXT for name in ("name", "sha256")}
+ABSENT = object()
 MOST_COUNT = 2**53  # a larger one no float holds
 LEAST, MOST = 1e-60, 1e60  # of a figure above zero; products and quotients of such are figures still
 
@@ -145,14 +153,13 @@ class Record(Strict):
         """What every table needs must be there; the rest of `config`, `environment` and the spec is free."""
         free = {"model": {"spec": self.model.spec}, "config": self.config, "environment": self.environment}
         for path, kinds in self._needed.items():
-            value: Any = free
-            for step in path:
-                if not isinstance(value, dict) or step not in value:
-                    raise ValueError(f"{'.'.join(path)} is missing")
-                value = value[step]
-            fits = isinstance(value, kinds) and isinstance(value, bool) is (kinds == SWITCH)
-            if not fits or (isinstance(value, int | float) and abs(value) > MOST_COUNT):
-                raise ValueError(f"{'.'.join(path)} is nothing that it can be")
+            value = _at(free, path)
+            if value is ABSENT:
+                raise ValueError(f"{'.'.join(path)} is missing")
+            _check(path, value, kinds)
+        for path, kinds in WHERE_THERE.items():
+            if (value := _at(free, path)) is not ABSENT:
+                _check(path, value, kinds)
         return self
 
     @property
@@ -195,6 +202,22 @@ class Record(Strict):
         """The row of this name whose `at` holds at least these values."""
         matching = (row for row in self.measurements if row.name == name and at.items() <= row.at.items())
         return next(matching, None)
+
+
+def _at(free: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = free
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return ABSENT
+        value = value[step]
+    return value
+
+
+def _check(path: tuple[str, ...], value: Any, kinds: tuple[type, ...]) -> None:
+    """Raise ValueError for a value that is none of these."""
+    fits = isinstance(value, kinds) and isinstance(value, bool) is (kinds == SWITCH)
+    if not fits or (isinstance(value, int | float) and abs(value) > MOST_COUNT):
+        raise ValueError(f"{'.'.join(path)} is nothing that it can be")
 
 
 def seal(**fields: Any) -> Record:

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Make things without the search for cycles, which would walk again and again over them, and do not look through them later either."""
+    """Make things without the search for cycles, which would walk again and again over them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_on:
             gc.enable()
