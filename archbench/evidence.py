@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +56,8 @@ def verify(
     """Recompute what Records tell and needs no training: checks of id, files, statistics and counts, each `ok`, `differs` or `cannot be
     checked`.
 
-    Each of `named` is an id, a file or a results folder, whose tables are looked into too, and of an unpacked bundle all files.
+    Each of `named` is an id, a file, a results folder, whose tables are looked into too, or a bundle, packed or not, with all
+    its files.
     With `rerun` each training or profile is made again in a temporary folder, and the check says whether it lies as near as chance allows
     (verifying/again.py has the rules); `dataset` is `NAME=imagefolder:DIR` where the Record's images are a folder's. Raises ArchbenchError
     where there is no such file.
@@ -66,11 +69,28 @@ def verified(named: Sequence[str], results: Path, rerun: bool, dataset: str | No
     """The checks of `verify`, each as soon as it is made. Raises ArchbenchError, before any is made, where there is no such file."""
     from archbench import verifying
 
-    files = list(dict.fromkeys(path for name in named for path in paths(name, results)))
-    folders = [folder for name in dict.fromkeys(named) if (folder := Path(name).expanduser()).is_dir()]
-    of_records = (_checks_of(path, verifying.Given(dataset, data_dir) if rerun else None, emit) for path in files)
-    of_folders = (verifying.checks_of_folder(folder.resolve()) for folder in folders)
-    return itertools.chain.from_iterable(itertools.chain(of_records, of_folders))
+    with contextlib.ExitStack() as opened:
+        places = [_opened(name, opened) for name in named]
+        files = list(dict.fromkeys(path for place in places for path in paths(place, results)))
+        folders = [folder for place in dict.fromkeys(places) if (folder := Path(place).expanduser()).is_dir()]
+        of_records = (_checks_of(path, verifying.Given(dataset, data_dir) if rerun else None, emit) for path in files)
+        of_folders = (verifying.checks_of_folder(folder.resolve()) for folder in folders)
+        return _until_closed(itertools.chain.from_iterable(itertools.chain(of_records, of_folders)), opened.pop_all())
+
+
+def _opened(name: str, opened: contextlib.ExitStack) -> str:
+    """The folder that a packed bundle is unpacked to for as long as it is `opened`; any other name as it is."""
+    path = expanded(Path(name))
+    if not path.is_file() or (path.suffix != ".zip" and not zipfile.is_zipfile(path)):
+        return name
+    from archbench.bundling import unpacked_from
+
+    return str(opened.enter_context(unpacked_from(path)))
+
+
+def _until_closed(found: Iterator[Check], opened: contextlib.ExitStack) -> Iterator[Check]:
+    with opened:
+        yield from found
 
 
 def _checks_of(path: Path, again: Given | None, emit: Listener) -> Iterator[Check]:

@@ -382,6 +382,23 @@ def test_the_commands_pack_and_take(store: Store, in_process: Callable[..., Answ
     assert (broken.returncode, broken.stderr.count("\n"), (tmp_path / "other").exists()) == (2, 1, False)
 
 
+def test_a_packed_bundle_is_verified_with_all_its_files(packed: Path, tmp_path: Path) -> None:
+    sound = archbench.verify(packed)
+    assert {check.status for check in sound if check.record == "b.zip"} == {"ok"}
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert len(sound) == len(archbench.verify(tmp_path / "unpacked"))
+    edited = archbench.verify(repacked(packed, tmp_path / "edited.zip", {"README.md": b"other"}))
+    (why,) = [check.why for check in edited if check.record == "edited.zip" and check.status == "differs"]
+    assert why == "missing, or not what it says: README.md"
+
+
+def test_what_is_no_archive_is_not_verified_as_one(tmp_path: Path) -> None:
+    (tmp_path / "torn.zip").write_bytes(b"PK")
+    with pytest.raises(ArchbenchError, match=r"torn\.zip is damaged or no zip archive"):
+        archbench.verify(tmp_path / "torn.zip")
+
+
 @pytest.mark.parametrize(
     ("named", "more", "message"),
     [

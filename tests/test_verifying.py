@@ -27,7 +27,7 @@ from archbench.records.store import Store
 from archbench.training import quality
 from archbench.verifying import CANNOT, DIFFERS, OK, checks, checks_of_folder, predictions
 from archbench.verifying import again as making
-from archbench.verifying.check import Figure, same
+from archbench.verifying.check import Figure, of_figures, same
 
 IMAGES, CLASSES = 40, 10
 MODERN = remaking.RECIPES.values(remaking.RECIPES.text("modern"), "modern")
@@ -230,6 +230,14 @@ def test_rounded_logits_are_given_what_their_rounding_can_do_and_no_more(tmp_pat
     assert statuses(path)["test_calibration_error_pct"] == OK
     slack = float(why(path, "test_calibration_error_pct").partition("within ")[2].partition(",")[0])
     assert 0 < slack < 5
+
+
+def test_what_may_be_off_by_more_than_half_of_itself_is_not_called_checked() -> None:
+    loose, near = Figure(row("x", 1.0), 1.1, slack=0.51), Figure(row("x", 1.0), 1.1, slack=0.49)
+    assert of_figures("r", "x", [near], "them").status == OK
+    found = of_figures("r", "x", [near, loose], "them")
+    assert (found.status, found.why) == (CANNOT, "what is kept is rounded so far that it may be off by 0.51")
+    assert of_figures("r", "x", [Figure(row("x", 1.0), 2.0, slack=0.51)], "them").status == DIFFERS
 
 
 def test_figures_are_the_same_up_to_rounding_and_nothing_is_only_like_nothing() -> None:

@@ -7,12 +7,13 @@ those that its Records name.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from archbench.errors import ArchbenchError, brief
@@ -32,9 +33,7 @@ def take(path: Path, into: Path) -> Merged:
 
     Raises ArchbenchError, and writes nothing there, for what is no whole, unaltered bundle, and as `merge` does.
     """
-    with tempfile.TemporaryDirectory(prefix="archbench-import-") as folder:
-        unpacked = Path(folder)
-        _unpack(path, unpacked)
+    with unpacked_from(path, TAKEN) as unpacked:
         _check(path, unpacked)
         try:
             merged = merge([unpacked], into, "--results")
@@ -43,11 +42,25 @@ def take(path: Path, into: Path) -> Merged:
     return Merged(merged.added, merged.there, merged.files, (), tuple(each.replace(str(unpacked), str(path)) for each in merged.problems))
 
 
-def _unpack(path: Path, folder: Path) -> None:
-    """The files of the two folders. Raises ArchbenchError where the archive cannot be read to its end, or holds what no bundle holds."""
+@contextlib.contextmanager
+def unpacked_from(path: Path, folders: Container[str] | None = None) -> Iterator[Path]:
+    """A temporary folder, named like the archive, with all its files, or those of some folders.
+
+    Raises ArchbenchError where the archive cannot be read to its end, or holds what no bundle holds.
+    """
+    with tempfile.TemporaryDirectory(prefix="archbench-bundle-") as beside:
+        folder = Path(beside) / path.name
+        folder.mkdir()
+        _unpack(path, folder, folders)
+        yield folder
+
+
+def _unpack(path: Path, folder: Path, folders: Container[str] | None) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            for entry in _wanted(path, archive.infolist(), shutil.disk_usage(folder).free):
+            for entry in _sound(path, archive.infolist(), shutil.disk_usage(folder).free):
+                if entry.is_dir() or (folders is not None and PurePosixPath(entry.filename).parts[0] not in folders):
+                    continue
                 place = folder / entry.filename
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, place.open("xb") as target:
@@ -60,8 +73,8 @@ def _unpack(path: Path, folder: Path) -> None:
         raise ArchbenchError(f"{path} cannot be unpacked: {error.strerror or brief(error)}") from None
 
 
-def _wanted(path: Path, entries: Sequence[zipfile.ZipInfo], free_bytes: int) -> list[zipfile.ZipInfo]:
-    """The files that a store keeps. Raises ArchbenchError for an archive that is too large or plays tricks with names, whichever file."""
+def _sound(path: Path, entries: Sequence[zipfile.ZipInfo], free_bytes: int) -> Sequence[zipfile.ZipInfo]:
+    """The same. Raises ArchbenchError for an archive that is too large or plays tricks with names, whichever file."""
     total, most = sum(entry.file_size for entry in entries), min(MOST_BYTES, free_bytes)
     if len(entries) > MOST_FILES or total > most:
         limit = f"{MOST_FILES:,} files and {most / 2**30:,.1f} GiB are the most"
@@ -76,7 +89,7 @@ def _wanted(path: Path, entries: Sequence[zipfile.ZipInfo], free_bytes: int) -> 
         if name.casefold() in seen:
             raise ArchbenchError(f"{path} is no bundle: it holds {name!r} twice; nothing is taken")
         seen.add(name.casefold())
-    return [entry for entry in entries if not entry.is_dir() and PurePosixPath(entry.filename).parts[0] in TAKEN]
+    return entries
 
 
 def _fault(entry: zipfile.ZipInfo) -> str | None:

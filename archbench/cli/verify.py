@@ -10,13 +10,13 @@ import typer
 from archbench.cli.options import JSON, QUIET
 from archbench.config import DEFAULT_DATA_DIR, Settings, expanded
 
-NAMED_HELP = "Records: ids or their beginnings, files, or results folders"
+NAMED_HELP = "Records: ids or their beginnings, files, results folders, or bundles"
 RERUN_HELP = "Train or profile each again in a temporary folder, and say whether it lies as near as chance allows"
 DATASET_HELP = "With --rerun, the folder of a Record's images, which it does not tell: NAME=imagefolder:DIR"
 
 
 def command(
-    named: Annotated[list[str], typer.Argument(metavar="RECORD|DIR...", help=NAMED_HELP)],
+    named: Annotated[list[str], typer.Argument(metavar="RECORD|DIR|ZIP...", help=NAMED_HELP)],
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     rerun: Annotated[bool, typer.Option("--rerun", help=RERUN_HELP)] = False,
     dataset: Annotated[str | None, typer.Option("--dataset", help=DATASET_HELP)] = None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from archbench.records.schema import Measurement
 
 OK, DIFFERS, CANNOT = "ok", "differs", "cannot be checked"
+LOOSE = 0.5  # of a figure: what may be off by more is not checked by being so near
 SAME = 1e-9  # relative: the same arithmetic on the same numbers, by another version of a library
 
 
@@ -68,6 +69,9 @@ def of_figures(record: str, what: str, figures: Iterable[Figure], how: str) -> C
     if differing:
         more = f" (and {len(differing) - 1} more of {len(figures)})" if len(differing) > 1 else ""
         return Check(record, what, DIFFERS, f"{differing[0]}{more}")
+    loose = next((each for each in figures if each.slack > LOOSE * abs(each.row.value or 0.0)), None)
+    if loose is not None:
+        return Check(record, what, CANNOT, f"what is kept is rounded so far that it may be off by {loose.slack:.2g}")
     slack = max((each.slack for each in figures), default=0.0)
     within = f", within {slack:.2g}, since it is kept in float16" if slack else ""
     number = f"{len(figures)} figures " if len(figures) > 1 else ""

@@ -42,7 +42,9 @@ def checks(folder: Path) -> Iterator[Check]:
         elif any(_is_of(page, files) for page in _pages(name, records, folder)):
             yield Check(folder.name, of, OK, f"made again from {len(records)} Records")
         else:
-            yield Check(folder.name, of, DIFFERS, f"not what its Records give: archbench tables {name} --check shows where")
+            yield Check(
+                folder.name, of, DIFFERS, f"not what this archbench makes of its Records: archbench tables {name} --check shows where"
+            )
 
 
 def _files(folder: Path, name: str) -> dict[str, bytes]:

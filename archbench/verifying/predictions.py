@@ -102,14 +102,14 @@ def calibration(row: Measurement, kept: Kept) -> Figure | None:
         return None
     shifted = np.exp(kept.logits - kept.logits.max(axis=1, keepdims=True))
     confidence: Floats = (shifted / shifted.sum(axis=1, keepdims=True)).max(axis=1)
-    right = (kept.predicted == kept.labels).astype(float)
+    gap = (kept.predicted == kept.labels).astype(float) - confidence
     places = np.clip(np.ceil(confidence * BINS).astype(int), 1, BINS) - 1
-    gaps = np.bincount(places, weights=right - confidence, minlength=BINS)
+    gaps = np.bincount(places, weights=gap, minlength=BINS)
     off = np.minimum(confidence, 1 - confidence) * np.expm1(2 * _rounding(kept.logits)) + SINGLE
     nearest = np.clip(np.round(confidence * BINS), 1, BINS - 1)  # the edge between two bins
     edges = np.abs(confidence * BINS - nearest) <= BINS * off
-    slack = float(off.sum() + 2 * edges.sum() + _ties(kept.logits))
-    n = len(right)
+    slack = float(off.sum() + 2 * (np.abs(gap) + off)[edges].sum())  # what one bin loses another may win
+    n = len(gap)
     return Figure(row, 100 * float(np.abs(gaps).sum()) / n, slack=100 * slack / n)
 
 
@@ -140,9 +140,3 @@ def _is_sound(kept: Kept) -> bool:
     assert kept.logits is not None
     inside = bool((np.abs(kept.logits) < LARGEST).all())  # false for what is no number
     return inside and bool(((kept.labels >= 0) & (kept.labels < kept.logits.shape[1])).all())
-
-
-def _ties(logits: Floats) -> int:
-    """Images whose two largest logits cannot be told apart: either class may have been predicted from them."""
-    largest = np.sort(logits, axis=1)[:, -2:]
-    return int((largest[:, -1] - largest[:, 0] <= 2 * _rounding(logits)).sum())
