@@ -41,3 +41,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ArchbenchError:
     more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known[:MOST_NAMED])}{more}"
     return ArchbenchError(f"unknown {kind} {name!r}; {hint}")
+
+
+def complaint(message: str) -> str:
+    """A message as a line on stderr; signs that would steer a terminal are shown as another."""
+    return f"archbench: {''.join(sign if sign.isprintable() else '?' for sign in ' '.join(message.split()))}"

@@ -156,7 +156,7 @@ def _profiled(record: Record) -> Made:
     if "batches" in config:
         values["batch_sizes"] = config["batches"]
     spec = model.spec
-    channels, size = tuple(spec.get("input_shape") or (None, None))[:2]
+    channels, size = _input_shape(record) or (None, None)
     if (spec.get("num_classes", model.num_classes), channels) != (model.num_classes, model.in_channels):
         name = OF_SHAPES.get((model.num_classes, model.in_channels), "")
         values["dataset"] = name or f"images=imagefolder:{FOLDER}"
@@ -173,7 +173,7 @@ def _profiled(record: Record) -> Made:
 def _imported(record: Record) -> Made:
     if record.config.get("data") is None:
         raise ArchbenchError("it was taken from a file of pytest-benchmark")
-    data, size = record.config["data"], (record.model.spec.get("input_shape") or [3, 224])[1]
+    data, (_, size) = record.config["data"], _input_shape(record) or (3, 224)
     sized = {"image_size": record.model.image_size} if record.model.image_size != size else {}
     values = {"models": [record.model.label], "pretrained": True, "batch_size": record.config["batch"], "dataset": data["name"]}
     notes = [f"--data-dir names the folder of {data['name']}, whose fingerprint must be {data['fingerprint']}"]
@@ -203,11 +203,18 @@ def _explained(record: Record) -> Made:
 _MAKERS = {"train": _trained, "profile": _profiled, "imported": _imported, "evaluated": _evaluated, "explain": _explained}
 
 
+def _input_shape(record: Record) -> tuple[int, int] | None:
+    """Channels and size of a network's own images; None where its spec, in which anything may stand, does not tell them."""
+    found = record.model.spec.get("input_shape")
+    told = isinstance(found, list | tuple) and len(found) == 3 and all(type(each) is int for each in found)
+    return (found[0], found[1]) if found and told else None
+
+
 def _data(record: Record, name: str, fingerprint: str) -> tuple[dict[str, Any], list[str]]:
     """The options of the data set, and what must be known of it."""
     known = _size_of(name)
     if known is not None:
-        native = (record.model.spec.get("input_shape") or [0, 0])[1]
+        _, native = _input_shape(record) or (0, 0)
         size = min(max(PADDED_SIZE, native), PADDED_TO) if known == PADDED_SIZE else known
         chosen, notes = {"dataset": name}, list[str]()
     else:

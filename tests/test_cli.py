@@ -111,6 +111,22 @@ def test_a_table_is_no_wider_than_the_terminal_where_its_texts_can_be_broken(
     assert "[10,840–36,646]" in " ".join(lines)
 
 
+def test_headers_have_a_line_for_each_word_where_the_terminal_is_too_narrow_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns of 5, 11 and 6 with two gaps are 24 wide, and by words those of 5, 6 and 3 are 16."""
+    columns = {"model": ["lenet"], "left chance": ["3 of 5"], "in 1×1, %": ["–"]}
+    shown = {}
+    for width in (24, 23, 16):
+        monkeypatch.setattr(view, "out", Console(width=width, highlight=False))
+        view.print_table(view.columns_table(columns))
+        shown[width] = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in shown[24][:2]] == [["in", "1×1"], ["model", "left", "chance", "%"]]
+    assert [line.split() for line in shown[23][:3]] == [["in"], ["left", "1×1"], ["model", "chance", "%"]]
+    assert shown[23] == shown[16]
+    assert max(map(len, shown[16])) == 16
+
+
 def test_quiet_says_nothing_but_the_table(archbench: CommandLine) -> None:
     assert archbench("train", *QUICK, "--quiet").stderr == ""
 

@@ -59,7 +59,9 @@ def test_the_summary_says_of_whom_the_least_error_is_less() -> None:
     records = [
         make_record(name, seed=seed, error_pct=error + 0.1 * seed) for name, (error, seeds) in by_name.items() for seed in range(seeds)
     ]
-    assert "All others with at least 5 seeds err more at the 5 % level (Welch's t, Holm)." in sentences(*records)
+    assert "The only other with at least 5 seeds errs more at the 5 % level (Welch's t, Holm)." in sentences(*records)
+    more = [make_record("lenet", seed=seed, error_pct=50 + 0.1 * seed) for seed in range(5)]
+    assert "All others with at least 5 seeds err more at the 5 % level (Welch's t, Holm)." in sentences(*records, *more)
 
 
 @pytest.mark.parametrize(("training", "said"), [({"name": "modern", "epochs": 1}, "digits · modern, 1 epoch"), ({"name": "x"}, "digits")])

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from archbench.errors import ArchbenchError, Terminated
+from archbench.errors import ArchbenchError, Terminated, complaint
 
 EXIT_FAILED, EXIT_MISTAKE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 USAGE_ERROR: Any = typer.BadParameter.__base__  # click's, or typer's own copy of it, by typer's version
@@ -114,8 +114,7 @@ def _status() -> int:
 
 
 def _complain(message: str) -> int:
-    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(message.split()))
-    print(f"archbench: {line}", file=sys.stderr)
+    print(complaint(message), file=sys.stderr)
     return EXIT_MISTAKE
 
 

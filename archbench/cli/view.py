@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from archbench.errors import complaint
 from archbench.publish import formats
 from archbench.publish.citing.latex import one_line
 from archbench.publish.notes import caption
@@ -162,8 +164,21 @@ def columns_table(
     """A table whose figures stay whole, and the column `whole`; what gives way on a narrow terminal is text with spaces, very long names
     and the columns `yielding`.
 
-    In a `grouped` one a line stands between rows whose first cells differ. `bold` holds the places of bold cells in a column.
+    In a `grouped` one a line stands between rows whose first cells differ. `bold` holds the places of bold cells in a column. Headers have
+    a line for each word where the terminal is too narrow else.
     """
+    drawn = _columns(columns, whole, grouped, yielding, bold, folded=False)
+    return _columns(columns, whole, grouped, yielding, bold, folded=True) if _least(drawn) > out.width else drawn
+
+
+def _columns(
+    columns: dict[str, list[str]],
+    whole: str,
+    grouped: bool,
+    yielding: Sequence[str],
+    bold: Mapping[str, Container[int]],
+    folded: bool,
+) -> RichTable:
     gap = 1 if out.width >= WIDE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
     for header, cells in columns.items():
@@ -173,15 +188,20 @@ def columns_table(
         justify: Literal["right", "left"] = "right" if numbers else "left"
         words = [word for text in (header, *cells) for word in text.split() if len(word) <= WIDEST_WHOLE]
         # without a least width Rich cuts figures at a space when all columns are too wide together, and words within
-        heading = header.replace(", ", "\n")
-        whole_width = max(longest, *map(len, heading.split("\n")))
+        heading = [line for part in header.split(", ") for line in (_folded(part, longest) if folded else [part])]
+        whole_width = max(longest, *map(len, heading))
         least = max(map(len, words), default=0) if wraps else whole_width
-        drawn.add_column(Text(heading), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least, width=whole_width)
+        drawn.add_column(Text("\n".join(heading)), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least, width=whole_width)
     rows = list(zip(*columns.values(), strict=True))
     for place, (row, following) in enumerate(itertools.zip_longest(rows, rows[1:])):
         styles = ("bold" if place in bold.get(header, ()) else "" for header in columns)
         drawn.add_row(*map(Text, row, styles), end_section=grouped and following is not None and row[0] != following[0])
     return drawn
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Its lines, of so many columns where its words are no longer."""
+    return textwrap.wrap(text, max(width, *map(len, text.split())), break_on_hyphens=False) if text.split() else [text]
 
 
 def _narrow(drawn: RichTable) -> None:
@@ -233,6 +253,6 @@ def say_failures(failed: Iterable[Record]) -> None:
 def report_problems(problems: Sequence[str]) -> None:
     """Name the Records that could not be read; exit status 2, after everything else is done."""
     for problem in problems:
-        print(f"archbench: {' '.join(problem.split())}", file=sys.stderr)
+        print(complaint(problem), file=sys.stderr)
     if problems:
         raise typer.Exit(2)

@@ -12,9 +12,12 @@ from archbench.records.schema import Measurement, Record
 def launches(record: Record, row: Measurement) -> list[float]:
     """Seconds of each launch: the median of its rounds, or of its repeats; empty where one holds nothing, or nothing above zero."""
     taken = {"latency_s": _rounds, "time_s": _repeats}.get(row.name)
-    found = list(taken(record, row)) if taken else []
-    medians = [statistics.median(launch) for launch in found if launch]
-    return medians if len(medians) == len(found) and all(each > 0 for each in medians) else []
+    try:
+        found = list(taken(record, row)) if taken else []
+        medians = [statistics.median(launch) for launch in found if launch]
+        return medians if len(medians) == len(found) and all(each > 0 for each in medians) else []
+    except (TypeError, KeyError, AttributeError):  # of somebody else's Record, whose samples are free
+        return []
 
 
 def logarithms(record: Record, row: Measurement, least: int = 1) -> list[float]:

@@ -82,7 +82,8 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _parents(record: Record) -> tuple[str, ...]:
-    return tuple(record.model.spec.get("parents", ()))
+    found = record.model.spec.get("parents")
+    return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 
 
 def _shares(record: Record) -> dict[str, float]:

@@ -274,7 +274,14 @@ def _profile_notes(profiles: Sequence[Record]) -> list[str]:
 def _interval(profile: Record) -> str:
     """How the interval of its time was made, behind what the time is of; nothing where there is none."""
     row = profile.measurement("latency_s", batch=1, mode="eager")
-    return "" if row is None or row.low is None else f"; 95 % intervals: {row.method}"
+    return "" if row is None or row.low is None else f"; 95 % intervals: {row.method}{_launches(profile)}"
+
+
+def _launches(profile: Record) -> str:
+    """Over how many processes, one behind the other, where it was more than one; and whether no other model took turns with it."""
+    launches = profile.config.get("launches") or 1
+    alone = ", no other model beside it" if profile.config.get("interleaved_with") == [] else ""
+    return (f", {launches} launches" if launches != 1 else "") + alone
 
 
 def benchmark_notes(shown: Sequence[Record], records: Sequence[Record]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -46,9 +47,10 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
 
 def _losses(record: Record) -> list[float]:
     """The loss of each epoch up to the first that is not finite."""
-    curve = (record.samples.get("curves") or {}).get("loss") or []
-    finite = [value is not None and math.isfinite(value) for value in curve]
-    return curve[: finite.index(False)] if False in finite else list(curve)
+    curves = record.samples.get("curves")
+    curve = curves.get("loss") if isinstance(curves, dict) else None
+    known = curve if isinstance(curve, list) else []
+    return list(itertools.takewhile(lambda value: isinstance(value, int | float) and math.isfinite(value), known))
 
 
 def _row(runs: Sequence[Record]) -> dict[str, Any]:

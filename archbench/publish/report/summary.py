@@ -82,7 +82,9 @@ def _errors(table: Table) -> Iterator[str]:
     elif others := [name for name in marked if name != first["model"]]:
         yield f"Not told from it at the 5 % level: {_list(_few(others))}."
     else:
-        yield f"All others with at least {best.LEAST} seeds err more at the 5 % level (Welch's t, Holm)."
+        judged = sum(row["n"] >= best.LEAST for row in rows) - 1
+        which = "All others" if judged != 1 else "The only other"
+        yield f"{which} with at least {best.LEAST} seeds err{'s' * (judged == 1)} more at the 5 % level (Welch's t, Holm)."
 
 
 def _error(row: Row) -> str:
@@ -98,7 +100,7 @@ def _verdicts(page: Page) -> Iterator[str]:
     pairs = page.frame[page.frame.verdict.notna() & (page.frame.verdict != "")]
     if len(pairs):
         said = _list([f"{count} {verdict}" for verdict, count in Counter(pairs.verdict).most_common()])
-        yield f"Of {len(pairs)} pairs of networks with at least {best.LEAST} seeds each: {said}."
+        yield f"Of {counted(len(pairs), 'pair')} of networks with at least {best.LEAST} seeds each: {said}."
     left = page.frame[page.frame.verdict == ""] if "against" in page.frame else pairs.iloc[:0]
     if len(left):
         share = f"{percent(100 * len(left) / (len(left) + len(pairs)))} of all"
