@@ -55,7 +55,13 @@ NEEDED_OF_MAPS: Needed = {
     **{("config", "explain", "training", "device", name): TEXT for name in ("kind", "name")},
 }
 WHERE_THERE: Needed = {
-    ("environment", "memory_bytes"): (int, NoneType),
+    **{("environment", name): (int, NoneType) for name in ("memory_bytes", "cores", "usable_cores")},
+    **{("environment", name): (str, NoneType) for name in ("cpu", "cpu_capability", "python", "cuda")},
+    ("environment", "git"): (dict, NoneType),
+    ("environment", "git", "commit"): (str, NoneType),
+    ("config", "launches"): (int, NoneType),
+    ("config", "tuned"): (dict, NoneType),
+    ("config", "tuned", "trials"): COUNT,
     ("config", "data", "skipped"): COUNT,
     ("config", "execution", "devices"): COUNT,
     ("config", "execution", "micro_batch"): (int, NoneType),
