@@ -65,13 +65,18 @@ def condition(record: Record, varied: Collection[str] = ()) -> tuple[Any, ...]:
     """The facts as a key: Records that share it may stand in one ranking, but for what an experiment varies and asks about."""
     free = {name for axis in varied for name in VARIED[axis]}
     own = "recipe" in varied
-    return tuple(fact for fact in facts(record).items() if fact[0] not in free and not (own and fact[0].startswith(RECIPES_OWN)))
+    known = {name: fact for name, fact in facts(record).items() if name not in free and not (own and name.startswith(RECIPES_OWN))}
+    return tuple((name, grouping.hashable(fact)) for name, fact in known.items())
 
 
 def differing(records: Sequence[Record], told: Callable[[Record], Facts] = facts) -> list[str]:
     """Names of the facts that are not the same in all; of recipes that differ in name, the name alone."""
     found = [told(record) for record in grouping.one_of_each(records)]
-    names = [name for name in dict.fromkeys(name for each in found for name in each) if len({each.get(name) for each in found}) > 1]
+    names = [
+        name
+        for name in dict.fromkeys(name for each in found for name in each)
+        if len({grouping.hashable(each.get(name)) for each in found}) > 1
+    ]
     return [name for name in names if "recipe" not in names or not name.startswith(RECIPES_OWN)]
 
 

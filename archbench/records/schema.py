@@ -54,6 +54,7 @@ NEEDED_OF_MAPS: Needed = {
     **{("config", "explain", "training", name): SWITCH for name in ("compiled", "deterministic")},
     **{("config", "explain", "training", "device", name): TEXT for name in ("kind", "name")},
 }
+NEEDED_OF: dict[str, Needed] = {"train": NEEDED_OF_TRAININGS, "profile": {("config", "batch"): COUNT}, "explain": NEEDED_OF_MAPS}
 WHERE_THERE: Needed = {
     **{("environment", name): (int, NoneType) for name in ("memory_bytes", "cores", "usable_cores")},
     **{("environment", name): (str, NoneType) for name in ("cpu", "cpu_capability", "python", "cuda")},
@@ -170,12 +171,9 @@ class Record(Strict):
 
     @property
     def _needed(self) -> Needed:
-        if self.kind == "train":
-            return NEEDED | NEEDED_OF_TRAININGS
-        if self.kind != "explain":
-            return NEEDED
         explain = self.config.get("explain")
-        return NEEDED | NEEDED_OF_MAPS | (NEEDED_OF_MARKED if isinstance(explain, dict) and explain.get("boxes") else {})
+        marked = self.kind == "explain" and isinstance(explain, dict) and explain.get("boxes")
+        return NEEDED | NEEDED_OF.get(self.kind, {}) | (NEEDED_OF_MARKED if marked else {})
 
     @model_validator(mode="after")
     def _measured(self) -> Self:
