@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
@@ -153,11 +154,19 @@ def _takes(make: Any) -> frozenset[str]:
     return frozenset(ARGUMENTS) & {parameter.name for parameter in parameters}
 
 
+class _AsItIs(importlib.machinery.SourceFileLoader):
+    """Reads a file, whatever bytecode lies beside it: that of an edit before within the same second, and as long, passes for its own."""
+
+    def path_stats(self, path: str) -> Any:
+        """Nothing by which bytecode could be known."""
+        raise OSError(path)
+
+
 @preserved_settings()
 def _module(path: Path) -> ModuleType:
     """The user's file, run as a module. Raises ArchbenchError that says where it is wrong."""
     name = f"archbench_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItIs(name, str(path)))
     assert spec is not None and spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up by name
     sys.path.insert(0, str(path.resolve().parent))  # it may import what lies beside it
