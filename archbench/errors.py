@@ -44,5 +44,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ArchbenchError:
 
 
 def complaint(message: str) -> str:
-    """A message as a line on stderr; signs that would steer a terminal are shown as another."""
-    return f"archbench: {''.join(sign if sign.isprintable() else '?' for sign in ' '.join(message.split()))}"
+    """A message as a line on stderr."""
+    return f"archbench: {harmless(' '.join(message.split()))}"
+
+
+def harmless(line: str) -> str:
+    """A line whose signs that would steer a terminal are shown as another."""
+    return "".join(sign if sign.isprintable() else "?" for sign in line)

@@ -58,7 +58,9 @@ def unpacked_from(path: Path, folders: Container[str] | None = None) -> Iterator
 def _unpack(path: Path, folder: Path, folders: Container[str] | None) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            for entry in _sound(path, archive.infolist(), shutil.disk_usage(folder).free):
+            entries = archive.infolist()
+            _check_entries(path, entries, shutil.disk_usage(folder).free)
+            for entry in entries:
                 if entry.is_dir() or (folders is not None and PurePosixPath(entry.filename).parts[0] not in folders):
                     continue
                 place = folder / entry.filename
@@ -73,8 +75,8 @@ def _unpack(path: Path, folder: Path, folders: Container[str] | None) -> None:
         raise ArchbenchError(f"{path} cannot be unpacked: {error.strerror or brief(error)}") from None
 
 
-def _sound(path: Path, entries: Sequence[zipfile.ZipInfo], free_bytes: int) -> Sequence[zipfile.ZipInfo]:
-    """The same. Raises ArchbenchError for an archive that is too large or plays tricks with names, whichever file."""
+def _check_entries(path: Path, entries: Sequence[zipfile.ZipInfo], free_bytes: int) -> None:
+    """Raise ArchbenchError for an archive that is too large or plays tricks with names, whichever file."""
     total, most = sum(entry.file_size for entry in entries), min(MOST_BYTES, free_bytes)
     if len(entries) > MOST_FILES or total > most:
         limit = f"{MOST_FILES:,} files and {most / 2**30:,.1f} GiB are the most"
@@ -89,7 +91,6 @@ def _sound(path: Path, entries: Sequence[zipfile.ZipInfo], free_bytes: int) -> S
         if name.casefold() in seen:
             raise ArchbenchError(f"{path} is no bundle: it holds {name!r} twice; nothing is taken")
         seen.add(name.casefold())
-    return entries
 
 
 def _fault(entry: zipfile.ZipInfo) -> str | None:

@@ -21,7 +21,7 @@ from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from archbench.errors import complaint
+from archbench.errors import complaint, harmless
 from archbench.publish import formats
 from archbench.publish.citing.latex import one_line
 from archbench.publish.notes import caption
@@ -217,7 +217,7 @@ def _to_give(column: Column) -> int:
 
 def print_line(line: str) -> None:
     """A line of the result on stdout; signs that would steer a terminal are shown as another."""
-    print("".join(sign if sign.isprintable() else "?" for sign in line), flush=True)
+    print(harmless(line), flush=True)
 
 
 def print_json(value: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -82,7 +82,12 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _parents(record: Record) -> tuple[str, ...]:
-    found = record.model.spec.get("parents")
+    return texts(record.model.spec, "parents")
+
+
+def texts(spec: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The texts of a list in a spec, which a Record of anybody's may hold as something else."""
+    found = spec.get(name)
     return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 
 

@@ -54,7 +54,11 @@ NEEDED_OF_MAPS: Needed = {
     **{("config", "explain", "training", name): SWITCH for name in ("compiled", "deterministic")},
     **{("config", "explain", "training", "device", name): TEXT for name in ("kind", "name")},
 }
-NEEDED_OF: dict[str, Needed] = {"train": NEEDED_OF_TRAININGS, "profile": {("config", "batch"): COUNT}, "explain": NEEDED_OF_MAPS}
+NEEDED_OF: dict[str, Needed] = {  # each kind
+    "train": NEEDED | NEEDED_OF_TRAININGS,
+    "profile": NEEDED | {("config", "batch"): COUNT},
+    "explain": NEEDED | NEEDED_OF_MAPS,
+}
 WHERE_THERE: Needed = {
     **{("environment", name): (int, NoneType) for name in ("memory_bytes", "cores", "usable_cores")},
     **{("environment", name): (str, NoneType) for name in ("cpu", "cpu_capability", "python", "cuda")},
@@ -171,9 +175,9 @@ class Record(Strict):
 
     @property
     def _needed(self) -> Needed:
-        explain = self.config.get("explain")
-        marked = self.kind == "explain" and isinstance(explain, dict) and explain.get("boxes")
-        return NEEDED | NEEDED_OF.get(self.kind, {}) | (NEEDED_OF_MARKED if marked else {})
+        needed = NEEDED_OF.get(self.kind, NEEDED)
+        explain = self.config.get("explain") if self.kind == "explain" else None
+        return needed | NEEDED_OF_MARKED if isinstance(explain, dict) and explain.get("boxes") else needed
 
     @model_validator(mode="after")
     def _measured(self) -> Self:

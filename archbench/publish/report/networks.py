@@ -7,6 +7,7 @@ from typing import Any
 
 from archbench.publish import grouping
 from archbench.publish.claimed import in_words
+from archbench.publish.lineage import texts
 from archbench.publish.report.stored import shown
 from archbench.publish.shares import COORDINATE, QUANTITIES, by_class, class_shares, coordinate_shares
 from archbench.records.schema import Record
@@ -33,9 +34,9 @@ def _model(members: Sequence[Record], layers: Layers) -> dict[str, Any]:
         "name": shown(model.name),
         "title": shown(str(spec["title"])),
         "year": spec["year"] if isinstance(spec["year"], int) else None,
-        "parents": shown(_texts(spec, "parents")),
+        "parents": shown(texts(spec, "parents")),
         "paper": shown(_paper(spec)),
-        "deviations": shown(_texts(spec, "deviations")),
+        "deviations": shown(texts(spec, "deviations")),
         "published": shown([_published(each) for each in _entries(spec, "published")]),
         "claims": shown([_claim(each) for each in _entries(spec, "claims")]),
         "is_member": not model.knobs and isinstance(spec["year"], int),
@@ -43,12 +44,6 @@ def _model(members: Sequence[Record], layers: Layers) -> dict[str, Any]:
         "layers": _layers(members[-1], layers),
         "records": [record.id for record in reversed(members)],
     }
-
-
-def _texts(spec: Mapping[str, Any], name: str) -> list[str]:
-    """The texts of a list in a spec, which a Record of anybody's may hold as something else."""
-    found = spec.get(name)
-    return list(map(str, found)) if isinstance(found, list | tuple) else []
 
 
 def _entries(spec: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
