@@ -198,6 +198,19 @@ def test_a_caption_states_convention_n_data_device_and_versions() -> None:
     ]
 
 
+def test_a_table_is_referred_to_by_the_words_of_its_caption() -> None:
+    """So that tables before it may come and go; where two have the same words, the second is told apart."""
+    note = (
+        "a note that is long enough to be said but once, of which there are many words that a reader has no need to read for a second time"
+    )
+    rows, columns = pd.DataFrame([{"model": "a"}]), {"model": lambda row: row["model"]}
+    captions = ("digits (1×32×32; 360 test images) · recipe modern", "digits (3×32×32) · recipe modern", "\\evil{} 中", "x" * 99)
+    text = latex.document({"t": [Table(caption, rows, (note, f"{note}, really"), columns) for caption in captions]})
+    assert re.findall(r"\\label{(.*)}", text) == ["tab:t-digits-recipe-modern", "tab:t-digits-recipe-modern-2", "tab:t-evil", "tab:t"]
+    assert text.count(note) == 2
+    assert text.count(r"2 more notes as under Table~\ref{tab:t-digits-recipe-modern}\par") == 3
+
+
 def has_latex() -> bool:
     """Whether pdflatex is here with the packages that the tables need."""
     if not shutil.which("pdflatex") or not shutil.which("kpsewhich"):
@@ -208,12 +221,13 @@ def has_latex() -> bool:
 
 
 @pytest.mark.skipif(not has_latex(), reason="pdflatex with booktabs and siunitx is not installed: Debian's texlive-science has them")
-def test_pdflatex_takes_the_tables_alone_and_in_an_article_of_two_columns(tmp_path: Path) -> None:
+def test_pdflatex_takes_the_tables_alone_and_in_an_article_of_one_column_and_of_two(tmp_path: Path) -> None:
     long = [make_record(f"net_{place}", "profile", key=f"k{place}", group=f"k{place}") for place in range(70)]
     (tmp_path / "results.tex").write_text(page([*hostile(), *long]).latex())
-    packages = r"\documentclass[twocolumn]{article}\usepackage{booktabs,graphicx,siunitx,tabularx}"
-    (tmp_path / "article.tex").write_text(packages + r"\begin{document}Text.\input{results}\end{document}")
-    for name in ("results", "article"):
+    for name, columns in (("narrow", "onecolumn"), ("article", "twocolumn")):
+        packages = rf"\documentclass[{columns}]{{article}}\usepackage{{booktabs,graphicx,siunitx,tabularx}}"
+        (tmp_path / f"{name}.tex").write_text(packages + r"\begin{document}Text.\input{results}\input{results}\end{document}")
+    for name in ("results", "narrow", "article"):
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", f"{name}.tex"]
         answer = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120)
         log = (tmp_path / f"{name}.log").read_text(errors="replace")

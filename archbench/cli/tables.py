@@ -43,6 +43,9 @@ def command(
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     models: Annotated[str, typer.Option("--models", help="Only these: names or globs as they stand in the table, with commas")] = "*",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only trainings on this data set, and profiles")] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", help="Only these columns and what a row is of: first words of headers, with commas")
+    ] = None,
     mix: Annotated[
         bool,
         typer.Option("--mix", help="errors: rank what was trained under different settings together, each row with a footnote"),
@@ -84,6 +87,7 @@ def command(
     form = _form(form, json, check)
     asked, wanted = _asked(names or (NAMES if check else ["results"])), split_names(models)
     _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
+    _check_columns(columns, form, out, check or readme is not None)
     stored, problems = index.load(Store.of(results), INDEX, looking)
     specs = _claiming(problems) if "claims" in asked else []
     _check_there(stored, wanted, results, specs)
@@ -100,6 +104,7 @@ def command(
     blocks = {} if readme is None else {expanded(readme): {name: made(name) for name in files.BLOCKS}}
     where = f"{'of these ' if stored else ''}in {results} yet"
     pages, folder = [made(name) for name in asked], out if out is None else expanded(out)
+    pages = pages if columns is None else tables_out.of_columns(pages, split_names(columns))
     lag = tables_out.put(pages, form, folder, blocks, results / TABLES, check, where)
     view.report_problems([*problems, *kept.problems])
     if lag:
@@ -135,6 +140,20 @@ def _check_together(asked: Sequence[str], experiment: str | None, mix: bool, is_
         raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
     if is_csv and len(asked) > 1:
         raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
+
+
+def _check_columns(columns: str | None, form: Format, out: Path | None, whole: bool) -> None:
+    """Raise ArchbenchError where columns are chosen and numbers, or files that are held against the Records, are asked for."""
+    if columns is None:
+        return
+    if form in (Format.csv, Format.json):
+        raise ArchbenchError(f"--columns chooses among those that are read, {form.value} holds every number: leave one of them out")
+    if not split_names(columns):
+        raise ArchbenchError("--columns names no column: archbench tables results --columns 'test error, MACs'")
+    if whole or (out is not None and form is Format.terminal):
+        raise ArchbenchError(
+            "--columns takes --format md, latex or html beside --out, and no --check and --readme, which are about whole tables"
+        )
 
 
 def _grid(experiment: str | None) -> Grid | None:

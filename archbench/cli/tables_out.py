@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archbench.cli import view
 from archbench.errors import ArchbenchError
+from archbench.publish.narrowed import headers, narrowed
 from archbench.publish.pages import Page, said_once
 from archbench.publish.writing import files, html, latex
 from archbench.records.store import write_atomically
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
 
 SUFFIXES = {"terminal": files.USUAL, "md": ("md",), "csv": ("csv",), "latex": ("tex",), "html": ("html",), "json": ("json",)}
 Blocks = Mapping[Path, Mapping[str, Page]]  # READMEs, and by name the pages that their blocks are made from
+
+
+def of_columns(pages: Sequence[Page], asked: Sequence[str]) -> list[Page]:
+    """The pages with those of their columns that go by these words. Raises ArchbenchError for words by which none of them goes."""
+    tables = [table for page in pages for table in page.tables]
+    if not tables:
+        return [*pages]
+    wanted = headers(asked, tables)
+    return [dataclasses.replace(page, tables=narrowed(page.tables, wanted)) for page in pages]
 
 
 def put(pages: Sequence[Page], form: Format, out: Path | None, blocks: Blocks, usual: Path, check: bool, where: str) -> bool:
@@ -68,9 +79,9 @@ def show(pages: Sequence[Page], form: Format, where: str) -> None:
         rows = {each.name: each.rows for each in pages}
         view.print_json(rows if len(rows) > 1 else rows[pages[0].name])
         return
-    full, empty = said_once([each for each in pages if each.tables]), [each for each in pages if not each.tables]
+    full, empty = [each for each in pages if each.tables], [each for each in pages if not each.tables]
     if form.value == "terminal":
-        _in_terminal(full)
+        _in_terminal(said_once(full))
     elif full:
         print(_text(full, form), end="")
     if empty:
@@ -84,9 +95,10 @@ def _in_terminal(pages: Sequence[Page]) -> None:
 
 
 def _text(pages: Sequence[Page], form: Format) -> str:
-    """All pages in one text."""
+    """All pages in one text, what several say in it once."""
     if form.value == "latex":
         return latex.document({each.name: each.tables for each in pages})
+    pages = said_once(pages)
     if form.value == "html":
         return html.document(pages)
     return "\n".join(each.markdown() if form.value == "md" else each.csv() for each in pages)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from archbench.publish.footnotes import Elsewhere
+
 if TYPE_CHECKING:
     from archbench.publish.results import Table
 
@@ -121,14 +123,14 @@ def cells(table: Table) -> pd.DataFrame:
 
 def once(tables: Iterable[Table]) -> list[Table]:
     """The same tables, but notes that take much room below the first alone that has them; the others say where they stand."""
-    first: dict[str, str] = {}
+    first: dict[str, tuple[int, str]] = {}
     made = []
-    for table in tables:
+    for place, table in enumerate(tables):
         again = [note for note in table.notes if len(note) > SHORT and note in first]
         again = again if sum(map(len, again)) > MUCH else []
-        above = ", ".join(dict.fromkeys(f"“{first[note]}”" for note in again))
         notes = [note for note in table.notes if note not in again]
-        notes += [f"{len(again)} more note{'s' * (len(again) != 1)} as under {above}"] * bool(again)
+        first |= {note: (place, table.caption) for note in notes if note not in first}
+        if again:
+            notes.append(Elsewhere(f"{len(again)} more note{'s' * (len(again) != 1)} as under", dict(first[note] for note in again)))
         made.append(dataclasses.replace(table, notes=tuple(notes)))
-        first |= {note: table.caption for note in notes if note not in first}
     return made

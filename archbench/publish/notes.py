@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from archbench.publish.footnotes import OfRows
+from archbench.publish.footnotes import OfColumns, OfRows, under_of
 from archbench.publish.formats import epochs_text
 from archbench.publish.grouping import Stored, by, by_column, column, doubted, joined, one_of_each
 from archbench.records.schema import Doubt, Measurement, Record
@@ -16,8 +16,10 @@ OF_ONE_TIME = {
     "not_warm": "the time was not stable after the warm-up",
     "drift": "the time rose or fell by more than 2 % while it was measured",
 }
+ERROR = "error"  # in the headers of columns of errors
 HASH = 6  # digits of a source's hash that tell it from another
 OF_TIMES = {*OF_ONE_TIME, "busy", "steal", "governor", "hot"}  # doubts that concern a time
+TIMES = ("latency", "images/s", "time", "step", " ms")  # in the headers of columns of times
 
 
 def is_benchmark(record: Record) -> bool:
@@ -100,8 +102,12 @@ def mark(doubtful: object) -> str:
 def doubts(shown: Sequence[Record]) -> list[str]:
     """Each warning, and what was not counted, with the rows it concerns."""
     shown = doubted(shown)
-    said = [(doubt.message, record) for record in shown for doubt in record.warnings if doubt.code not in OF_ONE_TIME or not doubt.at]
+    said = [(_message(doubt), record) for record in shown for doubt in record.warnings if doubt.code not in OF_ONE_TIME or not doubt.at]
     return [*_of_times(shown), *_together(said), *uncounted(shown)]
+
+
+def _message(doubt: Doubt) -> str:
+    return OfColumns(doubt.message, *TIMES) if doubt.code in OF_TIMES else doubt.message
 
 
 def _of_times(shown: Sequence[Record]) -> list[str]:
@@ -113,7 +119,7 @@ def _of_times(shown: Sequence[Record]) -> list[str]:
         found = [(record, where) for record, where in at if where]
         named = dict.fromkeys(f"{record.model.label} (batch {where})" for record, where in found)
         parts = {f"{said} (batch {where})": [each.id for each, there in found if there == where] for _, where in found}
-        lines += [OfRows(f"{', '.join(named)}: {said}", parts)] * bool(named)
+        lines += [OfRows(f"{', '.join(named)}: {said}", parts, TIMES)] * bool(named)
     return lines
 
 
@@ -161,7 +167,10 @@ def _together(said: Sequence[tuple[str, Record]]) -> list[str]:
     found: dict[str, list[Record]] = defaultdict(list)
     for message, record in said:
         found[message].append(record)
-    return [OfRows(f"{_labels(records)}: {message}", {message: [each.id for each in records]}) for message, records in found.items()]
+    return [
+        OfRows(f"{_labels(records)}: {message}", {message: [each.id for each in records]}, under_of(message))
+        for message, records in found.items()
+    ]
 
 
 def _labels(records: Sequence[Record]) -> str:
@@ -234,11 +243,11 @@ def interval_notes(runs: Sequence[Record]) -> list[str]:
     """Which interval stands beside an error."""
     ended = (column(members, "status").count("ok") for members in by_column(runs, "group").values())
     sizes = set(ended) - {0}
-    notes = []
+    notes: list[str] = []
     if 1 in sizes:
-        notes.append("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds")
+        notes.append(OfColumns("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds", ERROR))
     if sizes - {1}:
-        notes.append("several seeds: mean with Student's t interval over seeds (95 %)")
+        notes.append(OfColumns("several seeds: mean with Student's t interval over seeds (95 %)", ERROR))
     return notes
 
 
@@ -261,14 +270,15 @@ def tuning(runs: Sequence[Record]) -> list[str]:
 def _profile_notes(profiles: Sequence[Record]) -> list[str]:
     """How the times were taken, and of which models where not of all in one way."""
     ways = by(profiles, lambda profile: (profile.config["execution"]["precision"], profile.environment["threads"], _interval(profile)))
-    notes = []
+    notes: list[str] = []
     for (precision, _, interval), members in ways.items():
         of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ": "
         batch, on = members[0].config["batch"], on_threads(members[0])
-        notes.append(f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}{interval}")
+        times = f"{of}latency of one image, images/s of inference at batch {batch}, both eager {precision}{on}{interval}"
+        notes.append(OfColumns(times, "latency", "images/s"))
     timed = any(profile.measurement("time_s") for profile in profiles)
     share = "1×1: share of the MACs" + (", and of the time of the operations of a training step" if timed else "")
-    return [*notes, share] if notes else []
+    return [*notes, OfColumns(share, "1×1")] if notes else []
 
 
 def _interval(profile: Record) -> str:

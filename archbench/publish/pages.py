@@ -105,7 +105,7 @@ class Page:
 
     def latex(self) -> str:
         """The tables, as a file that an article may take; without the reading."""
-        return latex.document({self.name: formats.once(self.tables)})
+        return latex.document({self.name: self.tables})
 
     def html(self) -> str:
         """The tables and the reading, as a page of their own."""

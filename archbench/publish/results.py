@@ -13,10 +13,11 @@ import pandas as pd
 
 from archbench import stats
 from archbench.publish import best, columns, guard
+from archbench.publish.footnotes import OfColumns
 from archbench.publish.formats import Row
 from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, joined, picked, typical
 from archbench.publish.launches import logarithms
-from archbench.publish.notes import benchmark_notes, caption, is_benchmark, is_doubtful, notes, of_device, of_input, told_apart
+from archbench.publish.notes import TIMES, benchmark_notes, caption, is_benchmark, is_doubtful, notes, of_device, of_input, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
 
@@ -29,7 +30,7 @@ PROFILE_FIGURES: dict[str, dict[str, Any]] = {
 
 
 Profiles = Mapping[tuple[Any, ...], Sequence[Record]]  # of each network in its circumstances
-STAR = "*: doubtful, as the notes on its network say"
+STAR = OfColumns("*: doubtful, as the notes on its network say", *TIMES)
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ def marked(
     errors = best.least(told)
     times = best.least(list(map(_single_image_s, profiles)))
     compared = sum(map(bool, told)) > 1
-    why = [best.SEEDS if errors else best.FEW_SEEDS] * compared + [best.LAUNCHES] * bool(times)
+    why = [*[best.SEEDS if errors else best.FEW_SEEDS] * compared, *[best.LAUNCHES] * bool(times)]
     doubtful = any(frame[name].any() for name in ("latency_doubtful", "images_doubtful"))
-    return {"test error, %": errors, "latency, ms": times}, why + [STAR] * doubtful
+    return {"test error, %": errors, "latency, ms": times}, [*why, *[STAR] * doubtful]
 
 
 def errors_of(runs: Sequence[Record]) -> list[float]:

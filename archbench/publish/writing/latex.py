@@ -2,17 +2,24 @@
 
 A table too long for a page goes on in further ones, and what stands below it has one of its own where no page holds both. Columns of
 figures are aligned at the point, counts under one prefix; a table no wider than a column of a two-column article is a `table`, else a
-`table*`, which in an article of one column is the same.
+`table*`, which in an article of one column is the same. One that would have to shrink to be as wide as the text is turned, if the page is
+as wide as it is high then.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from archbench.publish import formats
 from archbench.publish.citing.latex import one_line
+from archbench.publish.footnotes import Elsewhere
 from archbench.publish.results import Table
 from archbench.publish.writing.grid import Grid, grid
 from archbench.publish.writing.latex_columns import Column, columns
@@ -22,7 +29,9 @@ from archbench.publish.writing.stated import stated
 COLUMN, PAGE = 54, 110  # how wide a column and a page of a two-column article are, in digits of \footnotesize
 GAP = 3  # digits between two columns
 LINES, CAPTION, HEAD = 55, 4, 3  # lines of \footnotesize on a page, and about those of a caption and of headers
+TURNED = 24  # lines of a turned page in a narrow article
 LEAST_ROOM = 20  # digits for columns that break, where the others leave none
+LABEL = 72  # characters of a label, beside a number behind it
 NOTE_TO_TEXT = 1.2  # so many more characters has a line of notes
 SYNTAX = {
     "block_start_string": "<%",
@@ -43,7 +52,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Float:
-    """A table as it floats in an article: rows, notes below them, or both."""
+    """A table as it floats in an article: rows, notes below them, or both. One that `turns` does so where it would have to shrink."""
 
     environment: str
     caption: str
@@ -53,19 +62,42 @@ class Float:
     rows: Sequence[Line]
     notes: Sequence[str]
     flexible: bool
+    turns: bool
 
 
 def document(pages: Mapping[str, Sequence[Table]]) -> str:
-    """A file with the tables of pages, which come by their names, each table under its caption."""
-    floats = [each for name, made in pages.items() for place, table in enumerate(made) for each in _floats(table, f"{name}-{place + 1}")]
+    """A file with the tables of pages, which come by their names, each table under its caption; what several say stands below the first."""
     from archbench.publish.templates import environment
 
+    names = [name for name, made in pages.items() for _ in made]
+    tables = formats.once(table for made in pages.values() for table in made)
+    labels = _labels([f"{name} {table.caption}" for name, table in zip(names, tables, strict=True)])
+    floats = [each for place, table in enumerate(tables) for each in _floats(table, labels[place], labels)]
     templates = environment("archbench.publish.writing", autoescape=False, **SYNTAX)
     return templates.get_template("tables.tex").render(names=" ".join(pages), floats=floats)
 
 
-def _floats(table: Table, label: str) -> list[Float]:
-    laid = grid(table)
+def _labels(captions: Iterable[str]) -> list[str]:
+    """What an article refers to each table by: the words of its caption, so that further tables before it change nothing."""
+    found: Counter[str] = Counter()
+    made = []
+    for caption in captions:
+        words = re.findall("[a-z0-9_.]+", re.sub(r"\([^()]*\)", "", caption.lower().replace("×", "x")))
+        label = _shortened(words)
+        found[label] += 1
+        made.append(label if found[label] == 1 else f"{label}-{found[label]}")
+    return made
+
+
+def _shortened(words: Sequence[str]) -> str:
+    """As many of the words as there is room for, one at least."""
+    ends = itertools.accumulate(len(word) + 1 for word in words)
+    return "-".join(word for word, end in zip(words, ends, strict=True) if end <= LABEL) or words[0][:LABEL]
+
+
+def _floats(table: Table, label: str, labels: Sequence[str]) -> list[Float]:
+    elsewhere = [note for note in table.notes if isinstance(note, Elsewhere)]
+    laid = grid(dataclasses.replace(table, notes=tuple(note for note in table.notes if not isinstance(note, Elsewhere))))
     if not laid.rows or not laid.headers:
         return []
     made = columns(laid)
@@ -73,8 +105,12 @@ def _floats(table: Table, label: str) -> list[Float]:
     wide = width > COLUMN or any(each.share for each in made)
     notes = [breakable(note) for note in laid.notes]
     notes += [rf"\textsuperscript{{{letter}}}\,{breakable(said)}" for letter, said in laid.footnotes.items()]
+    notes += [f"{breakable(note.said)} {_named([labels[place] for place in note.places])}" for note in elsewhere]
     characters = PAGE if wide else COLUMN
-    parts = _parts(_heights(laid, made), [math.ceil(len(note) / (NOTE_TO_TEXT * characters)) for note in notes])
+    heights = _heights(laid, made), [math.ceil(len(note) / (NOTE_TO_TEXT * characters)) for note in notes]
+    parts = _parts(*heights)
+    flexible = any(each.share for each in made)
+    turns = wide and not flexible and sum(map(sum, heights)) + CAPTION + HEAD <= TURNED
     lines = _rows(laid, made)
     return [
         Float(
@@ -85,10 +121,15 @@ def _floats(table: Table, label: str) -> list[Float]:
             header=" & ".join(each.header for each in made),
             rows=lines[part.rows],
             notes=notes[part.notes],
-            flexible=any(each.share for each in made),
+            flexible=flexible,
+            turns=turns,
         )
         for place, part in enumerate(parts)
     ]
+
+
+def _named(labels: Sequence[str]) -> str:
+    return f"Table{'s' * (len(labels) > 1)}~" + ", ".join(rf"\ref{{tab:{label}}}" for label in labels)
 
 
 def _caption(table: Table, place: int, parts: int) -> str:
