@@ -45,15 +45,17 @@ def figures(
     dataset: str | None = None,
     style: str = "paper",
     columns: int = 2,
+    captioned: bool = True,
 ) -> dict[str, Figure]:
     """Figures from the Records of a folder, by the name that `archbench figures` gives their files; all without `names`.
 
     `names` are figures (lineage) or pictures (lineage-3x32x32-b4).
 
-    They are matplotlib's own, in inches of the style (paper, talk, web) at one or two columns: `figure.savefig("x.pdf")`. A UserWarning
-    says what would make a figure of which there are no Records. Raises ArchbenchError for a name, model or style that is not known.
+    They are matplotlib's own, in inches of the style (paper, talk, web) at one or two columns: `figure.savefig("x.pdf")`. Unless
+    `captioned`, condition and notes are left out of them; `figure.get_label()` has the caption either way. A UserWarning says what would
+    make a figure of which there are no Records. Raises ArchbenchError for a name, model or style that is not known.
     """
-    look = Look.of(style, checked_columns(columns))
+    look = Look.of(style, checked_columns(columns), captioned)
     found = pictured(names, expanded(Path(results)), split_names(models) if isinstance(models, str) else tuple(models), dataset)
     for line in filter(None, [*found.missing, found.boxes, *found.problems]):
         warnings.warn(line, stacklevel=2)

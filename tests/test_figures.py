@@ -445,6 +445,28 @@ def test_a_figure_that_is_asked_for_and_cannot_be_drawn_exits_with_1(tmp_path: P
     assert called("maps", "shares", "--results", str(tmp_path), "--format", "png") == 0
 
 
+def test_a_caption_beside_holds_what_the_picture_then_lacks(tmp_path: Path) -> None:
+    (picture,) = gallery.pictures("shares", [member("a"), member("b")])
+    inside, beside = (dict(files.contents(picture, Look.of("talk", 2, captioned), ("pdf", "png"))) for captioned in (True, False))
+    assert [*beside] == ["shares-1x32x32-b32.txt", *inside]
+    title, condition, *notes = beside["shares-1x32x32-b32.txt"].decode().splitlines()
+    assert (condition, notes) == (picture.condition, [*picture.notes])
+    texts = [
+        [text.get_text() for figure in gallery.drawn(picture, Look.of("talk", 2, captioned)) for text in figure[1].findobj(Text)]
+        for captioned in (True, False)
+    ]
+    assert title in texts[0]
+    assert set(texts[0]) - set(texts[1]) >= {title, *(text for text in texts[0] if text.startswith("· "))}
+    assert files.data_of(_written(tmp_path, beside)) == files.data_of(_written(tmp_path / "inside", inside))
+
+
+def _written(folder: Path, contents: dict[str, bytes]) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "shares-1x32x32-b32.png"
+    path.write_bytes(contents[path.name])
+    return path
+
+
 def test_one_picture_is_named_by_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for record in FAMILY[:5]:
         Store(tmp_path).save(record)

@@ -20,6 +20,7 @@ from conftest import Answer, make_record
 
 import archbench
 from archbench import models, remaking, stats
+from archbench.cli import app
 from archbench.errors import ArchbenchError
 from archbench.measure import complexity
 from archbench.records.schema import Measurement, Record, StoredFile, content_hash, readable, seal
@@ -94,6 +95,18 @@ def test_a_record_as_a_run_left_it_is_ok(tmp_path: Path) -> None:
         *("id", "files/nin/predictions.npz", "test_error_pct", "test_top5_error_pct", "test_nll", "test_calibration_error_pct"),
         *("interval of train_error_pct", "train_images_per_s"),
     }
+
+
+def test_failures_are_shown_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the checks above one is of predictions that are kept nowhere, the others are ok."""
+    arguments = ["verify", str(left_by_a_test(tmp_path)), "--failures"]
+    app.build(arguments)(arguments, standalone_mode=False)
+    shown = capsys.readouterr()
+    (line,) = shown.out.splitlines()
+    assert "train_error_pct: cannot be checked" in line
+    assert shown.err.strip() == "9 checks: 8 ok, 0 differs, 1 cannot be checked"
+    app.build([*arguments, "--json"])([*arguments, "--json"], standalone_mode=False)
+    assert [each["status"] for each in json.loads(capsys.readouterr().out)] == [CANNOT]
 
 
 def test_a_record_that_was_edited_is_found_by_its_id(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ NAMES_HELP = (
     "error, lineage, shares, roofline, pointwise, time, curves, data_scale, maps; all (the default); or a picture, as lineage-3x32x32-b4"
 )
 CHECK_HELP = "Write nothing; exit status 1, naming them, where figures that are there, or those that are named, lag behind the Records"
+CAPTION_HELP = "Leave condition and notes out of the pictures and write them to NAME.txt, for a caption of your own"
 MOST_NAMED = 8  # files
 
 
@@ -25,6 +26,7 @@ def command(
     columns: Annotated[int, typer.Option("--columns", help="Width of 1 or 2 columns")] = 2,
     models: Annotated[str, typer.Option("--models", help="Only these: names or globs as they stand in the tables, with commas")] = "*",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only trainings on this data set, and profiles")] = None,
+    caption_beside: Annotated[bool, typer.Option("--caption-beside", help=CAPTION_HELP)] = False,
     check: Annotated[bool, typer.Option("--check", help=CHECK_HELP)] = False,
 ) -> None:
     """Draw figures from Records: error against cost, the lineage by year, shares of MACs and time, the roofline, learning curves and more.
@@ -37,7 +39,7 @@ def command(
     from archbench.publish.figures import checking, files
     from archbench.publish.figures.look import Look
 
-    formats, look = checked_formats(form), Look.of(style, checked_columns(columns))
+    formats, look = checked_formats(form), Look.of(style, checked_columns(columns), not caption_beside)
     results = expanded(results)
     folder = results / "figures" if out is None else expanded(out)
     found = pictured(names or (), results, split_names(models), dataset)

@@ -21,6 +21,7 @@ def command(
     rerun: Annotated[bool, typer.Option("--rerun", help=RERUN_HELP)] = False,
     dataset: Annotated[str | None, typer.Option("--dataset", help=DATASET_HELP)] = None,
     data_dir: Annotated[Path, typer.Option("--data-dir", help="With --rerun, where data sets lie")] = DEFAULT_DATA_DIR,
+    failures: Annotated[bool, typer.Option("--failures", help="Show only what is not ok")] = False,
     json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
@@ -36,7 +37,7 @@ def command(
     from archbench.cli import view
     from archbench.errors import ArchbenchError
     from archbench.evidence import verified
-    from archbench.verifying import DIFFERS, Check, summary
+    from archbench.verifying import DIFFERS, OK, Check, summary
 
     if dataset is not None and not rerun:
         raise ArchbenchError("--dataset names the images of a training that --rerun makes again")
@@ -49,10 +50,10 @@ def command(
             if check is None:
                 break
             found.append(check)
-            if not json:
+            if not json and not (failures and check.status == OK):
                 view.print_line(check.line)
     if json:
-        view.print_json([dataclasses.asdict(each) for each in found])
+        view.print_json([dataclasses.asdict(each) for each in found if not (failures and each.status == OK)])
     counted = ", ".join(f"{number} {status}" for status, number in summary(found).items())
     if not quiet:
         view.say(f"{len(found)} checks: {counted}")

@@ -9,7 +9,7 @@ import sys
 from http import HTTPStatus
 from typing import Any
 
-from archbench.errors import ArchbenchError, brief
+from archbench.errors import ArchbenchError, brief, complaint
 from archbench.serving.state import Live
 
 ADDRESS = "127.0.0.1"
@@ -47,10 +47,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         return int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver names them
-        """A browser that goes away while it is answered is no error of ours; what goes wrong with a page is said on stderr."""
+        """A browser that goes away while it is answered is no error of ours."""
         _, error, _ = sys.exc_info()
         if error is not None and not isinstance(error, OSError):
-            sys.stderr.write(f"archbench: the page could not be made: {brief(error)}\n")
+            sys.stderr.write(f"{complaint(f'a request could not be answered: {brief(error)}')}\n")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -68,10 +68,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.path == "/state":
             self._answer(HTTPStatus.OK, TEXT, self.server.live.state().encode())
         elif self.path in ("/", "/data.json"):
-            made = self.server.live.made()
-            self._answer(HTTPStatus.OK, *((HTML, made.page) if self.path == "/" else (JSON, made.data)), state=made.state)
+            self._answer_with_page()
         else:
             self._answer(HTTPStatus.NOT_FOUND, TEXT, b"there is /, /data.json and /state\n")
+
+    def _answer_with_page(self) -> None:
+        """The page or its data; where they cannot be made, the reason, here and on stderr."""
+        try:
+            made = self.server.live.made()
+        except Exception as error:  # of Records that are odd in a way nobody thought of: the server goes on
+            said = complaint(f"the page could not be made: {brief(error)}")
+            sys.stderr.write(f"{said}\n")
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, TEXT, f"{said}\n".encode())
+        else:
+            self._answer(HTTPStatus.OK, *((HTML, made.page) if self.path == "/" else (JSON, made.data)), state=made.state)
 
     def _refuse(self) -> None:
         self.close_connection = True  # what such a request carries is not read

@@ -69,8 +69,10 @@ def write(picture: Picture, look: Look, formats: Sequence[str], out: Path) -> li
 
 
 def contents(picture: Picture, look: Look, formats: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """The files of a picture, by name."""
+    """The files of a picture, by name; where it is not captioned, each figure's caption beside it."""
     for stem, figure in gallery.drawn(picture, look):
+        if not look.captioned:
+            yield f"{stem}.txt", f"{figure.get_label()}\n".encode()
         for form in formats:
             yield f"{stem}.{form}", rendered(figure, picture, look, form)
 

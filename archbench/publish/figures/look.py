@@ -65,17 +65,18 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Look:
-    """A style at a number of columns."""
+    """A style at a number of columns; `captioned` where title, condition and notes are within the figure."""
 
     style: Style
     columns: int
+    captioned: bool = True
 
     @classmethod
-    def of(cls, style: str, columns: int) -> Look:
+    def of(cls, style: str, columns: int, captioned: bool = True) -> Look:
         """Raises ArchbenchError, with the near name, for a style that is not known."""
         if style not in STYLES:
             raise unknown("style", style, STYLES)
-        return cls(STYLES[style], columns)
+        return cls(STYLES[style], columns, captioned)
 
     @property
     def width_in(self) -> float:

@@ -21,7 +21,10 @@ Legend = Sequence[tuple[Artist | None, str]]  # words alone where there is no ma
 
 
 class Sheet:
-    """Made in the order in which it is read; `axes` sets the height. To be used under the settings of its look."""
+    """Made in the order in which it is read; `axes` sets the height. To be used under the settings of its look.
+
+    What stands above and below the axes is the figure's label too, a line each, and that alone where the look is not captioned.
+    """
 
     def __init__(self, look: Look, title: str, condition: str, notes: Sequence[str], legend: Legend = ()) -> None:
         self.look = look
@@ -31,6 +34,9 @@ class Sheet:
         self.edge_in = EDGE_PT * look.scale / POINTS
         text, small = look.style.text_pt, look.style.small_pt
         room = look.width_in - 2 * self.edge_in
+        self.figure.set_label("\n".join(filter(None, [title, condition, *notes])))
+        if not look.captioned:
+            title, condition, notes = "", "", ()
         titles = [(line, text, "bold") for line in self.letters.wrapped(title, text, room, "bold")] if look.style.titled else []
         self._head = [*titles, *((line, small, "normal") for line in self.letters.wrapped(kept_together(condition), small, room))]
         self._foot = [line for note in notes for line in self.letters.wrapped(f"· {note}", small, room, indent="  ")]

@@ -103,6 +103,8 @@ function kept(name, value) {
   return null;
 }
 
+class Failed extends Error {}
+
 // Ask a server whether its Records have changed, and take the new data.
 async function poll() {
   const live = document.getElementById("live");
@@ -111,7 +113,7 @@ async function poll() {
       const state = await (await fetch("state", { cache: "no-store" })).text();
       if (state !== document.body.dataset.state) {
         const answer = await fetch("data.json");
-        if (!answer.ok) throw new Error(answer.statusText);
+        if (!answer.ok) throw new Failed(await answer.text());
         data = await answer.json();
         document.body.dataset.state = state;
         const focused = document.activeElement?.id,
@@ -121,8 +123,9 @@ async function poll() {
         window.scrollTo(x, y);
       }
       [live.textContent, live.className] = ["live", ""];
-    } catch {
-      [live.textContent, live.className] = ["the server does not answer; this is its last state", "lost"];
+    } catch (error) {
+      const why = error instanceof Failed ? error.message : "the server does not answer";
+      [live.textContent, live.className] = [`${why}; this is its last state`, "lost"];
     }
   }
   setTimeout(poll, POLL_MS);
