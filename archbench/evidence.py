@@ -29,19 +29,19 @@ def cite(
     results: str | Path = Settings.results,
     models: str | Iterable[str] = "*",
     dataset: str | None = None,
+    condition: str = "",
 ) -> str:
     """How Records are cited: archbench, the papers concerned, a paragraph of methods, the command that makes them again, and their hashes.
 
     Each of `named` is the beginning of an id in the folder `results`, a Record's file, a results folder, or a page of `archbench tables`
-    (`lineage`), which stands for the Records that it is made from; `models` and `dataset` restrict a page as they do there. `form` is text,
-    markdown, bibtex or ris. Raises ArchbenchError for what is none of these, and for a Record that cannot be read.
+    (`lineage`), which stands for the Records that it is made from; `models`, `dataset` and `condition` restrict a page as they do there.
+    `form` is text, markdown, bibtex or ris. Raises ArchbenchError for what is none of these, and for a Record that cannot be read.
     """
     from archbench.publish.citing import citation, formats
 
     if form not in formats.FORMATS:
         raise unknown("format", form, formats.FORMATS)
-    patterns = split_names(models) if isinstance(models, str) else tuple(models)
-    found = chosen([str(name) for name in named], expanded(Path(results)), patterns, dataset)
+    found = chosen([str(name) for name in named], expanded(Path(results)), models, dataset, condition)
     return formats.FORMATS[form](citation.cite(found))
 
 
@@ -105,15 +105,22 @@ def _checks_of(path: Path, again: Given | None, emit: Listener) -> Iterator[Chec
 
 
 def bundle(
-    *named: str | Path, out: str | Path, results: str | Path = Settings.results, where: str | None = None, licence: str | None = None
+    *named: str | Path,
+    out: str | Path,
+    results: str | Path = Settings.results,
+    where: str | None = None,
+    models: str | Iterable[str] = "*",
+    dataset: str | None = None,
+    condition: str = "",
+    licence: str | None = None,
 ) -> Packed:
     """Pack Records with their predictions, tables, figures and methods into one archive `out`, an RO-Crate.
 
     The same Records give the same bytes, with the same matplotlib, which draws the figures.
 
-    `named` are Records and tables as `cite` takes them, or `where` is an expression as in `archbench.load`; `licence` is what they are
-    licensed under, a name or a web address. Raises ArchbenchError as `cite` does, and where the archive cannot be written or something else
-    is in its place.
+    `named` are Records and tables as `cite` takes them, restricted by `models`, `dataset` and `condition`, or `where` is an expression as
+    in `archbench.load`; `licence` is what they are licensed under, a name or a web address. Raises ArchbenchError as `cite` does, and where
+    the archive cannot be written or something else is in its place.
     """
     from archbench.bundling import pack
     from archbench.publish.writing import place
@@ -121,8 +128,12 @@ def bundle(
     folder, path = expanded(Path(results)), expanded(Path(out))
     if (where is None) == (not named):
         raise ArchbenchError("name the Records to bundle, or say with --where which, and not both")
+    if where is not None and (models != "*" or dataset is not None or condition):
+        raise ArchbenchError(
+            "--models, --dataset and --condition restrict a table, which is named; with --where they are part of the expression"
+        )
     place.check(path, METADATA.encode(), "bundle")
-    found = _matching(folder, where) if where is not None else chosen([str(name) for name in named], folder)
+    found = chosen([str(name) for name in named], folder, models, dataset, condition) if where is None else _matching(folder, where)
     return pack(found, path, licence)
 
 
@@ -142,7 +153,9 @@ def _matching(results: Path, where: str) -> list[Located]:
     return [each for each in located(str(results), results) if matches(each.record, marks)]
 
 
-def chosen(named: Sequence[str], results: Path, models: Sequence[str] = ("*",), dataset: str | None = None) -> list[Located]:
+def chosen(
+    named: Sequence[str], results: Path, models: str | Iterable[str] = "*", dataset: str | None = None, condition: str = ""
+) -> list[Located]:
     """The Records behind names as `cite` takes them, each once, oldest first. Raises ArchbenchError as it does."""
     from archbench.publish.pages import NAMES
 
@@ -152,20 +165,21 @@ def chosen(named: Sequence[str], results: Path, models: Sequence[str] = ("*",), 
     for name in pages:
         if results == Settings.results and (Path(name) / "runs").is_dir():  # nothing says which of them is meant
             raise ArchbenchError(f"{name} is a table and a folder here: {name}/ is the folder, --results {name} the table made from it")
-    if not pages and (tuple(models) != ("*",) or dataset is not None):
-        raise ArchbenchError(f"--models and --dataset restrict a table ({', '.join(NAMES)}), and none is named")
+    patterns = split_names(models) if isinstance(models, str) else tuple(models)
+    if not pages and (patterns != ("*",) or dataset is not None or condition):
+        raise ArchbenchError(f"--models, --dataset and --condition restrict a table ({', '.join(NAMES)}), and none is named")
     found = [each for name in named if name not in NAMES for each in located(name, results)]
     if pages:
-        found += _behind(pages, results, models, dataset)
+        found += _behind(pages, results, patterns, dataset, split_names(condition))
     return by_age({each.record.id: each for each in found}.values())
 
 
-def _behind(pages: Sequence[str], results: Path, models: Sequence[str], dataset: str | None) -> list[Located]:
-    """The Records that these pages are made from."""
+def _behind(pages: Sequence[str], results: Path, models: Sequence[str], dataset: str | None, condition: Sequence[str]) -> list[Located]:
+    """The Records that these pages, or those of their tables whose captions hold the phrases of a condition, are made from."""
     from archbench.publish.citing import of_tables
     from archbench.publish.predictions import Kept
 
     stored = located(str(results), Store.of(results).root)
     records = of_tables.asked([each.record for each in stored], models, dataset)
-    wanted = {identity for name in pages for identity in of_tables.ids(name, records, Kept(results))}
+    wanted = {identity for name in pages for identity in of_tables.ids(name, records, Kept(results), condition)}
     return [each for each in stored if each.record.id in wanted]

@@ -156,7 +156,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise ArchbenchError(f"there is no file {path}; pytest --archbench nin --benchmark-json={path} makes one") from None
+        raise ArchbenchError(
+            f"there is no file {path}; archbench bundle and pytest --archbench nin --benchmark-json=FILE write some"
+        ) from None
     except OSError as error:
         raise ArchbenchError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):

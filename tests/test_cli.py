@@ -48,6 +48,14 @@ QUICK = ("--models", "lenet", "--limit-train", "64", "--epochs", "1")
         (["tables", "operator"], "unknown table 'operator'; did you mean 'operators'?"),
         (["tables", "all", "--format", "csv"], "--format csv shows one table at a time"),
         (["tables", "--mix"], "--mix is for the table that ranks: archbench tables errors --mix"),
+        (["tables", "--columns", "MACs", "--json"], "json holds every number: leave one of them out"),
+        (["tables", "--columns", "MACs", "--out", "x"], "--condition and --columns take --format md, latex or html beside --out"),
+        (["tables", "--condition", "fast", "--check"], "--condition and --columns take --format md, latex or html beside --out"),
+        (["tables", "--columns", ","], "--columns names nothing"),
+        (["tables", "--caption", "x"], "--caption and --label are of a table in LaTeX: --format latex"),
+        (["tables", "--label", "a b", "--format", "latex"], "--label takes letters, digits and :._- (got 'a b')"),
+        (["bundle", "--where", "model=nin", "--condition", "x", "--out", "x.zip"], "with --where they are part of the expression"),
+        (["cite", "0123", "--condition", "x"], "--models, --dataset and --condition restrict a table"),
         (["show", "nim"], "unknown model 'nim'; did you mean 'nin'?"),
         (["show", "nin", "--image-size", "3"], "nin needs images of at least 4x4 (got 3x3)"),
         (["export", "nin", "--format", "onx", "--out", "x"], "unknown format 'onx'; did you mean 'onnx'?"),
@@ -129,6 +137,29 @@ def test_headers_have_a_line_for_each_word_where_the_terminal_is_too_narrow_else
 
 def test_quiet_says_nothing_but_the_table(archbench: CommandLine) -> None:
     assert archbench("train", *QUICK, "--quiet").stderr == ""
+
+
+def test_tables_of_a_condition_with_columns(in_process: Callable[..., Answer], tmp_path: Path) -> None:
+    for model in ("nin", "vgg"):
+        Store(tmp_path / "r").save(make_record(model))
+    Store(tmp_path / "r").save(
+        make_record("nin", config={**make_record().config, "training": {"name": "fast", "epochs": 2}}, key="f", group="f")
+    )
+    shown = in_process("tables", "--results", "r", "--condition", "recipe modern", "--columns", "test error", "--format", "md").stdout
+    assert [line for line in shown.splitlines() if line.startswith(("#", "| n", "| v"))] == [
+        "### digits (1×32×32, 10 classes; 1,437 training and 360 test images) · recipe modern, 8 epochs, batch 32, fp32 · a processor",
+        "| nin | 10.0 [7.3–13.5] |",
+        "| vgg | 10.0 [7.3–13.5] |",
+    ]
+    latex = ("tables", "--results", "r", "--format", "latex", "--caption", "Mine.")
+    assert in_process(*latex).stderr.startswith(
+        "archbench: --caption and --label are of one table, and these are 2: --condition takes words"
+    )
+    assert r"\caption{Mine. digits" in in_process(*latex, "--condition", "fast").stdout
+    none = in_process("tables", "errors", "--mix", "--results", "r", "--columns", "tuned")
+    assert (none.returncode, none.stderr) == (2, "archbench: nothing stands under tuned in any table\n")
+    cited = in_process("cite", "results", "--results", "r", "--condition", "recipe fast").stdout
+    assert cited.count("trained on digits") == 2  # the Record, and what is said of it
 
 
 def test_tables_in_every_form(archbench: CommandLine, tmp_path: Path) -> None:

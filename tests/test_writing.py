@@ -180,7 +180,7 @@ def test_a_table_longer_than_a_page_goes_on_in_another_with_its_notes_below_the_
     rows = pd.DataFrame({"model": [f"m{place}" for place in range(60)]})
     text = latex.document({"t": [Table("t", rows, ("the note",), {"model": lambda row: row["model"]})]})
     assert text.count(r"\begin{table}") == 2
-    assert "(part 2 of 2)" in text
+    assert re.search(r"Table~\\ref{tab:t-t-....}, continued\\par", text)
     assert text.count("the note") == 1
     assert text.index("the note") > text.index("m59")
 
@@ -198,17 +198,37 @@ def test_a_caption_states_convention_n_data_device_and_versions() -> None:
     ]
 
 
-def test_a_table_is_referred_to_by_the_words_of_its_caption() -> None:
-    """So that tables before it may come and go; where two have the same words, the second is told apart."""
+def test_a_table_is_referred_to_by_the_words_and_the_hash_of_its_caption() -> None:
+    """So that tables before it may come and go, and no word that is left out makes two alike."""
     note = (
         "a note that is long enough to be said but once, of which there are many words that a reader has no need to read for a second time"
     )
     rows, columns = pd.DataFrame([{"model": "a"}]), {"model": lambda row: row["model"]}
     captions = ("digits (1×32×32; 360 test images) · recipe modern", "digits (3×32×32) · recipe modern", "\\evil{} 中", "x" * 99)
-    text = latex.document({"t": [Table(caption, rows, (note, f"{note}, really"), columns) for caption in captions]})
-    assert re.findall(r"\\label{(.*)}", text) == ["tab:t-digits-recipe-modern", "tab:t-digits-recipe-modern-2", "tab:t-evil", "tab:t"]
+    made = [Table(caption, rows, (note, f"{note}, really"), columns) for caption in captions]
+    labels = re.findall(r"\\label{(.*)}", text := latex.document({"t": made}))
+    assert [label[:-5] for label in labels] == ["tab:t-digits-recipe-modern", "tab:t-digits-recipe-modern", "tab:t-evil", "tab:t"]
+    assert re.findall(r"\\label{(.*)}", latex.document({"t": made[1:]})) == labels[1:]
+    assert len(set(labels)) == len(labels)
     assert text.count(note) == 2
-    assert text.count(r"2 more notes as under Table~\ref{tab:t-digits-recipe-modern}\par") == 3
+    assert text.count(rf"2 more notes as under Table~\ref{{{labels[0]}}}\par") == 3
+    nothing = dataclasses.replace(made[0], frame=rows[:0])
+    assert rf"\ref{{{labels[1]}}}" in latex.document({"t": [nothing, *made[1:]]})
+
+
+def test_a_title_and_a_label_of_the_readers_own_are_taken() -> None:
+    rows, columns = pd.DataFrame([{"model": "a"}]), {"model": lambda row: row["model"]}
+    text = latex.document({"t": [Table("t · u", rows, (), columns, title="50 % less.", label="tab:mine")]})
+    assert "\\caption{50 \\% less. t $\\cdot$ u.}\n\\label{tab:mine}" in text
+
+
+def test_a_table_turns_that_is_wide_and_short() -> None:
+    wide = tables([make_record(f"net_{place}", "profile", key=f"k{place}", group=f"k{place}") for place in range(3)])[0]
+    columns = {f"{header} of a long header": (lambda row: "x" * 12) for header in "abcdefghijk"}
+    made = [dataclasses.replace(wide, columns=columns, frame=pd.concat([wide.frame] * times)) for times in (1, 6, 7)]
+    assert [r"\archbenchturn{%" in latex.document({"t": [each]}) for each in made] == [True, False, False]
+    assert [r"\begin{table*}" in latex.document({"t": [each]}) for each in made] == [True, True, True]
+    assert r"\archbenchturn{%" not in latex.document({"t": [dataclasses.replace(wide, columns={"model": lambda row: row["model"]})]})
 
 
 def has_latex() -> bool:
@@ -229,10 +249,12 @@ def test_pdflatex_takes_the_tables_alone_and_in_an_article_of_one_column_and_of_
         (tmp_path / f"{name}.tex").write_text(packages + r"\begin{document}Text.\input{results}\input{results}\end{document}")
     for name in ("results", "narrow", "article"):
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", f"{name}.tex"]
-        answer = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120)
+        for _ in range(2):
+            answer = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120)
         log = (tmp_path / f"{name}.log").read_text(errors="replace")
         assert answer.returncode == 0, log[-2000:]
         assert "Overfull" not in log
+        assert "undefined" not in log
         assert "too large for page" not in log
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from archbench.cli.cite import CONDITION_HELP
 from archbench.cli.options import JSON
 from archbench.config import Settings
 
@@ -19,6 +20,9 @@ def command(
     out: Annotated[Path, typer.Option("--out", help="The archive to write, FILE.zip")],
     named: Annotated[list[str] | None, typer.Argument(metavar="[RECORD|TABLE]...", help=NAMED_HELP)] = None,
     where: Annotated[str | None, typer.Option("--where", help=WHERE_HELP)] = None,
+    models: Annotated[str, typer.Option("--models", help="Of a table only these: names or globs, with commas")] = "*",
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Of a table only trainings on this data set, and profiles")] = None,
+    condition: Annotated[str, typer.Option("--condition", help=CONDITION_HELP)] = "",
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     licence: Annotated[str | None, typer.Option("--licence", help=LICENCE_HELP)] = None,
     json: JSON = False,
@@ -32,7 +36,9 @@ def command(
     from archbench.cli import view
     from archbench.evidence import bundle
 
-    packed = bundle(*(named or []), out=out, results=results, where=where, licence=licence)
+    packed = bundle(
+        *(named or []), out=out, results=results, where=where, models=models, dataset=dataset, condition=condition, licence=licence
+    )
     if json:
         view.print_json(dataclasses.asdict(packed))
     else:

@@ -14,6 +14,9 @@ from archbench.config import Settings, expanded
 NAMED_HELP = f"Records: ids or their beginnings, files, results folders; or tables: {PAGES_HELP}"
 
 
+CONDITION_HELP = "Of a table only those whose captions hold these words, as in archbench tables"
+
+
 class Format(StrEnum):
     """How a citation is written."""
 
@@ -29,6 +32,7 @@ def command(
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     models: Annotated[str, typer.Option("--models", help="Of a table only these: names or globs, with commas")] = "*",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Of a table only trainings on this data set, and profiles")] = None,
+    condition: Annotated[str, typer.Option("--condition", help=CONDITION_HELP)] = "",
     out: Annotated[Path | None, typer.Option("--out", help="File to write it to")] = None,
 ) -> None:
     """Cite Records or a table: entries for archbench and the papers, methods, the command that makes them again, and hashes."""
@@ -37,7 +41,7 @@ def command(
 
     if out is not None:
         place.check(expanded(out), b"archbench", "citation")
-    text = cite(*named, form=form.value, results=results, models=models, dataset=dataset)
+    text = cite(*named, form=form.value, results=results, models=models, dataset=dataset, condition=condition)
     if out is None:
         print(text, end="")
         return

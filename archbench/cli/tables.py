@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from archbench.errors import ArchbenchError, unknown
 from archbench.records.uncollected import uncollected
 
 if TYPE_CHECKING:
+    from archbench.cli.tables_out import Choice
     from archbench.experiments.definition import Grid
     from archbench.publish.pages import Page
     from archbench.records.schema import Record
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 PAGES_HELP = "results, errors, classes, claims, operators, lineage, ablations, latency, memory, roofline, maps, environment"
 NAMES_HELP = f"{PAGES_HELP}; all; experiment  [default: results]"
-GLOB = set("*?[")
+CONDITION_HELP = "Only tables whose captions hold these words, phrases with commas: '10 % of the training set, recipe fast'"
+GLOB, LABEL = set("*?["), re.compile(r"[\w:.-]+", re.ASCII)
 
 
 class Format(StrEnum):
@@ -43,9 +46,14 @@ def command(
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     models: Annotated[str, typer.Option("--models", help="Only these: names or globs as they stand in the table, with commas")] = "*",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only trainings on this data set, and profiles")] = None,
+    condition: Annotated[str | None, typer.Option("--condition", help=CONDITION_HELP)] = None,
     columns: Annotated[
-        str | None, typer.Option("--columns", help="Only these columns and what a row is of: first words of headers, with commas")
+        str | None, typer.Option("--columns", help="Only these columns and what a row is of: words of their headers, with commas")
     ] = None,
+    caption: Annotated[str, typer.Option("--caption", help="LaTeX: your own sentence before the caption of the only table")] = "",
+    label: Annotated[
+        str, typer.Option("--label", help="LaTeX: the label of the only table  [default: tab: and words of its caption]")
+    ] = "",
     mix: Annotated[
         bool,
         typer.Option("--mix", help="errors: rank what was trained under different settings together, each row with a footnote"),
@@ -87,7 +95,8 @@ def command(
     form = _form(form, json, check)
     asked, wanted = _asked(names or (NAMES if check else ["results"])), split_names(models)
     _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
-    _check_columns(columns, form, out, check or readme is not None)
+    choice = _choice(condition, columns, caption, label)
+    _check_choice(choice, form, out, check or readme is not None)
     stored, problems = index.load(Store.of(results), INDEX, looking)
     specs = _claiming(problems) if "claims" in asked else []
     _check_there(stored, wanted, results, specs)
@@ -104,8 +113,7 @@ def command(
     blocks = {} if readme is None else {expanded(readme): {name: made(name) for name in files.BLOCKS}}
     where = f"{'of these ' if stored else ''}in {results} yet"
     pages, folder = [made(name) for name in asked], out if out is None else expanded(out)
-    pages = pages if columns is None else tables_out.of_columns(pages, split_names(columns))
-    lag = tables_out.put(pages, form, folder, blocks, results / TABLES, check, where)
+    lag = tables_out.put(tables_out.chosen(pages, choice), form, folder, blocks, results / TABLES, check, where)
     view.report_problems([*problems, *kept.problems])
     if lag:
         raise typer.Exit(1)
@@ -142,17 +150,29 @@ def _check_together(asked: Sequence[str], experiment: str | None, mix: bool, is_
         raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
 
 
-def _check_columns(columns: str | None, form: Format, out: Path | None, whole: bool) -> None:
-    """Raise ArchbenchError where columns are chosen and numbers, or files that are held against the Records, are asked for."""
-    if columns is None:
+def _choice(condition: str | None, columns: str | None, caption: str, label: str) -> Choice:
+    """What is chosen of the tables. Raises ArchbenchError for an option that says nothing, and what is no label."""
+    from archbench.cli.tables_out import Choice
+
+    for option, text, example in (("condition", condition, "10 % of the training set, fast"), ("columns", columns, "test error, MACs")):
+        if text is not None and not split_names(text):
+            raise ArchbenchError(f"--{option} names nothing: archbench tables results --{option} '{example}'")
+    if label and not LABEL.fullmatch(label):
+        raise ArchbenchError(f"--label takes letters, digits and :._- (got {label!r})")
+    return Choice(split_names(condition or ""), split_names(columns or ""), caption, label)
+
+
+def _check_choice(choice: Choice, form: Format, out: Path | None, whole: bool) -> None:
+    """Raise ArchbenchError where tables are chosen and numbers, or files that are held against the Records, are asked for."""
+    if (choice.title or choice.label) and form is not Format.latex:
+        raise ArchbenchError("--caption and --label are of a table in LaTeX: --format latex")
+    if not (choice.condition or choice.columns):
         return
     if form in (Format.csv, Format.json):
-        raise ArchbenchError(f"--columns chooses among those that are read, {form.value} holds every number: leave one of them out")
-    if not split_names(columns):
-        raise ArchbenchError("--columns names no column: archbench tables results --columns 'test error, MACs'")
+        raise ArchbenchError(f"--condition and --columns choose among what is read, {form.value} holds every number: leave one of them out")
     if whole or (out is not None and form is Format.terminal):
         raise ArchbenchError(
-            "--columns takes --format md, latex or html beside --out, and no --check and --readme, which are about whole tables"
+            "--condition and --columns take --format md, latex or html beside --out; --check and --readme are about whole pages"
         )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archbench.cli import view
 from archbench.errors import ArchbenchError
-from archbench.publish.narrowed import headers, narrowed
+from archbench.publish.narrowed import captions, headers, with_columns
 from archbench.publish.pages import Page, said_once
+from archbench.publish.results import Table
 from archbench.publish.writing import files, html, latex
 from archbench.records.store import write_atomically
 
@@ -22,13 +24,49 @@ SUFFIXES = {"terminal": files.USUAL, "md": ("md",), "csv": ("csv",), "latex": ("
 Blocks = Mapping[Path, Mapping[str, Page]]  # READMEs, and by name the pages that their blocks are made from
 
 
-def of_columns(pages: Sequence[Page], asked: Sequence[str]) -> list[Page]:
-    """The pages with those of their columns that go by these words. Raises ArchbenchError for words by which none of them goes."""
-    tables = [table for page in pages for table in page.tables]
-    if not tables:
+@dataclass(frozen=True)
+class Choice:
+    """Which tables and columns of pages are asked for, and what the only one of them is called in LaTeX."""
+
+    condition: Sequence[str] = ()
+    columns: Sequence[str] = ()
+    title: str = ""
+    label: str = ""
+
+
+def chosen(pages: Sequence[Page], choice: Choice) -> list[Page]:
+    """What is asked for of pages, without what is read from the whole of them.
+
+    Raises ArchbenchError for a condition or a column that there is not, where nothing is left, and for one title of several tables.
+    """
+    if choice == Choice() or not any(page.tables for page in pages):
         return [*pages]
-    wanted = headers(asked, tables)
-    return [dataclasses.replace(page, tables=narrowed(page.tables, wanted)) for page in pages]
+    if choice.condition:
+        kept = captions(choice.condition, _tables(pages))
+        pages = [_with(page, [table for table in page.tables if table.caption in kept]) for page in pages]
+    if choice.columns:
+        shown = headers(choice.columns, _tables(pages))
+        pages = [_with(page, with_columns(page.tables, shown)) for page in pages]
+    left = _tables(pages)
+    if not left:
+        raise ArchbenchError(
+            f"nothing stands under {' and '.join(choice.columns)} in {'these tables' if choice.condition else 'any table'}"
+        )
+    if (choice.title or choice.label) and len(left) > 1:
+        raise ArchbenchError(
+            f"--caption and --label are of one table, and these are {len(left)}: --condition takes words of their captions"
+        )
+    if choice.title or choice.label:
+        pages = [_with(page, [dataclasses.replace(each, title=choice.title, label=choice.label) for each in page.tables]) for page in pages]
+    return [page for page in pages if page.tables]
+
+
+def _with(page: Page, tables: Sequence[Table]) -> Page:
+    return dataclasses.replace(page, tables=tables, readings=())
+
+
+def _tables(pages: Iterable[Page]) -> list[Table]:
+    return [table for page in pages for table in page.tables]
 
 
 def put(pages: Sequence[Page], form: Format, out: Path | None, blocks: Blocks, usual: Path, check: bool, where: str) -> bool:

@@ -17,17 +17,17 @@ from archbench.publish.footnotes import OfColumns
 LEVEL, LEAST = 0.05, 5  # of repetitions: seeds, or launches
 VERDICT = "5 %, Holm over all pairs, of those with at least"
 SEEDS = OfColumns(
-    f"bold: the least test error, and all that cannot be told from it (Welch's t over seeds, {VERDICT} {LEAST} seeds)", "test error"
+    f"bold: the least test error, and all that cannot be told from it (Welch's t over seeds, {VERDICT} {LEAST} seeds)", "error"
 )
 FEW_SEEDS = OfColumns(
     f"no test error is marked as the best: that takes at least {LEAST} seeds of the network with the least one, and of another",
-    "test error",
+    "error",
 )
 LAUNCHES = OfColumns(
     "bold: the best time at each batch and mode, and all that cannot be told from it "
     f"(Welch's t over launches, {VERDICT.replace('all pairs', 'its pairs')} {LEAST} launches)",
     "latency",
-    " ms",
+    "ms",
 )
 
 

@@ -25,13 +25,8 @@ class OfRows(str):
         return note
 
 
-def under_of(note: str) -> Sequence[str]:
-    """The words, of which a column's header must hold one for the note to be about it; none where it is about the table."""
-    return note.under if isinstance(note, OfRows | OfColumns) else ()
-
-
 class OfColumns(str):
-    """A note about columns: those whose header holds one of the words that it is `under`."""
+    """A note about columns: those whose header has one of the words that it is `under`."""
 
     __slots__ = ("under",)
     under: Sequence[str]
@@ -55,3 +50,8 @@ class Elsewhere(str):
         note = super().__new__(cls, f"{said} {', '.join(dict.fromkeys(f'“{caption}”' for caption in captions.values()))}")
         note.said, note.places = said, tuple(captions)
         return note
+
+
+def under_of(note: str) -> Sequence[str]:
+    """The words, of which a column's header has one where the note is about it; none where it is about the table."""
+    return note.under if isinstance(note, OfRows | OfColumns) else ()

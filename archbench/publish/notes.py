@@ -16,10 +16,11 @@ OF_ONE_TIME = {
     "not_warm": "the time was not stable after the warm-up",
     "drift": "the time rose or fell by more than 2 % while it was measured",
 }
-ERROR = "error"  # in the headers of columns of errors
+ERRORS = ("error", "interval", "ours")  # in the headers of columns of errors
 HASH = 6  # digits of a source's hash that tell it from another
 OF_TIMES = {*OF_ONE_TIME, "busy", "steal", "governor", "hot"}  # doubts that concern a time
-TIMES = ("latency", "images/s", "time", "step", " ms")  # in the headers of columns of times
+OF_OPERATOR_TIMES = {"time_unexplained", "time_unknown"}
+TIMES = ("latency", "images/s", "time", "step", "ms", "eager")  # in the headers of columns of times
 
 
 def is_benchmark(record: Record) -> bool:
@@ -69,15 +70,17 @@ def caption(record: Record, batch: bool = True) -> str:
     return f"{data['name']} ({shape}; {images}) · recipe {training['name']}, {epochs}, batch {config['batch']}, {mode} · {device}"
 
 
-def notes(runs: Sequence[Record], profiles: Iterable[Record | None], records: Sequence[Record]) -> tuple[str, ...]:
-    """Below the results of trainings and of profiles; `records` are all there are, from which these were chosen."""
+def notes(
+    runs: Sequence[Record], profiles: Iterable[Record | None], records: Sequence[Record], counts: Sequence[Record] = ()
+) -> tuple[str, ...]:
+    """Below the results of trainings and of profiles, and of others of which the `counts` are; `records` are all from which these are."""
     found = [profile for profile in profiles if profile is not None]
     shown = joined(runs, found)
     lines = [
         *interval_notes(runs),
         *failed(runs, records),
         *tuning(runs),
-        *_profile_notes(found),
+        *_profile_notes(found, bool(counts)),
         *doubts(shown),
         *twice(runs or found),
         *widths(runs or found),
@@ -107,7 +110,7 @@ def doubts(shown: Sequence[Record]) -> list[str]:
 
 
 def _message(doubt: Doubt) -> str:
-    return OfColumns(doubt.message, *TIMES) if doubt.code in OF_TIMES else doubt.message
+    return OfColumns(doubt.message, *TIMES) if doubt.code in {*OF_TIMES, *OF_OPERATOR_TIMES} else doubt.message
 
 
 def _of_times(shown: Sequence[Record]) -> list[str]:
@@ -245,9 +248,9 @@ def interval_notes(runs: Sequence[Record]) -> list[str]:
     sizes = set(ended) - {0}
     notes: list[str] = []
     if 1 in sizes:
-        notes.append(OfColumns("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds", ERROR))
+        notes.append(OfColumns("one run: the interval is Wilson's over the test images (95 %); it says nothing about other seeds", *ERRORS))
     if sizes - {1}:
-        notes.append(OfColumns("several seeds: mean with Student's t interval over seeds (95 %)", ERROR))
+        notes.append(OfColumns("several seeds: mean with Student's t interval over seeds (95 %)", *ERRORS))
     return notes
 
 
@@ -267,8 +270,8 @@ def tuning(runs: Sequence[Record]) -> list[str]:
     return notes
 
 
-def _profile_notes(profiles: Sequence[Record]) -> list[str]:
-    """How the times were taken, and of which models where not of all in one way."""
+def _profile_notes(profiles: Sequence[Record], counted: bool) -> list[str]:
+    """How the times were taken, and of which models where not of all in one way; of what the share is where anything was counted."""
     ways = by(profiles, lambda profile: (profile.config["execution"]["precision"], profile.environment["threads"], _interval(profile)))
     notes: list[str] = []
     for (precision, _, interval), members in ways.items():
@@ -278,7 +281,7 @@ def _profile_notes(profiles: Sequence[Record]) -> list[str]:
         notes.append(OfColumns(times, "latency", "images/s"))
     timed = any(profile.measurement("time_s") for profile in profiles)
     share = "1×1: share of the MACs" + (", and of the time of the operations of a training step" if timed else "")
-    return [*notes, OfColumns(share, "1×1")] if notes else []
+    return [*notes, *[OfColumns(share, "1x1")] * (counted or bool(notes))]
 
 
 def _interval(profile: Record) -> str:

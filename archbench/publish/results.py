@@ -30,6 +30,7 @@ PROFILE_FIGURES: dict[str, dict[str, Any]] = {
 
 
 Profiles = Mapping[tuple[Any, ...], Sequence[Record]]  # of each network in its circumstances
+COUNTS = ("params", "macs", "pointwise_macs_pct")  # that no condition changes
 STAR = OfColumns("*: doubtful, as the notes on its network say", *TIMES)
 
 
@@ -38,7 +39,8 @@ class Table:
     """Rows that may be compared with each other.
 
     `frame` holds numbers, `notes` what a reader must know, `columns` each header and how a row's cell reads under it; a `wide` table is
-    not for a narrow terminal. `shown` are the Records that the rows are from, `best` the places of the best rows under a header.
+    not for a narrow terminal. `shown` are the Records that the rows are from, `best` the places of the best rows under a header. In LaTeX
+    a `title` of the reader's own stands before the caption, and the reader's own `label` in place of one made of its words.
     """
 
     caption: str
@@ -48,6 +50,8 @@ class Table:
     wide: bool = False
     shown: Sequence[Record] = ()
     best: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    title: str = ""
+    label: str = ""
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
@@ -55,20 +59,21 @@ def tables(records: Iterable[Record]) -> list[Table]:
     records = Stored.of(records)
     imported, profiles = by_alike(newest(records, "imported"), is_benchmark), newest(records, "profile")
     trainings = joined(newest(records, "train"), newest(records, "evaluated"), imported.get(False, []))
-    made, used, beside = [], set(), profiled(profiles)
+    made, used, beside, networks = [], set(), profiled(profiles), by_network(profiles)
     figures: dict[str, dict[str, Any]] = {}  # of each profile by its id, since one stands beside many trainings
     together = by_alike(trainings, condition).values()
     captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
     for said, rows in zip(captions, map(told_apart, together), strict=True):
         groups = sorted(by_column(rows, "group").values(), key=lambda members: _by_year(members[0]))
         matched = [profile_of(typical(members), beside) for members in groups]
-        found = [profile for profile in matched if profile]
-        figures |= {profile.id: _profile_figures(profile) for profile in found if profile.id not in figures}
-        frame = pd.DataFrame([training_row(*row, figures) for row in zip(groups, matched, strict=True)])
+        counts = [profile or counted(typical(members), networks) for members, profile in zip(groups, matched, strict=True)]
+        found, counting = ([profile for profile in profiles if profile] for profiles in (matched, counts))
+        figures |= {profile.id: _profile_figures(profile) for profile in counting if profile.id not in figures}
+        frame = pd.DataFrame([training_row(*row, figures) for row in zip(groups, matched, counts, strict=True)])
         used |= {profile.id for profile in found}
         places, why = marked(frame, groups, matched)
-        below = (*notes(rows, found, records), *why)
-        made.append(Table(said, frame, below, columns.TRAININGS, shown=joined(rows, found), best=places))
+        below = (*notes(rows, found, records, counting), *why)
+        made.append(Table(said, frame, below, columns.TRAININGS, shown=joined(rows, counting), best=places))
     alone = picked(profiles, [place for place, id in enumerate(column(profiles, "id")) if id not in used])
     for rows in map(told_apart, by_alike(alone, condition).values()):
         in_order = sorted(rows, key=_by_year)
@@ -153,14 +158,20 @@ def _circumstances(record: Record) -> tuple[Any, ...]:
     return (*_input(record), record.config["batch"], *_device(record), *versions)
 
 
-def training_row(runs: Sequence[Record], profile: Record | None, figures: Mapping[str, Row] = MappingProxyType({})) -> dict[str, Any]:
-    """One row: the runs of one network over seeds, and its profile, whose `figures` may be known by its id."""
-    beside = figures.get(profile.id) if profile else None
+def training_row(
+    runs: Sequence[Record], profile: Record | None, counts: Record | None = None, figures: Mapping[str, Row] = MappingProxyType({})
+) -> dict[str, Any]:
+    """One row: the runs of one network over seeds, its profile, and where there is none another one of the network, whose counts it has.
+
+    The `figures` of profiles may be known by their id.
+    """
+    profile, counts = profile or counts, None if profile else counts
+    beside = (figures.get(profile.id) if profile else None) or _profile_figures(profile)
     return {
         **identity(runs[0]),
         **error_figures(runs),
         "train_error_pct": mean_of(runs, "train_error_pct"),
-        **(beside or _profile_figures(profile)),
+        **(beside if counts is None else {**_profile_figures(None), **{name: beside[name] for name in COUNTS}}),
         "train_images_per_s": mean_of(runs, "train_images_per_s"),
         "head": runs[0].model.spec["head_kind"],
         "records": " ".join([*column(runs, "id"), *([profile.id] if profile else [])]),
@@ -265,10 +276,14 @@ def profile_of(run: Record, profiles: Profiles) -> Record | None:
     return max(profiles.get(_alike(run), ()), key=lambda profile: profile.created, default=None)
 
 
-def counted(run: Record, profiles: Sequence[Record]) -> Record | None:
-    """The newest profile of the same network at the same input, under whatever conditions: its counts are the run's too."""
-    same = [profile for profile in profiles if _network(profile) == _network(run) and _input(profile) == _input(run)]
-    return max(same, key=lambda profile: profile.created, default=None)
+def by_network(profiles: Iterable[Record]) -> Profiles:
+    """Those of the same network at the same input, under whatever conditions."""
+    return by_alike(profiles, lambda profile: (*_network(profile), *_input(profile)))
+
+
+def counted(run: Record, profiles: Profiles) -> Record | None:
+    """The newest profile of the same network at the same input: its counts are the run's too."""
+    return max(profiles.get((*_network(run), *_input(run)), ()), key=lambda profile: profile.created, default=None)
 
 
 def _input(record: Record) -> tuple[int, int, int]:

@@ -32,6 +32,7 @@ class Live:
         self.results, self._read = results, read
         self._lock = threading.Lock()
         self._made: Made | None = None
+        self._failed: tuple[str, Exception] | None = None
 
     def state(self) -> str:
         """A hash over names, sizes and times of the files of the Records; no file is opened."""
@@ -40,10 +41,16 @@ class Live:
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:LENGTH]
 
     def made(self) -> Made:
-        """The page as the Records are now; who asks while it is made waits for it."""
+        """The page as the Records are now; who asks while it is made waits for it. Of Records of which it failed it is not tried again."""
         with self._lock:
             state = self.state()
+            if self._failed is not None and self._failed[0] == state:
+                raise self._failed[1]
             if self._made is None or self._made.state != state:
-                found = content(self._read(self.results))
-                self._made = Made(state, document(found, state).encode(), embedded(found).encode())
+                try:
+                    found = content(self._read(self.results))
+                    self._made = Made(state, document(found, state).encode(), embedded(found).encode())
+                except Exception as error:
+                    self._failed = state, error
+                    raise
             return self._made

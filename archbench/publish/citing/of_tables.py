@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from archbench.errors import ArchbenchError, unknown
 from archbench.publish import errors
 from archbench.publish.asked import chosen, names
+from archbench.publish.narrowed import captions
 from archbench.publish.pages import NAMES, page
 from archbench.publish.predictions import Kept
 from archbench.records.schema import Record
@@ -15,13 +16,18 @@ from archbench.records.schema import Record
 COLUMNS = ("record", "records")  # of a page's rows: the ids that a row is made from
 
 
-def ids(name: str, records: Sequence[Record], kept: Kept) -> set[str]:
-    """The ids of those of the Records that the page of this name is made from. Raises ArchbenchError where it holds none.
+def ids(name: str, records: Sequence[Record], kept: Kept, condition: Sequence[str] = ()) -> set[str]:
+    """The ids of those of the Records that the page of this name is made from, or those of its tables whose captions hold these phrases.
 
-    The classes page counts over seeds, so that its rows name none: it is made from every training whose predictions are there.
+    Raises ArchbenchError where there are none. The classes page counts over seeds, so that its rows name none: it is made from every
+    training whose predictions are there.
     """
     assert name in NAMES
-    if name == "classes":
+    if condition:
+        tables = page(name, records, kept, mix=True).tables
+        wanted = captions(condition, tables) if tables else []
+        found = {record.id for table in tables if table.caption in wanted for record in table.shown}
+    elif name == "classes":
         found = {record.id for record in errors.tested(records) if kept.of(record) is not None}
     else:
         frame = page(name, records, kept, mix=True).frame

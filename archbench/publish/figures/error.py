@@ -35,7 +35,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     Counts are those of any profile of the network at the same input; a latency is one under the training's conditions.
     """
     records = list(records)
-    profiles, beside = results.newest(records, "profile"), results.profiled(records)
+    profiles, beside = results.by_network(results.newest(records, "profile")), results.profiled(records)
     tested = [record for kind in ("train", "evaluated", "imported") for record in results.newest(records, kind)]
     groups = list(grouping.by((record for record in tested if not notes.is_benchmark(record)), guard.condition).values())
     captions = guard.distinct([notes.caption(group[0]) for group in groups], [group[0] for group in groups])

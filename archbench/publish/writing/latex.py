@@ -2,8 +2,8 @@
 
 A table too long for a page goes on in further ones, and what stands below it has one of its own where no page holds both. Columns of
 figures are aligned at the point, counts under one prefix; a table no wider than a column of a two-column article is a `table`, else a
-`table*`, which in an article of one column is the same. One that would have to shrink to be as wide as the text is turned, if the page is
-as wide as it is high then.
+`table*`, which in an article of one column is the same. One that would have to shrink to less than three quarters is turned, if it is not
+too high for that.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from archbench.publish.writing.grid import Grid, grid
 from archbench.publish.writing.latex_columns import Column, columns
 from archbench.publish.writing.latex_text import breakable
 from archbench.publish.writing.stated import stated
+from archbench.records.schema import hash_of
 
 COLUMN, PAGE = 54, 110  # how wide a column and a page of a two-column article are, in digits of \footnotesize
+SHRUNK = 1.15  # so much wider than a column a table is still set in one, smaller
 GAP = 3  # digits between two columns
 LINES, CAPTION, HEAD = 55, 4, 3  # lines of \footnotesize on a page, and about those of a caption and of headers
-TURNED = 24  # lines of a turned page in a narrow article
+TURNED = 24  # lines, of a caption, headers, rows and notes: as many as stand beside each other across a narrow article
 LEAST_ROOM = 20  # digits for columns that break, where the others leave none
-LABEL = 72  # characters of a label, beside a number behind it
+LABEL, HASH = 40, 4  # characters of the words of a label, and of the hash behind them
 NOTE_TO_TEXT = 1.2  # so many more characters has a line of notes
 SYNTAX = {
     "block_start_string": "<%",
@@ -52,7 +54,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Float:
-    """A table as it floats in an article: rows, notes below them, or both. One that `turns` does so where it would have to shrink."""
+    """A table as it floats in an article: rows, notes below them, or both. One that may turn does so where it would become too small.
+
+    A further part of one has no number, so that nothing but `caption` stands above it, and no `label`.
+    """
 
     environment: str
     caption: str
@@ -69,21 +74,25 @@ def document(pages: Mapping[str, Sequence[Table]]) -> str:
     """A file with the tables of pages, which come by their names, each table under its caption; what several say stands below the first."""
     from archbench.publish.templates import environment
 
-    names = [name for name, made in pages.items() for _ in made]
-    tables = formats.once(table for made in pages.values() for table in made)
-    labels = _labels([f"{name} {table.caption}" for name, table in zip(names, tables, strict=True)])
+    made = [(name, table) for name, tables in pages.items() for table in tables if len(table.frame) and formats.texts(table)]
+    tables = formats.once(table for _, table in made)
+    labels = _apart(table.label or _label(name, table.caption) for name, table in made)
     floats = [each for place, table in enumerate(tables) for each in _floats(table, labels[place], labels)]
     templates = environment("archbench.publish.writing", autoescape=False, **SYNTAX)
     return templates.get_template("tables.tex").render(names=" ".join(pages), floats=floats)
 
 
-def _labels(captions: Iterable[str]) -> list[str]:
-    """What an article refers to each table by: the words of its caption, so that further tables before it change nothing."""
+def _label(name: str, caption: str) -> str:
+    """What an article refers to a table by: the first words of its caption and the hash of all, so that no other table changes it."""
+    words = re.findall("[a-z0-9_.]+", re.sub(r"\([^()]*\)", "", f"{name} {caption}".lower().replace("×", "x")))
+    return f"tab:{_shortened(words)}-{hash_of([name, caption])[:HASH]}"
+
+
+def _apart(wanted: Iterable[str]) -> list[str]:
+    """Labels, of which those of one caption are numbered."""
     found: Counter[str] = Counter()
     made = []
-    for caption in captions:
-        words = re.findall("[a-z0-9_.]+", re.sub(r"\([^()]*\)", "", caption.lower().replace("×", "x")))
-        label = _shortened(words)
+    for label in wanted:
         found[label] += 1
         made.append(label if found[label] == 1 else f"{label}-{found[label]}")
     return made
@@ -98,24 +107,22 @@ def _shortened(words: Sequence[str]) -> str:
 def _floats(table: Table, label: str, labels: Sequence[str]) -> list[Float]:
     elsewhere = [note for note in table.notes if isinstance(note, Elsewhere)]
     laid = grid(dataclasses.replace(table, notes=tuple(note for note in table.notes if not isinstance(note, Elsewhere))))
-    if not laid.rows or not laid.headers:
-        return []
     made = columns(laid)
     width = sum(each.width + GAP for each in made)
-    wide = width > COLUMN or any(each.share for each in made)
+    flexible = any(each.share for each in made)
+    wide = flexible or width > SHRUNK * COLUMN
     notes = [breakable(note) for note in laid.notes]
     notes += [rf"\textsuperscript{{{letter}}}\,{breakable(said)}" for letter, said in laid.footnotes.items()]
     notes += [f"{breakable(note.said)} {_named([labels[place] for place in note.places])}" for note in elsewhere]
     characters = PAGE if wide else COLUMN
-    heights = _heights(laid, made), [math.ceil(len(note) / (NOTE_TO_TEXT * characters)) for note in notes]
-    parts = _parts(*heights)
-    flexible = any(each.share for each in made)
-    turns = wide and not flexible and sum(map(sum, heights)) + CAPTION + HEAD <= TURNED
+    of_rows, of_notes = _heights(laid, made), [math.ceil(len(note) / (NOTE_TO_TEXT * characters)) for note in notes]
+    parts = _parts(of_rows, of_notes)
+    turns = wide and not flexible and sum([*of_rows, *of_notes]) + CAPTION + HEAD <= TURNED
     lines = _rows(laid, made)
     return [
         Float(
             environment="table*" if wide else "table",
-            caption=_caption(table, place, len(parts)),
+            caption=_further(label, bool(lines[part.rows])) if place else _caption(table),
             label=label if place == 0 else "",
             spec="".join(each.spec for each in made),
             header=" & ".join(each.header for each in made),
@@ -129,14 +136,18 @@ def _floats(table: Table, label: str, labels: Sequence[str]) -> list[Float]:
 
 
 def _named(labels: Sequence[str]) -> str:
-    return f"Table{'s' * (len(labels) > 1)}~" + ", ".join(rf"\ref{{tab:{label}}}" for label in labels)
+    return f"Table{'s' * (len(labels) > 1)}~" + ", ".join(rf"\ref{{{label}}}" for label in labels)
 
 
-def _caption(table: Table, place: int, parts: int) -> str:
-    """The condition and all that is stated of the rows; of a further part the condition alone."""
-    said = [one_line(table.caption), *(one_line(each) for each in (stated(table) if place == 0 else ()))]
-    part = f" (part {place + 1} of {parts})" if parts > 1 else ""
-    return breakable("; ".join(said) + part + ".")
+def _further(label: str, has_rows: bool) -> str:
+    """What a further part of a table is."""
+    return f"{_named([label])}, continued" if has_rows else f"Notes on {_named([label])}"
+
+
+def _caption(table: Table) -> str:
+    """The reader's title, the condition, and all that is stated of the rows."""
+    said = [one_line(table.caption), *map(one_line, stated(table))]
+    return breakable(" ".join([*[one_line(table.title)] * bool(table.title), "; ".join(said)]) + ".")
 
 
 def _rows(laid: Grid, made: Sequence[Column]) -> list[Line]:

@@ -48,7 +48,7 @@ def _counted(shown: Sequence[Record]) -> str:
     seeds = sorted(len({run.key for run in members}) for members in runs.values())
     least, most = seeds[0], seeds[-1]
     span = f"{least} to {most}" if least < most else str(least)
-    return f"{text}, {span} seed{'s' * (most != 1)} each"
+    return f"{text}, {span} seed{'s' * (most != 1)}{' each' * (networks != 1)}"
 
 
 def _data(shown: Iterable[Record]) -> list[str]:

@@ -109,6 +109,23 @@ function walk(event) {
   select(next.dataset.chip, modelByLabel.get(next.dataset.chip).records);
 }
 
+const ASIDE = 5; // pixels between a button and a line that goes round it
+
+// From below a parent to above its child; round the buttons between them where it would go straight behind these, and seem to end there.
+function line(above, box, all, around) {
+  const [x1, y1] = [above.left + above.width / 2 - around.left, above.bottom - around.top],
+    [x2, y2] = [box.left + box.width / 2 - around.left, box.top - around.top];
+  const between = all.filter(({ left, right, top, bottom }) => top > above.bottom && bottom < box.top && left < x2 + around.left && x2 + around.left < right);
+  if (between.length && Math.abs(x2 - x1) < box.width / 2) {
+    const right = Math.max(above.right, box.right, ...between.map((each) => each.right)) - around.left + ASIDE;
+    const [from, to] = [above, box].map((each) => [each.right - around.left, each.top + each.height / 2 - around.top]);
+    const pull = (end) => end + (right - end) / 0.75; // of which a curve goes three quarters
+    return `M${from}C${pull(from[0])},${from[1]} ${pull(to[0])},${to[1]} ${to}`;
+  }
+  const bend = Math.max(14, 0.4 * Math.abs(y2 - y1));
+  return `M${x1},${y1}C${x1},${y1 + bend} ${x2},${y2 - bend} ${x2},${y2}`;
+}
+
 // Lines between the buttons, wherever they came to lie.
 function connect(list, lines) {
   const around = list.getBoundingClientRect(),
@@ -119,14 +136,7 @@ function connect(list, lines) {
     for (const parent of parentsOf(label)) {
       const above = boxes.get(parent);
       if (!above) continue;
-      const [x1, y1, x2, y2] = [
-        above.left + above.width / 2 - around.left,
-        above.bottom - around.top,
-        box.left + box.width / 2 - around.left,
-        box.top - around.top,
-      ];
-      const bend = Math.max(14, 0.4 * Math.abs(y2 - y1));
-      paths.push(s("path", { "data-from": parent, "data-to": label, d: `M${x1},${y1}C${x1},${y1 + bend} ${x2},${y2 - bend} ${x2},${y2}` }));
+      paths.push(s("path", { "data-from": parent, "data-to": label, d: line(above, box, [...boxes.values()], around) }));
     }
   }
   lines.replaceChildren(...paths);

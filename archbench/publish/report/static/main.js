@@ -113,7 +113,7 @@ async function poll() {
       const state = await (await fetch("state", { cache: "no-store" })).text();
       if (state !== document.body.dataset.state) {
         const answer = await fetch("data.json");
-        if (!answer.ok) throw new Failed(await answer.text());
+        if (!answer.ok) throw new Failed((await answer.text()).trim());
         data = await answer.json();
         document.body.dataset.state = state;
         const focused = document.activeElement?.id,

@@ -120,18 +120,21 @@ function layersView(model) {
   return [tableView(`layers-${model.label}`, table).element];
 }
 
-// Rows of the tables in which the network stands, as those tables have them.
+// Rows of the tables in which the network stands, as those tables have them, with the footnotes that they lead to and the note on the star.
 function rowsOf(model, name) {
   const tables = data.pages.find((page) => page.name === name)?.tables ?? [];
   return tables.flatMap((table, number) => {
     const places = table.rows.flatMap((row, place) => (labelOf(row) === model.label || row.model === model.label ? [place] : []));
     if (!places.length) return [];
+    const rows = places.map((place) => table.rows[place]),
+      letters = new Set(rows.flatMap((row) => Object.values(row.marks ?? {}).flatMap((marks) => marks.split(",")))),
+      starred = rows.some((row) => row.cells.some((cell) => cell.endsWith("*")));
     const part = {
       ...table,
       stated: [],
-      notes: [],
-      footnotes: [],
-      rows: places.map((place) => ({ ...table.rows[place], marks: undefined })),
+      notes: table.notes.filter((note) => starred && note.startsWith("*")),
+      footnotes: table.footnotes.filter(([letter]) => letters.has(letter)),
+      rows,
       numbers: table.numbers.map((values) => values && places.map((place) => values[place])),
     };
     return [tableView(`part-${name}-${number}`, part).element];
