@@ -403,7 +403,7 @@ def test_the_command_writes_a_file(in_process: Callable[..., Answer], tmp_path: 
         (["resluts"], {}, "'resluts' is no file, results folder or Record id"),
         (["classes"], {}, "the table classes holds nothing"),
         (["results"], {"models": "vgh"}, "unknown model among the Records: 'vgh'; did you mean 'vgg'"),
-        (["store"], {"models": "vgg"}, "--models and --dataset restrict a table"),
+        (["store"], {"models": "vgg"}, "--models, --dataset and --condition restrict a table"),
         (["store"], {"form": "bibtec"}, "unknown format 'bibtec'; did you mean 'bibtex'"),
         (["empty"], {}, "empty holds no Records"),
         (["~nobody-here/x"], {}, "there is no such home directory"),
