@@ -201,6 +201,11 @@ def test_data_sets_and_parts_of_recipes_have_their_papers(data: str, training: d
     assert found == [*keys, "paszke2019pytorch"]
 
 
+def test_batch_norm_is_cited_where_it_was_added_to_a_paper() -> None:
+    assert "ioffe2015batch" in [entry.key for entry in references.papers([make_record("nin_bn")])]
+    assert "ioffe2015batch" not in [entry.key for entry in references.papers([make_record("nin")])]
+
+
 def test_a_library_whose_network_it_is_is_cited() -> None:
     found = [entry.key for entry in references.papers([make_record("timm:resnet18"), make_record("torchvision:vgg11")])]
     assert {"wightman2019timm", "torchvision2016"} <= set(found)

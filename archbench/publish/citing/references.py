@@ -25,6 +25,7 @@ OF_DATA = {
 OF_OPTIMIZERS = {"adam": "kingma2015adam", "adamax": "kingma2015adam", "adamw": "loshchilov2019decoupled"}
 OF_LIBRARIES = {"timm": "wightman2019timm", "torchvision": "torchvision2016"}
 TORCH = "paszke2019pytorch"
+BATCH_NORM, NORMED = "ioffe2015batch", "nin_bn"  # which the network, and the knob norm=batch, add to a paper that has none
 
 
 def papers(records: Iterable[Record]) -> list[Entry]:
@@ -45,6 +46,8 @@ def _of_network(record: Record) -> Iterator[Entry]:
     paper = record.model.spec.get("paper")
     if isinstance(paper, Mapping):
         yield _of_paper({name: value for name, value in paper.items() if isinstance(value, str)}, record.model.spec.get("year"))
+    if record.model.name == NORMED or record.model.knobs.get("norm") == "batch":
+        yield _known()[BATCH_NORM]
     library = record.model.name.partition(":")[0]
     if library in OF_LIBRARIES and ".py:" not in record.model.name:
         yield _known()[OF_LIBRARIES[library]]
