@@ -275,17 +275,17 @@ def test_an_empty_store_is_no_error(archbench: CommandLine, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_and_the_same_command_goes_on(tmp_path: Path, signal_number: signal.Signals, status: int) -> None:
-    """Interrupted after the first epochs of twenty-five short ones, so that it cannot have ended before: no half-written file, and the
+    """Interrupted after the first epochs of ten short ones, so that it cannot have ended before: no half-written file, and the
     Record says where it was resumed.
     """
     # a shell's background job, as these tests may be, hands down that SIGINT is ignored
     heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     heeding += "runpy.run_module('archbench', run_name='__main__', alter_sys=True)"
-    command = [sys.executable, "-c", heeding, "train", "--models", "alexnet", "--limit-train", "96", "--epochs", "25", "--json"]
+    command = [sys.executable, "-c", heeding, "train", "--models", "alexnet", "--limit-train", "96", "--epochs", "10", "--json"]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert running.stderr is not None
-        assert any("epoch 2/25" in line for line in running.stderr)  # the checkpoint of the first epoch is written
+        assert any("epoch 2/10" in line for line in running.stderr)  # the checkpoint of the first epoch is written
         running.send_signal(signal_number)
         _, said = running.communicate(timeout=60)
     finally:

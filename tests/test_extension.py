@@ -68,7 +68,21 @@ def test_a_new_architecture_touches_one_file(zoo_copy: Path, tmp_path: Path) -> 
     suite = run(tmp_path, "-m", "pytest", tests, "-q", "-k", "my_net", "-c", settings, path=zoo_copy)
     assert suite.returncode == 0, suite.stdout
     assert re.search(r"\b1\d passed", suite.stdout), suite.stdout
-    run(tmp_path, "-m", "archbench", "profile", "--models", "my_net", "--results", "r", "--batch-size", "2", path=zoo_copy)
+    run(
+        tmp_path,
+        "-m",
+        "archbench",
+        "profile",
+        "--models",
+        "my_net",
+        "--results",
+        "r",
+        "--batch-size",
+        "2",
+        "--launches",
+        "1",
+        path=zoo_copy,
+    )
     (row,) = json.loads(run(tmp_path, "-m", "archbench", "tables", "--results", "r", "--json", path=zoo_copy).stdout)
     assert (row["name"], row["year"], row["params"], row["macs"]) == ("my_net", 2026, 538, 352_416)
 
