@@ -13,6 +13,8 @@ from archbench.models import parse
 
 FAMILIES = Path(__file__).parent.parent / "benchmarks" / "timm_families.txt"
 CHOSEN = [line for line in FAMILIES.read_text().splitlines() if line and not line.startswith("#")]
+# these two take as long as fifteen others, and are made of what eva and vision_transformer are; results/tables/reconciliation.md has them
+LONG = {"timm:deepseek_vit_412m", "timm:gemma4_vit_167m"}
 
 
 def test_there_are_enough_families_and_a_model_of_each() -> None:
@@ -21,7 +23,7 @@ def test_there_are_enough_families_and_a_model_of_each() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize("name", sorted({*CHOSEN} - LONG))
 def test_ours_equals_torchs_and_every_difference_to_another_counter_has_a_cause(name: str) -> None:
     (model,) = parse([name])
     network, image = model.weightless(model.native_input)
