@@ -71,11 +71,19 @@ def verified(named: Sequence[str], results: Path, rerun: bool, dataset: str | No
 
     with contextlib.ExitStack() as opened:
         places = [_opened(name, opened) for name in named]
-        files = list(dict.fromkeys(path for place in places for path in paths(place, results)))
+        files = list(dict.fromkeys(path for name, place in zip(named, places, strict=True) for path in _paths(name, place, results)))
         folders = [folder for place in dict.fromkeys(places) if (folder := Path(place).expanduser()).is_dir()]
         of_records = (_checks_of(path, verifying.Given(dataset, data_dir) if rerun else None, emit) for path in files)
         of_folders = (verifying.checks_of_folder(folder.resolve()) for folder in folders)
         return _until_closed(itertools.chain.from_iterable(itertools.chain(of_records, of_folders)), opened.pop_all())
+
+
+def _paths(name: str, place: str, results: Path) -> list[Path]:
+    """The Records of a place, which what goes wrong calls by the name that it was given."""
+    try:
+        return paths(place, results)
+    except ArchbenchError as error:
+        raise ArchbenchError(str(error).replace(place, name)) from None
 
 
 def _opened(name: str, opened: contextlib.ExitStack) -> str:

@@ -467,6 +467,19 @@ def _written(folder: Path, contents: dict[str, bytes]) -> Path:
     return path
 
 
+@pytest.mark.parametrize("form", files.FORMATS)
+def test_a_name_with_signs_that_steer_a_terminal_makes_a_file_that_can_be_read(form: str, tmp_path: Path) -> None:
+    made = Picture("shares", "k", "d/\x1b[31mred", gallery.pictures("shares", [member("a"), member("b")])[0].rows)
+    for path in files.write(made, Look.of("web", 1, captioned=False), (form,), tmp_path):
+        text = path.read_bytes()
+        assert files.data_of(path) is not None if path.suffix != ".txt" else b"\x1b" not in text
+
+
+def test_a_profile_whose_label_is_not_its_name_is_drawn() -> None:
+    renamed = [member(f"net_{n}", year=2010 + n, model={"label": f"net_{n}@1fb8e7"}) for n in range(6)]
+    assert {name: len(gallery.pictures(name, renamed)) for name in gallery.NAMES}["pointwise"] == 1
+
+
 def test_one_picture_is_named_by_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for record in FAMILY[:5]:
         Store(tmp_path).save(record)

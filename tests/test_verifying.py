@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from archbench.cli import app
 from archbench.errors import ArchbenchError
 from archbench.measure import complexity
 from archbench.records.schema import Measurement, Record, StoredFile, content_hash, readable, seal
-from archbench.records.store import Store
+from archbench.records.store import METADATA, Store
 from archbench.training import quality
 from archbench.verifying import CANNOT, DIFFERS, OK, checks, checks_of_folder, predictions
 from archbench.verifying import again as making
@@ -111,6 +112,21 @@ def test_failures_are_shown_alone(tmp_path: Path, capsys: pytest.CaptureFixture[
     path.write_text(path.read_text().replace('"modern"', '"modest"'))
     assert app.build([*arguments, "--json"])([*arguments, "--json"], standalone_mode=False) == 1
     assert [each["what"] for each in json.loads(capsys.readouterr().out)] == ["id"]
+
+
+def test_a_packed_bundle_is_called_by_its_own_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    with pytest.raises(ArchbenchError, match=rf"^{re.escape(str(tmp_path))}/empty.zip holds no Records"):
+        archbench.verify(tmp_path / "empty.zip")
+
+
+@pytest.mark.parametrize("graph", ['"sha256"', '[{"@id": "a\\ud800", "contentSize": 1, "sha256": "x"}]', '["sha256"]', "{}", "[3]"])
+def test_metadata_of_no_bundle_differ(graph: str, tmp_path: Path) -> None:
+    left_by_a_test(tmp_path)
+    (tmp_path / METADATA).write_text(f'{{"@graph": {graph}}}')
+    found = {each.what: each.status for each in checks_of_folder(tmp_path)}
+    assert found[METADATA] == (OK if graph == "{}" else DIFFERS)
 
 
 def test_a_record_that_was_edited_is_found_by_its_id(tmp_path: Path) -> None:

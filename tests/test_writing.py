@@ -39,6 +39,7 @@ HOSTILE = (
 )
 
 
+OTHER = {**make_record().config, "batch": 64}  # than that of the others
 WEIGHTS = {"trained_on": {"name": "digits"}, "training": {"name": "modern", "epochs": 8}}  # what a test of kept weights says of them
 
 
@@ -167,6 +168,12 @@ def test_text_that_pdflatex_cannot_show_stands_as_its_number() -> None:
     assert latex_text.escaped("Łódź 中 α×2 a--b %_") == r"\L{}\'{o}d\'{z} {[}U+4E2D{]} $\alpha$$\times$2 a-{}-{}b \%\_"
 
 
+def test_a_text_is_as_long_as_what_is_shown_and_breaks_in_signs_that_stand_as_numbers() -> None:
+    assert latex_text.length("a中b") == 2 + len("[U+4E2D]")
+    assert latex_text.breakable("中" * 3) == r"\allowbreak{}".join(["{[}U+4E2D{]}"] * 3)
+    assert latex_text.breakable("short_name") == r"short\_name"
+
+
 def test_counts_of_a_column_stand_under_one_prefix() -> None:
     """The middle one of 62 k, 1.76 M and 133 M: all in M, three digits each."""
     rows = pd.DataFrame({"model": ["a", "b", "c"], "params": [62_006, 1_760_000, 133_000_000]})
@@ -243,6 +250,7 @@ def has_latex() -> bool:
 @pytest.mark.skipif(not has_latex(), reason="pdflatex with booktabs and siunitx is not installed: Debian's texlive-science has them")
 def test_pdflatex_takes_the_tables_alone_and_in_an_article_of_one_column_and_of_two(tmp_path: Path) -> None:
     long = [make_record(f"net_{place}", "profile", key=f"k{place}", group=f"k{place}") for place in range(70)]
+    long += [make_record(f"resnet_{n}+pointwise=off+equal=macs+width=0.25", key=f"e{n}", group=f"e{n}", config=OTHER) for n in range(30)]
     (tmp_path / "results.tex").write_text(page([*hostile(), *long]).latex())
     for name, columns in (("narrow", "onecolumn"), ("article", "twocolumn")):
         packages = rf"\documentclass[{columns}]{{article}}\usepackage{{booktabs,graphicx,siunitx,tabularx}}"

@@ -101,7 +101,7 @@ def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks) -> bool:
     lagging = files.differences(wanted)
     print("".join(lagging.values()), end="")
     if lagging:
-        view.say(f"not as the Records have it: {', '.join(map(str, lagging))}; the same command without --check writes what is there")
+        view.say(f"not as the Records have it: {', '.join(map(str, lagging))}; without --check it writes md and csv, with --format others")
     else:
         view.say(f"{len(wanted)} files are as the Records have them")
     return bool(lagging)

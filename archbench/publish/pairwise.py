@@ -127,14 +127,16 @@ def _pair(one: Entry, other: Entry, kept: Kept, draws: int) -> dict[str, Any]:
 def _told(one: Entry, other: Entry) -> Comparison:
     """Welch's t; of the errors of one run each, Newcombe's interval."""
     if len(one.tested) == len(other.tested) == 1 and one.quantity == ERROR:
-        return stats.difference_of_errors(_count(one.tested[0]), _count(other.tested[0]))
+        counts = _count(one.tested[0]), _count(other.tested[0])
+        if counts[0] is not None and counts[1] is not None:
+            return stats.difference_of_errors(counts[0], counts[1])
     return stats.difference_t(one.figures, other.figures)
 
 
-def _count(record: Record) -> tuple[int, int]:
+def _count(record: Record) -> tuple[int, int] | None:
+    """How many of how many images were wrong, where the Record tells."""
     row = record.measurement("test_error_pct")
-    assert row is not None and row.value is not None and row.n is not None
-    return round(row.value * row.n / 100), row.n
+    return None if row is None or row.value is None or not row.n else (round(row.value * row.n / 100), row.n)
 
 
 def _wrong(one: Entry, other: Entry, kept: Kept) -> tuple[Wrong, Wrong] | None:

@@ -29,15 +29,18 @@ NEEDED: Needed = {
     ("config", "execution", "precision"): TEXT,
     **{("config", "execution", name): SWITCH for name in ("compiled", "deterministic")},
 }
-NEEDED_OF_TRAININGS: Needed = {
+NEEDED_OF_TESTS: Needed = {
     ("config", "batch"): COUNT,
     ("config", "protocol"): COUNT,
-    ("config", "recipe"): (dict,),
-    ("config", "training", "name"): TEXT,
-    ("config", "training", "epochs"): COUNT,
     **{("config", "data", name): TEXT for name in ("name", "fingerprint")},
     **{("config", "data", name): COUNT for name in ("train_images", "test_images")},
     **{("config", "data", name): SIZE for name in ("train_fraction", "val_fraction")},
+}
+NEEDED_OF_TRAININGS: Needed = {
+    **NEEDED_OF_TESTS,
+    ("config", "recipe"): (dict,),
+    ("config", "training", "name"): TEXT,
+    ("config", "training", "epochs"): COUNT,
 }
 NEEDED_OF_MAPS: Needed = {
     **NEEDED_OF_TRAININGS,
@@ -58,6 +61,7 @@ NEEDED_OF: dict[str, Needed] = {  # each kind
     "train": NEEDED | NEEDED_OF_TRAININGS,
     "profile": NEEDED | {("config", "batch"): COUNT},
     "explain": NEEDED | NEEDED_OF_MAPS,
+    "evaluated": NEEDED | NEEDED_OF_TRAININGS | {("config", "trained_on", "name"): TEXT},
 }
 WHERE_THERE: Needed = {
     **{("environment", name): (int, NoneType) for name in ("memory_bytes", "cores", "usable_cores")},
@@ -175,7 +179,9 @@ class Record(Strict):
 
     @property
     def _needed(self) -> Needed:
-        needed = NEEDED_OF.get(self.kind, NEEDED)
+        if self.kind == "imported":  # a test of published weights, or times of another tool
+            return NEEDED if self.config.get("data") is None else NEEDED | NEEDED_OF_TESTS
+        needed = NEEDED_OF[self.kind]
         explain = self.config.get("explain") if self.kind == "explain" else None
         return needed | NEEDED_OF_MARKED if isinstance(explain, dict) and explain.get("boxes") else needed
 

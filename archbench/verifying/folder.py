@@ -68,11 +68,12 @@ def _bundled(folder: Path) -> Iterator[Check]:
     """Whether each file that the metadata of a bundle names is there, whole."""
     try:
         stored = json.loads((folder / METADATA).read_bytes())
-        entries = [each for each in stored["@graph"] if "sha256" in each]
+        entries = [each for each in stored["@graph"] if each.get("sha256")]
         files = [StoredFile(path=unquote(each["@id"]), bytes=int(each["contentSize"]), sha256=each["sha256"]) for each in entries]
+        "".join(file.path for file in files).encode()  # a name that no disk can hold
     except FileNotFoundError:
         return
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         yield Check(folder.name, METADATA, DIFFERS, "damaged, or not the metadata of a bundle")
         return
     changed = [file.path for file in files if not _is_within(file.path) or not is_whole(file, folder / file.path)]

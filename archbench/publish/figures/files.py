@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, brief, harmless
 from archbench.publish.figures import gallery, palette
 from archbench.publish.figures.look import Look
 from archbench.publish.figures.picture import Picture
@@ -72,7 +72,8 @@ def contents(picture: Picture, look: Look, formats: Sequence[str]) -> Iterator[t
     """The files of a picture, by name; where it is not captioned, each figure's caption beside it."""
     for stem, figure in gallery.drawn(picture, look):
         if not look.captioned:
-            yield f"{stem}.txt", f"{figure.get_label()}\n".encode()
+            lines = map(harmless, str(figure.get_label()).splitlines())
+            yield f"{stem}.txt", "".join(f"{line}\n" for line in lines).encode()
         for form in formats:
             yield f"{stem}.{form}", rendered(figure, picture, look, form)
 
@@ -105,7 +106,7 @@ def _write_png(figure: Figure, metadata: Mapping[str, str | None], look: Look, w
 
 def _ascii(text: str) -> str:
     """A title that every format holds as it is."""
-    return text.replace("·", "-").replace("×", "x").encode("ascii", "replace").decode()
+    return harmless(text.replace("·", "-").replace("×", "x").encode("ascii", "replace").decode())
 
 
 def data_of(path: Path) -> dict[str, Any] | None:
@@ -116,8 +117,8 @@ def data_of(path: Path) -> dict[str, Any] | None:
     try:
         text = READERS[path.suffix](path)
         stored = json.loads(text) if text else None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ArchbenchError(f"{path.name} cannot be read: {error}") from None
+    except (OSError, ValueError, SyntaxError, RecursionError) as error:
+        raise ArchbenchError(f"{path.name} cannot be read: {brief(error)}") from None
     if not isinstance(stored, dict) or "sha256" not in stored:
         return None
     if hash_of({name: value for name, value in stored.items() if name != "sha256"}) != stored["sha256"]:

@@ -22,17 +22,16 @@ from archbench.publish.citing.latex import one_line
 from archbench.publish.footnotes import Elsewhere
 from archbench.publish.results import Table
 from archbench.publish.writing.grid import Grid, grid
-from archbench.publish.writing.latex_columns import Column, columns
+from archbench.publish.writing.latex_columns import GAP, Column, columns
 from archbench.publish.writing.latex_text import breakable
 from archbench.publish.writing.stated import stated
 from archbench.records.schema import hash_of
 
-COLUMN, PAGE = 54, 110  # how wide a column and a page of a two-column article are, in digits of \footnotesize
+COLUMN, PAGE, NARROW = 54, 110, 80  # digits of \footnotesize across a column and a page of a two-column article, and one of one column
+FILLED = 0.85  # of a line that breaks between words
 SHRUNK = 1.15  # so much wider than a column a table is still set in one, smaller
-GAP = 3  # digits between two columns
 LINES, CAPTION, HEAD = 55, 4, 3  # lines of \footnotesize on a page, and about those of a caption and of headers
 TURNED = 24  # lines, of a caption, headers, rows and notes: as many as stand beside each other across a narrow article
-LEAST_ROOM = 20  # digits for columns that break, where the others leave none
 LABEL, HASH = 40, 4  # characters of the words of a label, and of the hash behind them
 NOTE_TO_TEXT = 1.2  # so many more characters has a line of notes
 SYNTAX = {
@@ -107,7 +106,7 @@ def _shortened(words: Sequence[str]) -> str:
 def _floats(table: Table, label: str, labels: Sequence[str]) -> list[Float]:
     elsewhere = [note for note in table.notes if isinstance(note, Elsewhere)]
     laid = grid(dataclasses.replace(table, notes=tuple(note for note in table.notes if not isinstance(note, Elsewhere))))
-    made = columns(laid)
+    made = columns(laid, NARROW)
     width = sum(each.width + GAP for each in made)
     flexible = any(each.share for each in made)
     wide = flexible or width > SHRUNK * COLUMN
@@ -115,7 +114,7 @@ def _floats(table: Table, label: str, labels: Sequence[str]) -> list[Float]:
     notes += [rf"\textsuperscript{{{letter}}}\,{breakable(said)}" for letter, said in laid.footnotes.items()]
     notes += [f"{breakable(note.said)} {_named([labels[place] for place in note.places])}" for note in elsewhere]
     characters = PAGE if wide else COLUMN
-    of_rows, of_notes = _heights(laid, made), [math.ceil(len(note) / (NOTE_TO_TEXT * characters)) for note in notes]
+    of_rows, of_notes = _heights(len(laid.rows), made), [math.ceil(len(note) / (NOTE_TO_TEXT * characters)) for note in notes]
     parts = _parts(of_rows, of_notes)
     turns = wide and not flexible and sum([*of_rows, *of_notes]) + CAPTION + HEAD <= TURNED
     lines = _rows(laid, made)
@@ -160,11 +159,11 @@ def _rows(laid: Grid, made: Sequence[Column]) -> list[Line]:
     ]
 
 
-def _heights(laid: Grid, made: Sequence[Column]) -> list[int]:
+def _heights(rows: int, made: Sequence[Column]) -> list[int]:
     """How many lines each row is high, by its longest text in a column that breaks."""
-    room = max(PAGE - sum(each.width + GAP for each in made if not each.share), LEAST_ROOM)
-    breaking = [(place, max(each.share * room - GAP, 1)) for place, each in enumerate(made) if each.share]
-    return [max([1, *(math.ceil(len(row[place].text) / width) for place, width in breaking)]) for row in laid.rows]
+    room = NARROW - sum(each.width + GAP for each in made if not each.share)
+    breaking = [(each.lengths, each.share * room - GAP if each.share else each.width) for each in made if each.lengths]
+    return [max([1, *(math.ceil(lengths[place] / (FILLED * width)) for lengths, width in breaking)]) for place in range(rows)]
 
 
 class Part(NamedTuple):

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from archbench.publish.formats import FIGURE, MISSING, three_digits
 from archbench.publish.writing.grid import Cell, Grid
-from archbench.publish.writing.latex_text import breakable, escaped
+from archbench.publish.writing.latex_text import breakable, escaped, length
 
 PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+GAP = 3  # digits between two columns
+LEAST_ROOM, DIGIT_EM = 20, 0.5  # digits for a column that breaks, where the others leave no more; width of one
 LONG = 34  # characters of a text from which on it may break
 BROKEN = 4  # characters that stand behind the first comma of a header that is broken there, a unit being no line of its own
 LEAST_SHARE = 10  # characters that every column that breaks counts for, beside those of its text
@@ -21,7 +23,8 @@ LEAST_SHARE = 10  # characters that every column that breaks counts for, beside 
 class Column:
     """What stands in `\\begin{tabular}`, the header, each row's cell with its `&`, and how many digits wide it is.
 
-    One with a `share` above zero breaks its text, and takes that share of the room that the others leave.
+    One with a `share` above zero breaks its text, and takes that share of the room that the others leave. Its `lengths` are how many digits
+    wide the text of each row would be on one line.
     """
 
     spec: str
@@ -29,13 +32,24 @@ class Column:
     cells: Sequence[str]
     width: int
     share: float = 0.0
+    lengths: Sequence[int] = ()
 
 
-def columns(laid: Grid) -> list[Column]:
-    """A column for each of the table's, the shares of those that break adding up to 1."""
+def columns(laid: Grid, page: int) -> list[Column]:
+    """A column for each of the table's, the shares of those that break adding up to 1.
+
+    Where the others leave less than `LEAST_ROOM` to each of these on a page of so many digits, they have that, and the table is too wide.
+    """
     made = [_column(header, [row[place] for row in laid.rows]) for place, header in enumerate(laid.headers)]
     whole, breaking = sum(each.share for each in made), sum(each.share > 0 for each in made)
+    if breaking and page - sum(each.width + GAP for each in made if not each.share) < breaking * (LEAST_ROOM + GAP):
+        return [_fixed(each) if each.share else each for each in made]
     return [_sharing(each, each.share / whole, breaking) if each.share else each for each in made]
+
+
+def _fixed(column: Column) -> Column:
+    spec = rf">{{\raggedright\arraybackslash}}p{{{LEAST_ROOM * DIGIT_EM:.3g}em}}"
+    return dataclasses.replace(column, spec=spec, width=LEAST_ROOM, share=0.0)
 
 
 def _sharing(column: Column, share: float, breaking: int) -> Column:
@@ -59,12 +73,13 @@ def _beside(text: str) -> bool:
 
 def _of_text(header: str, cells: Sequence[Cell]) -> Column:
     written = [_marked(_bold(escaped(cell.text), cell.best), cell.marks) for cell in cells]
-    longest = max(len(cell.text) + len(cell.marks) for cell in cells)
+    lengths = [length(cell.text) + len(cell.marks) for cell in cells]
+    longest = max(lengths)
     if longest <= LONG:
         return Column("l", _stacked(header), written, max(longest, *map(len, header.split(", "))))
-    mean = sum(len(cell.text) for cell in cells) / len(cells)
+    mean = sum(lengths) / len(cells)
     breaking = [_marked(_bold(breakable(cell.text), cell.best), cell.marks) for cell in cells]
-    return Column("X", _stacked(header), breaking, LONG, LEAST_SHARE + (mean + longest) / 2)
+    return Column("X", _stacked(header), breaking, LONG, LEAST_SHARE + (mean + longest) / 2, lengths)
 
 
 def _of_figures(header: str, cells: Sequence[Cell], figures: Sequence[re.Match[str] | None]) -> Column:

@@ -54,6 +54,7 @@ GREEK = {
 ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0304\u0306\u0307\u030b\u0327", "`'^~\"rv=u.Hc", strict=True))
 
 
+NUMBERED = "{[}U+"  # how a sign begins that stands as its number
 BREAK = r"\allowbreak{}"
 PART = re.compile(r"[^_+/.:=-]+[_+/.:=-]?|[_+/.:=-]")  # of a word, up to a sign behind which a line may end
 WHOLE, LONGEST = 12, 20  # characters of a word, and of a part of a longer one, that are never broken
@@ -69,10 +70,15 @@ def breakable(text: str) -> str:
     return " ".join(map(_breakable, text.split(" ")))
 
 
+def length(text: str) -> int:
+    """How many signs are shown for it."""
+    return sum(len(f"[U+{ord(sign):04X}]") if _sign(sign).startswith(NUMBERED) else 1 for sign in unicodedata.normalize("NFC", text))
+
+
 def _breakable(word: str) -> str:
-    if len(word) <= WHOLE:
+    if length(word) <= WHOLE:
         return escaped(word)
-    parts = [escaped(part) if len(part) <= LONGEST else BREAK.join(map(escaped, part)) for part in PART.findall(word)]
+    parts = [escaped(part) if length(part) <= LONGEST else BREAK.join(map(escaped, part)) for part in PART.findall(word)]
     return BREAK.join(parts)
 
 
@@ -86,4 +92,4 @@ def _sign(sign: str) -> str:
     base, *accents = list(unicodedata.normalize("NFD", sign))
     if base.isascii() and base.isalpha() and len(accents) == 1 and accents[0] in ACCENTS:
         return f"\\{ACCENTS[accents[0]]}{{{base}}}"
-    return f"{{[}}U+{ord(sign):04X}{{]}}"
+    return f"{NUMBERED}{ord(sign):04X}{{]}}"
