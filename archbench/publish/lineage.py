@@ -54,8 +54,8 @@ def members(records: Iterable[Record]) -> list[list[Record]]:
 
 
 def member_rows(found: Sequence[Record]) -> pd.DataFrame:
-    """A row a member, of profiles that may be compared."""
-    rows = {record.model.name: _row(record) for record in found}
+    """A row a member, by its name, of profiles that may be compared."""
+    rows = {record.model.name: {**_row(record), "model": record.model.name} for record in found}
     for record in found:
         parents = [name for name in _parents(record) if name in rows]
         before = [rows[name]["channels_macs_pct"] for name in parents]

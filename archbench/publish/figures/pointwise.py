@@ -47,14 +47,13 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
 
 
 def _rows(found: Sequence[Record]) -> list[dict[str, Any]]:
-    rows = lineage.member_rows(found).to_dict("records")
-    shares = {record.model.name: row for record, row in zip({record.model.name: record for record in found}.values(), rows, strict=True)}
+    shares = lineage.member_rows(found).set_index("model")
     codes = {*of_times(), "time_unexplained"}
     return [
         {
             "model": record.model.name,
             "year": int(record.model.spec["year"]),
-            **{f"{share}_pct": _known(shares[record.model.name][f"pointwise_{share}_pct"]) for share in SHARES},
+            **{f"{share}_pct": _known(shares.loc[record.model.name, f"pointwise_{share}_pct"]) for share in SHARES},
             "doubts": doubtful(record, codes, {"phase": "forward"}),
         }
         for record in found
