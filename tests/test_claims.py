@@ -11,8 +11,8 @@ import pytest
 from conftest import CommandLine, make_record
 
 from archbench import claiming
-from archbench.cli.tables import _with_asked_claims
 from archbench.publish import claims, formats
+from archbench.publish.asked import with_asked_claims
 from archbench.publish.pages import page
 from archbench.publish.predictions import Kept
 from archbench.records.schema import Record, seal
@@ -233,4 +233,4 @@ def test_a_table_in_eighty_columns_ends_with_the_sentences(archbench: CommandLin
 )
 def test_claims_are_asked_for_by_name_and_by_data_set(models: list[str], dataset: str | None, found_pct: list[float]) -> None:
     (nin,) = [each for each in claiming.claiming() if each["name"] == "nin"]
-    assert [claim["error_pct"] for claim in _with_asked_claims(nin, models, dataset)["claims"]] == found_pct
+    assert [claim["error_pct"] for claim in with_asked_claims(nin, models, dataset)["claims"]] == found_pct

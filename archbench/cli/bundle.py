@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archbench.cli.cite import CONDITION_HELP
-from archbench.cli.options import JSON
+from archbench.cli.options import CONDITION_OF, DATASET_OF, JSON, MODELS_OF
 from archbench.config import Settings
 
 NAMED_HELP = "Records or tables, named as in archbench cite"
@@ -20,9 +19,9 @@ def command(
     out: Annotated[Path, typer.Option("--out", help="The archive to write, FILE.zip")],
     named: Annotated[list[str] | None, typer.Argument(metavar="[RECORD|TABLE]...", help=NAMED_HELP)] = None,
     where: Annotated[str | None, typer.Option("--where", help=WHERE_HELP)] = None,
-    models: Annotated[str, typer.Option("--models", help="Of a table only these: names or globs, with commas")] = "*",
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Of a table only trainings on this data set, and profiles")] = None,
-    condition: Annotated[str, typer.Option("--condition", help=CONDITION_HELP)] = "",
+    models: MODELS_OF = "*",
+    dataset: DATASET_OF = None,
+    condition: CONDITION_OF = "",
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
     licence: Annotated[str | None, typer.Option("--licence", help=LICENCE_HELP)] = None,
     json: JSON = False,

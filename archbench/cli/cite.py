@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
+from archbench.cli.options import CONDITION_OF, DATASET_OF, MODELS_OF
 from archbench.cli.tables import PAGES_HELP
 from archbench.config import Settings, expanded
 
 NAMED_HELP = f"Records: ids or their beginnings, files, results folders; or tables: {PAGES_HELP}"
-
-
-CONDITION_HELP = "Of a table only those whose captions hold these words, as in archbench tables"
 
 
 class Format(StrEnum):
@@ -30,9 +28,9 @@ def command(
     named: Annotated[list[str], typer.Argument(metavar="RECORD|TABLE...", help=NAMED_HELP)],
     form: Annotated[Format, typer.Option("--format", help="How the citation is written")] = Format.text,
     results: Annotated[Path, typer.Option("--results", help="Folder of the Records")] = Settings.results,
-    models: Annotated[str, typer.Option("--models", help="Of a table only these: names or globs, with commas")] = "*",
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Of a table only trainings on this data set, and profiles")] = None,
-    condition: Annotated[str, typer.Option("--condition", help=CONDITION_HELP)] = "",
+    models: MODELS_OF = "*",
+    dataset: DATASET_OF = None,
+    condition: CONDITION_OF = "",
     out: Annotated[Path | None, typer.Option("--out", help="File to write it to")] = None,
 ) -> None:
     """Cite Records or a table: entries for archbench and the papers, methods, the command that makes them again, and hashes."""

@@ -30,6 +30,11 @@ CLASSES = Annotated[int | None, typer.Option("--classes", min=1, help="Number of
 CHANNELS = Annotated[int | None, typer.Option("--channels", min=1, help="Channels of the image  [default: the paper's]")]
 SIZE = Annotated[int | None, typer.Option("--image-size", min=1, help="Side of the square image, in pixels  [default: the paper's]")]
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Say what would be run, what is there and what it takes, and run nothing")]
+MODELS_OF = Annotated[str, typer.Option("--models", help="Of a table only these: names or globs, with commas")]
+DATASET_OF = Annotated[str | None, typer.Option("--dataset", help="Of a table only trainings on this data set, and profiles")]
+CONDITION_OF = Annotated[
+    str, typer.Option("--condition", help="Of a table only those whose captions hold these words, as in archbench tables")
+]
 QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
 
 

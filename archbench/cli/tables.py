@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import re
 from collections.abc import Sequence
@@ -85,7 +84,7 @@ def command(
     if looking.is_apart:
         import scipy.special  # noqa: F401 # which the intervals need
     from archbench.cli import tables_out, view
-    from archbench.publish.asked import chosen
+    from archbench.publish.asked import check_named, chosen, with_asked_claims
     from archbench.publish.pages import EXPERIMENT, NAMES, experiment_page, page
     from archbench.publish.predictions import Kept
     from archbench.publish.writing import files
@@ -99,11 +98,11 @@ def command(
     _check_choice(choice, form, out, check or readme is not None)
     stored, problems = index.load(Store.of(results), INDEX, looking)
     specs = _claiming(problems) if "claims" in asked else []
-    _check_there(stored, wanted, results, specs)
+    check_named(wanted if stored else (), stored, f"in {results}", specs)
     records = chosen(stored, wanted, dataset)
     if "errors" in asked and not mix:
         _check_one_ranking(records, wanted)
-    specs, grid = [_with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
+    specs, grid = [with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
     kept = Kept(None if records_only else results)
 
     @functools.cache
@@ -200,34 +199,3 @@ def _claiming(problems: list[str]) -> list[dict[str, Any]]:
     except ArchbenchError as error:
         problems.append(str(error))
         return []
-
-
-def _with_asked_claims(spec: dict[str, Any], models: Sequence[str], dataset: str | None) -> dict[str, Any]:
-    """The spec with those of its claims that are of models that are asked for, and of the data set or one that it is named after."""
-    from archbench.publish.claimed import is_named_after
-
-    found = {name for pattern in models for name in fnmatch.filter(_names(spec), pattern)}
-    asked = [claim for claim in spec["claims"] if found & {spec["name"], _label(spec, claim)}]
-    return {**spec, "claims": [claim for claim in asked if dataset is None or is_named_after(dataset, claim["dataset"])]}
-
-
-def _check_there(stored: Sequence[Record], models: Sequence[str], results: Path, specs: Sequence[dict[str, Any]]) -> None:
-    """Raise ArchbenchError, with a near name, for a name or glob that no Record of a filled store goes by, nor a claim that is shown."""
-    from archbench.publish.asked import ANY, names
-
-    asked = [pattern for pattern in models if pattern != ANY] if stored else []
-    known = sorted({*names(stored), *(name for spec in specs for name in _names(spec))}) if asked else []
-    for pattern in asked:
-        if not fnmatch.filter(known, pattern):
-            raise unknown(f"model in {results}:", pattern, known)
-
-
-def _names(spec: dict[str, Any]) -> list[str]:
-    """The names by which the claims of a network go."""
-    return [spec["name"], *(_label(spec, claim) for claim in spec["claims"])]
-
-
-def _label(spec: dict[str, Any], claim: dict[str, Any]) -> str:
-    from archbench.publish.claimed import label_of
-
-    return label_of(spec["name"], claim["knobs"])

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from archbench.publish import grouping, guard, notes, pairwise, verdicts
+from archbench.publish.beside import Profiles
 from archbench.publish.columns import MODEL, PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, NEWCOMBE, PAIRS, WELCH, tested
 from archbench.publish.formats import MISSING, Row, plain
 from archbench.publish.operators import comparable
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
 from archbench.publish.predictions import Kept
-from archbench.publish.results import Profiles, Table, error_figures, identity, profile_of, profile_row, profiled
+from archbench.publish.results import Table, error_figures, identity, profile_row
 from archbench.records.schema import Record
 
 POINTS = "points: what the network with knobs errs more than the one without, in percent points; intervals are 95 % each"
@@ -41,7 +42,7 @@ class Ablations:
 def ablations(records: Iterable[Record], kept: Kept) -> list[Ablations]:
     """For each condition under which a network was run with knobs and without: trainings, then profiles that belong to none of them."""
     records = grouping.Stored.of(records)
-    profiles = profiled(records)
+    profiles = Profiles.of(records)
     trained = [_trained(runs, profiles, kept) for runs in grouping.by_alike(tested(records), _condition).values()]
     used = {record.id for each in trained for record in each.shown}
     counted = [_profiled(found, used) for found in comparable(records)]
@@ -82,7 +83,7 @@ def _trained(runs: Sequence[Record], profiles: Profiles, kept: Kept) -> Ablation
     rows, shown = [], []
     for base, side in sides:
         found = next(compared) if (base, side) in told else verdicts.untold(len(base.tested), len(side.tested))
-        both = [profile_of(entry.runs[0], profiles) for entry in (base, side)]
+        both = [profiles.beside(entry.runs[0]) for entry in (base, side)]
         members = [*side.runs, *base.runs, *(profile for profile in both if profile)]
         shown += members
         rows.append(

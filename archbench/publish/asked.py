@@ -1,10 +1,13 @@
-"""Which Records a table is asked for."""
+"""Which Records and claims a table is asked for."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
+from archbench.errors import unknown
+from archbench.publish.claimed import is_named_after, label_of
 from archbench.publish.grouping import by_alike, one_of_each, several
 from archbench.records.schema import Record
 
@@ -29,3 +32,24 @@ def is_asked(record: Record, models: Collection[str], dataset: str | None) -> bo
         return False
     data = record.config.get("data")
     return dataset is None or data is None or (isinstance(data, Mapping) and data.get("name") == dataset)
+
+
+def check_named(models: Iterable[str], records: Iterable[Record], where: str, specs: Iterable[Mapping[str, Any]] = ()) -> None:
+    """Raise ArchbenchError, with a near name, for a name or glob that no Record goes by, nor a claim of these specs."""
+    asked = [pattern for pattern in models if pattern != ANY]
+    known = sorted(names(records).union(*map(names_of_claims, specs))) if asked else []
+    for pattern in asked:
+        if not fnmatch.filter(known, pattern):
+            raise unknown(f"model {where}:", pattern, known)
+
+
+def names_of_claims(spec: Mapping[str, Any]) -> list[str]:
+    """The names by which the claims of a network go."""
+    return [spec["name"], *(label_of(spec["name"], claim["knobs"]) for claim in spec["claims"])]
+
+
+def with_asked_claims(spec: Mapping[str, Any], models: Iterable[str], dataset: str | None) -> dict[str, Any]:
+    """The spec with those of its claims that are of models that are asked for, and of the data set or one that it is named after."""
+    found = {name for pattern in models for name in fnmatch.filter(names_of_claims(spec), pattern)}
+    asked = [claim for claim in spec["claims"] if found & {spec["name"], label_of(spec["name"], claim["knobs"])}]
+    return {**spec, "claims": [claim for claim in asked if dataset is None or is_named_after(dataset, claim["dataset"])]}

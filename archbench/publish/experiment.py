@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from archbench.publish import grouping, guard, notes, pairwise, verdicts
+from archbench.publish.beside import Profiles
 from archbench.publish.columns import PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, PAIRS, WELCH
 from archbench.publish.formats import Row, plain
 from archbench.publish.pairwise import ERROR, GAP, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
-from archbench.publish.results import Profiles, Table, marked, newest, profile_of, profiled, training_row
+from archbench.publish.results import Table, marked, newest, training_row
 from archbench.publish.spread import SPREAD, Spread
 from archbench.publish.verdicts import VERDICT
 from archbench.records.schema import Record
@@ -67,7 +68,7 @@ class Answers:
 def answers(grid: Grid, records: Iterable[Record], kept: Kept) -> list[Answers]:
     """For each condition under which there is something to compare."""
     records = list(records)
-    profiles, places = profiled(records), {_place(point) for point in grid.points()}
+    profiles, places = Profiles.of(records), {_place(point) for point in grid.points()}
     runs = [record for record in newest(records, "train") if _place_of(grid, record) in places]
     conditions = grouping.by(runs, lambda record: (*guard.condition(record, varied_in(grid)), bool(record.config.get("tuned"))))
     found = (_answers(grid, members, profiles, kept) for members in conditions.values())
@@ -165,7 +166,7 @@ def _rows(found: Answers) -> list[Row]:
     """A row for each network under each recipe and fraction that has runs."""
     return [
         {
-            **training_row(runs, profile_of(runs[0], found.profiles)),
+            **training_row(runs, found.profiles.beside(runs[0]), found.profiles.counting(runs[0])),
             "gap_points": pd.Series(Entry(runs, quantity=GAP).figures).mean(),
             "recipe": point.recipe or "",
             "train_pct": math.nan if point.train_fraction is None else 100 * point.train_fraction,

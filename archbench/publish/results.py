@@ -13,6 +13,7 @@ import pandas as pd
 
 from archbench import stats
 from archbench.publish import best, columns, guard
+from archbench.publish.beside import Profiles
 from archbench.publish.footnotes import OfColumns
 from archbench.publish.formats import Row
 from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, joined, picked, typical
@@ -29,7 +30,6 @@ PROFILE_FIGURES: dict[str, dict[str, Any]] = {
 }
 
 
-Profiles = Mapping[tuple[Any, ...], Sequence[Record]]  # of each network in its circumstances
 COUNTS = ("params", "macs", "pointwise_macs_pct")  # that no condition changes
 STAR = OfColumns("*: doubtful, as the notes on its network say", *TIMES)
 
@@ -59,15 +59,15 @@ def tables(records: Iterable[Record]) -> list[Table]:
     records = Stored.of(records)
     imported, profiles = by_alike(newest(records, "imported"), is_benchmark), newest(records, "profile")
     trainings = joined(newest(records, "train"), newest(records, "evaluated"), imported.get(False, []))
-    made, used, beside, networks = [], set(), profiled(profiles), by_network(profiles)
+    made, used, beside = [], set(), Profiles.of(records)
     figures: dict[str, dict[str, Any]] = {}  # of each profile by its id, since one stands beside many trainings
     together = by_alike(trainings, condition).values()
     captions = guard.distinct([caption(rows[0]) for rows in together], [rows[0] for rows in together])
     for said, rows in zip(captions, map(told_apart, together), strict=True):
         groups = sorted(by_column(rows, "group").values(), key=lambda members: _by_year(members[0]))
-        matched = [profile_of(typical(members), beside) for members in groups]
-        counts = [profile or counted(typical(members), networks) for members, profile in zip(groups, matched, strict=True)]
-        found, counting = ([profile for profile in profiles if profile] for profiles in (matched, counts))
+        firsts = list(map(typical, groups))
+        matched, counts = list(map(beside.beside, firsts)), list(map(beside.counting, firsts))
+        found, counting = ([profile for profile in each if profile] for each in (matched, counts))
         figures |= {profile.id: _profile_figures(profile) for profile in counting if profile.id not in figures}
         frame = pd.DataFrame([training_row(*row, figures) for row in zip(groups, matched, counts, strict=True)])
         used |= {profile.id for profile in found}
@@ -151,30 +151,23 @@ def measured_under(record: Record) -> guard.Facts:
     }
 
 
-def _circumstances(record: Record) -> tuple[Any, ...]:
-    """Input, batch, device and versions: what a training shares with the profile beside it."""
-    environment = record.environment
-    versions = (environment["archbench"].rpartition(".")[0], environment["libraries"]["torch"])
-    return (*_input(record), record.config["batch"], *_device(record), *versions)
-
-
 def training_row(
     runs: Sequence[Record], profile: Record | None, counts: Record | None = None, figures: Mapping[str, Row] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """One row: the runs of one network over seeds, its profile, and where there is none another one of the network, whose counts it has.
+    """One row: the runs of one network over seeds, and what its profile tells or, where there is none, the counts of another one.
 
     The `figures` of profiles may be known by their id.
     """
-    profile, counts = profile or counts, None if profile else counts
-    beside = (figures.get(profile.id) if profile else None) or _profile_figures(profile)
+    counting = profile or counts
+    known = (figures.get(counting.id) if counting else None) or _profile_figures(counting)
     return {
         **identity(runs[0]),
         **error_figures(runs),
         "train_error_pct": mean_of(runs, "train_error_pct"),
-        **(beside if counts is None else {**_profile_figures(None), **{name: beside[name] for name in COUNTS}}),
+        **(known if profile else {**_profile_figures(None), **{name: known[name] for name in COUNTS}}),
         "train_images_per_s": mean_of(runs, "train_images_per_s"),
         "head": runs[0].model.spec["head_kind"],
-        "records": " ".join([*column(runs, "id"), *([profile.id] if profile else [])]),
+        "records": " ".join([*column(runs, "id"), *([counting.id] if counting else [])]),
     }
 
 
@@ -264,45 +257,6 @@ def mean_of(runs: Sequence[Record], name: str) -> float:
     """The mean of a measurement over the runs that have it; NaN where none has."""
     values = figures(runs, name)
     return statistics.fmean(values) if values else math.nan
-
-
-def profiled(records: Iterable[Record]) -> Profiles:
-    """The profile that stands for each run, with those of the same network in the same circumstances."""
-    return by_alike(newest(records, "profile"), _alike)
-
-
-def profile_of(run: Record, profiles: Profiles) -> Record | None:
-    """The newest profile of the same network in the same circumstances."""
-    return max(profiles.get(_alike(run), ()), key=lambda profile: profile.created, default=None)
-
-
-def by_network(profiles: Iterable[Record]) -> Profiles:
-    """Those of the same network at the same input, under whatever conditions."""
-    return by_alike(profiles, lambda profile: (*_network(profile), *_input(profile)))
-
-
-def counted(run: Record, profiles: Profiles) -> Record | None:
-    """The newest profile of the same network at the same input: its counts are the run's too."""
-    return max(profiles.get((*_network(run), *_input(run)), ()), key=lambda profile: profile.created, default=None)
-
-
-def _input(record: Record) -> tuple[int, int, int]:
-    return record.model.num_classes, record.model.in_channels, record.model.image_size
-
-
-def _network(record: Record) -> tuple[Any, ...]:
-    model = record.model
-    return model.name, frozenset(model.knobs.items()), model.source_sha256
-
-
-def _alike(record: Record) -> tuple[Any, ...]:
-    """What a training shares with a profile beside it: the network and its circumstances."""
-    return *_network(record), *_circumstances(record)
-
-
-def _device(record: Record) -> tuple[str, str]:
-    device = record.environment["device"]
-    return device["kind"], device["name"]
 
 
 def _by_year(record: Record) -> tuple[float, str]:

@@ -45,7 +45,7 @@ class Live:
         with self._lock:
             state = self.state()
             if self._failed is not None and self._failed[0] == state:
-                raise self._failed[1]
+                raise self._failed[1].with_traceback(None)  # which would grow with each that asks
             if self._made is None or self._made.state != state:
                 try:
                     found = content(self._read(self.results))

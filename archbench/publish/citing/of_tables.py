@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 
-from archbench.errors import ArchbenchError, unknown
+from archbench.errors import ArchbenchError
 from archbench.publish import errors
-from archbench.publish.asked import chosen, names
+from archbench.publish.asked import check_named, chosen
 from archbench.publish.narrowed import captions
 from archbench.publish.pages import NAMES, page
 from archbench.publish.predictions import Kept
@@ -42,8 +41,5 @@ def asked(records: Sequence[Record], models: Sequence[str], dataset: str | None)
 
     Raises ArchbenchError, with a near name, for a name or glob that none goes by.
     """
-    known = names(records)
-    for pattern in models:
-        if not fnmatch.filter(known, pattern):
-            raise unknown("model among the Records:", pattern, sorted(known))
+    check_named(models, records, "among the Records")
     return chosen(records, models, dataset)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from archbench.publish import grouping, guard, notes, results
+from archbench.publish.beside import Profiles
 from archbench.publish.figures import marks
 from archbench.publish.figures.labels import ANYWHERE, RIGHT_BESIDE, Placing
 from archbench.publish.figures.look import BLUE, FAINT, GREEN, LINES, VERMILLION, Look
@@ -35,16 +36,16 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     Counts are those of any profile of the network at the same input; a latency is one under the training's conditions.
     """
     records = list(records)
-    profiles, beside = results.by_network(results.newest(records, "profile")), results.profiled(records)
+    profiles = Profiles.of(records)
     tested = [record for kind in ("train", "evaluated", "imported") for record in results.newest(records, kind)]
     groups = list(grouping.by((record for record in tested if not notes.is_benchmark(record)), guard.condition).values())
     captions = guard.distinct([notes.caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
     for each in conditions(groups, captions, guard.condition):
         runs = grouping.by(notes.told_apart(each.records), lambda record: record.group)
-        matched = {group: results.profile_of(members[0], beside) for group, members in runs.items()}
+        matched = {group: profiles.beside(members[0]) for group, members in runs.items()}
         timed, untimed = _of_one_way(matched)
-        counted = {group: matched[group] or results.counted(members[0], profiles) for group, members in runs.items()}
+        counted = {group: profiles.counting(members[0]) for group, members in runs.items()}
         rows = [_row(members, counted[group], group in timed) for group, members in runs.items()]
         shown = [row for row in rows if row["test_error_pct"] is not None and any(row[cost] for cost in COSTS)]
         if shown:

@@ -73,7 +73,7 @@ def document(pages: Mapping[str, Sequence[Table]]) -> str:
     """A file with the tables of pages, which come by their names, each table under its caption; what several say stands below the first."""
     from archbench.publish.templates import environment
 
-    made = [(name, table) for name, tables in pages.items() for table in tables if len(table.frame) and formats.texts(table)]
+    made = [(name, table) for name, tables in pages.items() for table in tables if len(table.frame)]
     tables = formats.once(table for _, table in made)
     labels = _apart(table.label or _label(name, table.caption) for name, table in made)
     floats = [each for place, table in enumerate(tables) for each in _floats(table, labels[place], labels)]
@@ -106,6 +106,8 @@ def _shortened(words: Sequence[str]) -> str:
 def _floats(table: Table, label: str, labels: Sequence[str]) -> list[Float]:
     elsewhere = [note for note in table.notes if isinstance(note, Elsewhere)]
     laid = grid(dataclasses.replace(table, notes=tuple(note for note in table.notes if not isinstance(note, Elsewhere))))
+    if not laid.headers:
+        return []
     made = columns(laid, NARROW)
     width = sum(each.width + GAP for each in made)
     flexible = any(each.share for each in made)
