@@ -60,6 +60,14 @@ def trained(name: str, error_pct: float = 10.0, fraction: float = 1.0, seed: int
     return seal(**{**record.model_dump(exclude={"id"}), "config": {**record.config, "data": data}, "group": group, **fields})
 
 
+def of_length(record: Record, recipe: str, epochs: int, epoch_s: Sequence[float], **changes: object) -> Record:
+    """The training under another recipe, its epochs timed."""
+    config = {**record.config, "training": {**record.config["training"], "name": recipe, "epochs": epochs}}
+    curves = {"curves": {"loss": [1.0], "epoch_s": list(epoch_s)}}
+    names = {"key": f"{record.key}-{recipe}-{epochs}", "group": f"{record.group}-{recipe}-{epochs}"}
+    return seal(**{**record.model_dump(exclude={"id"}), "config": config, "samples": curves, **names, **changes})
+
+
 def family() -> list[Record]:
     """Sixteen members, each with parents among those before it, of nearly the same cost and error; three are far off."""
     names = [f"network_{'wide_' * (place % 3)}{place}" for place in range(16)]
@@ -78,7 +86,13 @@ def family() -> list[Record]:
         for record, kin in zip(profiles, ([], *([names[place // 2], names[place - 1]] for place in range(1, 16))), strict=True)
     ]
     trainings = [trained(name, 10 + place % 5, seed=seed) for place, name in enumerate(names) for seed in (0, 1)]
-    return [*with_parents, *trainings, *(trained(name, 20, 0.1) for name in names[:3])]
+    lengths = [(recipe, epochs) for recipe in ("modern", "fast") for epochs in (2, 4, 8)]
+    timed = [
+        of_length(trained(name, 40 / epochs + place), recipe, epochs, [60 + 5 * place] * epochs)
+        for place, name in enumerate(names[:6])
+        for recipe, epochs in lengths
+    ]
+    return [*with_parents, *trainings, *(trained(name, 20, 0.1) for name in names[:3]), *timed]
 
 
 FAMILY = family()
@@ -244,6 +258,33 @@ def test_error_against_the_share_of_the_training_set_is_of_networks_on_several()
     assert [(row["model"], row["train_pct"], row["n"]) for row in picture.rows] == [("a", 10, 1), ("a", 100, 2)]
     assert [row["test_error_pct"]["value"] for row in picture.rows] == [20, 11]
     assert [row["gap_points"]["value"] for row in picture.rows] == [10, 5.5]
+
+
+def test_error_against_minutes_is_of_networks_with_several_whole_runs() -> None:
+    """Two epochs of 30 s are a minute; seeds of 60 and 180 s have a median of two. b ran once, c's epochs were not all timed."""
+    records = [
+        of_length(trained("a", 20), "fast", 2, [30, 30]),
+        of_length(trained("a", 10), "fast", 4, [15] * 4),
+        of_length(trained("a", 12, seed=1), "fast", 4, [45] * 4),
+        of_length(trained("a", 15), "modern", 4, [60] * 4),
+        of_length(trained("b", 30), "fast", 4, [60] * 4),
+        *(of_length(trained("c", 30), "fast", epochs, [60, float("nan")]) for epochs in (2, 4)),
+    ]
+    (picture,) = gallery.pictures("minutes", records)
+    shown = [(row["model"], row["recipe"], row["epochs"], row["n"], *row["minutes"].values()) for row in picture.rows]
+    assert shown == [("a", "fast", 2, 1, 1, 1, 1), ("a", "fast", 4, 2, 2, 1, 3), ("a", "modern", 4, 1, 4, 4, 4)]
+    assert [row["test_error_pct"]["value"] for row in picture.rows] == [20, 11, 15]
+    assert picture.stem == "minutes-digits"
+
+
+def test_recipes_of_one_name_are_lines_of_their_own() -> None:
+    record = of_length(trained("a"), "fast", 2, [60, 60])
+    with_rates = [
+        seal(**{**record.model_dump(exclude={"id"}), "config": {**record.config, "recipe": {"lr": lr}}, "key": f"k{lr}", "group": f"g{lr}"})
+        for lr in (0.1, 0.5)
+    ]
+    (picture,) = gallery.pictures("minutes", with_rates)
+    assert [row["recipe"] for row in picture.rows] == ["fast · lr 0.1", "fast · lr 0.5"]
 
 
 @pytest.mark.parametrize("name", gallery.NAMES)

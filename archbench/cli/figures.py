@@ -10,7 +10,8 @@ import typer
 from archbench.config import Settings, expanded, split_names
 
 NAMES_HELP = (
-    "error, lineage, shares, roofline, pointwise, time, curves, data_scale, maps; all (the default); or a picture, as lineage-3x32x32-b4"
+    "error, lineage, shares, roofline, pointwise, time, curves, data_scale, minutes, maps; all (the default); or a picture, as "
+    "lineage-3x32x32-b4"
 )
 CHECK_HELP = "Write nothing; exit status 1, naming them, where figures that are there, or those that are named, lag behind the Records"
 CAPTION_HELP = "Leave title, condition and notes out of the pictures and write them to NAME.txt, to be taken into a caption"

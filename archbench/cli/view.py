@@ -23,8 +23,8 @@ from rich.text import Text
 
 from archbench.errors import complaint, harmless
 from archbench.publish import formats
+from archbench.publish.captioning import caption
 from archbench.publish.citing.latex import one_line
-from archbench.publish.notes import caption
 from archbench.publish.results import Table
 from archbench.publish.writing.rows import as_json
 from archbench.records.schema import Record

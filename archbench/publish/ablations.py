@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from archbench.publish import grouping, guard, notes, pairwise, verdicts
+from archbench.publish import captioning, grouping, guard, notes, pairwise, verdicts
 from archbench.publish.beside import Profiles
 from archbench.publish.columns import MODEL, PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, NEWCOMBE, PAIRS, WELCH, tested
@@ -97,7 +97,7 @@ def _trained(runs: Sequence[Record], profiles: Profiles, kept: Kept) -> Ablation
                 "records": " ".join(dict.fromkeys(record.id for record in members)),
             }
         )
-    return Ablations(notes.caption(runs[0]), rows, shown, _alone(pairs))
+    return Ablations(captioning.caption(runs[0]), rows, shown, _alone(pairs))
 
 
 def _profiled(profiles: Sequence[Record], used: set[str]) -> Ablations:
@@ -108,7 +108,7 @@ def _profiled(profiles: Sequence[Record], used: set[str]) -> Ablations:
         for base, side in both
     ]
     shown = [record for base, side in both for record in (side, base)]
-    return Ablations(notes.caption(profiles[0]), rows, shown, _alone(pairs))
+    return Ablations(captioning.caption(profiles[0]), rows, shown, _alone(pairs))
 
 
 def _untested() -> Row:

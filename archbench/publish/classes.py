@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archbench.publish import grouping, guard, notes
+from archbench.publish import captioning, grouping, guard
 from archbench.publish.columns import Columns
 from archbench.publish.errors import tested
 from archbench.publish.formats import Row, plain
@@ -41,7 +41,7 @@ def tables(records: Iterable[Record], kept: Kept) -> list[Table]:
     """For each condition the error by class, a column a network, and for each network what its classes are taken for."""
     made = []
     for runs, networks in _conditions(records, kept):
-        names, caption = _class_names(runs[0]), notes.caption(runs[0])
+        names, caption = _class_names(runs[0]), captioning.caption(runs[0])
         made.append(_by_class(names, networks, caption, runs))
         confused = _matrix if len(names) <= WIDEST else _most_often
         made += [confused(names, network, caption, runs) for network in networks]
@@ -51,7 +51,7 @@ def tables(records: Iterable[Record], kept: Kept) -> list[Table]:
 def frame(records: Iterable[Record], kept: Kept) -> pd.DataFrame:
     """A row for each network, class and what it was taken for: images over all seeds, and their percent of the class."""
     rows = [
-        {"model": network.name, **row, "seeds": network.seeds, "condition": notes.caption(runs[0])}
+        {"model": network.name, **row, "seeds": network.seeds, "condition": captioning.caption(runs[0])}
         for runs, networks in _conditions(records, kept)
         for network in networks
         for row in _taken_for(_class_names(runs[0]), network)

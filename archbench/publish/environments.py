@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from archbench.publish import grouping
+from archbench.publish.captioning import of_device
 from archbench.publish.columns import Columns
 from archbench.publish.formats import MISSING, Row, three_digits
-from archbench.publish.notes import of_device
 from archbench.publish.results import Table, identity
 from archbench.records.coded import groups
 from archbench.records.schema import Record

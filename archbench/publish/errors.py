@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import best, grouping, guard, notes, pairwise
+from archbench.publish import best, captioning, grouping, guard, notes, pairwise
 from archbench.publish.columns import TRAINED, Columns
 from archbench.publish.formats import MISSING, Row, interval, plain, rounded
 from archbench.publish.pairwise import LEAST_SEEDS, Entry
@@ -52,9 +52,8 @@ class Ranking:
         """What holds for every row, behind what does not."""
         first = self.entries[0].runs[0]
         if not self.differing:
-            return notes.caption(first)
-        alike = [name for name in guard.SAID_ABOVE if name not in self.differing]
-        return " · ".join([f"mixed in {', '.join(self.differing)}", *(guard.said(first, [name]) for name in alike)])
+            return captioning.caption(first)
+        return f"mixed in {', '.join(self.differing)} · {guard.alike(first, self.differing)}"
 
 
 def rankings(records: Iterable[Record], kept: Kept, mix: bool = False) -> list[Ranking]:
@@ -93,7 +92,7 @@ def _captions(found: Sequence[Ranking]) -> list[str]:
 def tested(records: Iterable[Record]) -> Sequence[Record]:
     """The newest Record of each training, and of each test of published weights."""
     records = grouping.Stored.of(records)
-    published = grouping.by_alike(newest(records, "imported"), notes.is_benchmark).get(False, [])
+    published = grouping.by_alike(newest(records, "imported"), captioning.is_benchmark).get(False, [])
     return grouping.joined(newest(records, "train"), published)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from archbench.publish import grouping, guard, notes, pairwise, verdicts
+from archbench.publish import captioning, grouping, guard, notes, pairwise, verdicts
 from archbench.publish.beside import Profiles
 from archbench.publish.columns import PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, PAIRS, WELCH
@@ -50,8 +50,7 @@ class Answers:
         """The experiment, and what holds for all its runs."""
         first, varied = self.records[0], varied_in(self.grid)
         moved = [fact for axis in varied for fact in guard.VARIED[axis]]
-        alike = " · ".join(guard.said(first, [name]) for name in guard.SAID_ABOVE if name not in moved)
-        return f"experiment {self.grid.experiment.name} · {alike if varied else notes.caption(first)}"
+        return f"experiment {self.grid.experiment.name} · {guard.alike(first, moved) if varied else captioning.caption(first)}"
 
     @property
     def records(self) -> list[Record]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from archbench.errors import ArchbenchError
 from archbench.publish import grouping
-from archbench.publish.notes import of_device, of_input
+from archbench.publish.captioning import of_device, of_input
 from archbench.records.schema import Record
 
 Facts = dict[str, Any]
@@ -63,9 +63,18 @@ def _part(execution: dict[str, Any], batch: int) -> int | None:
 
 def condition(record: Record, varied: Collection[str] = ()) -> tuple[Any, ...]:
     """The facts as a key: Records that share it may stand in one ranking, but for what an experiment varies and asks about."""
+    return as_key(shared(record, varied))
+
+
+def shared(record: Record, varied: Collection[str]) -> Facts:
+    """The facts but for what these axes of an experiment move."""
     free = {name for axis in varied for name in VARIED[axis]}
     own = "recipe" in varied
-    known = {name: fact for name, fact in facts(record).items() if name not in free and not (own and name.startswith(RECIPES_OWN))}
+    return {name: fact for name, fact in facts(record).items() if name not in free and not (own and name.startswith(RECIPES_OWN))}
+
+
+def as_key(known: Facts) -> tuple[Any, ...]:
+    """Facts that can be compared and looked up by."""
     return tuple((name, grouping.hashable(fact)) for name, fact in known.items())
 
 
@@ -84,6 +93,11 @@ def said(record: Record, names: Sequence[str], told: Callable[[Record], Facts] =
     """`epochs 2, precision bf16`: these facts of a Record in words."""
     known = told(record)
     return ", ".join(f"{name} {_in_words(known.get(name))}" for name in names)
+
+
+def alike(record: Record, moved: Collection[str]) -> str:
+    """A caption of Records that share all but these facts."""
+    return " · ".join(said(record, [name]) for name in SAID_ABOVE if name not in moved)
 
 
 def _in_words(value: Any) -> str:

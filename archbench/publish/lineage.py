@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import columns, grouping, notes
+from archbench.publish import captioning, columns, grouping, notes
 from archbench.publish.operators import captions, comparable
 from archbench.publish.results import Table, identity, value
 from archbench.publish.shares import COORDINATES, QUANTITIES, by_class, class_shares, coordinate_shares
@@ -34,7 +34,7 @@ def in_brief(made: Sequence[Table]) -> list[Table]:
         return []
     table = max(made, key=lambda each: len(each.frame))
     rows = table.frame.drop_duplicates("takes")
-    return [Table(f"lineage · {notes.of_input(table.shown[0])}", rows, BRIEF_NOTES, columns.BRIEF, shown=table.shown)]
+    return [Table(f"lineage · {captioning.of_input(table.shown[0])}", rows, BRIEF_NOTES, columns.BRIEF, shown=table.shown)]
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:

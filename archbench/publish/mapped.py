@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from archbench import stats
 from archbench.publish import grouping, guard
+from archbench.publish.captioning import of_device, of_input
 from archbench.publish.formats import epochs_text
-from archbench.publish.notes import of_device, of_input
 from archbench.publish.results import newest
 from archbench.records.schema import Record, Scalar
 from archbench.stats import Interval

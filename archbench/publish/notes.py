@@ -1,4 +1,4 @@
-"""What stands above a table and below it: the condition that its rows share, how the figures were made, and each doubt once."""
+"""What stands below a table: how its figures were made, and each doubt once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from archbench.publish.footnotes import OfColumns, OfRows, under_of
-from archbench.publish.formats import epochs_text
 from archbench.publish.grouping import Stored, by, by_column, column, doubted, joined, one_of_each
 from archbench.records.schema import Doubt, Measurement, Record
 
@@ -21,53 +20,6 @@ HASH = 6  # digits of a source's hash that tell it from another
 OF_TIMES = {*OF_ONE_TIME, "busy", "steal", "governor", "hot"}  # doubts that concern a time
 OF_OPERATOR_TIMES = {"time_unexplained", "time_unknown"}
 TIMES = ("latency", "images/s", "time", "step", "ms", "eager")  # in the headers of columns of times
-
-
-def is_benchmark(record: Record) -> bool:
-    """Whether a Record was imported from a file of pytest-benchmark, and not from weights that were tested on data."""
-    return record.kind == "imported" and record.config.get("data") is None
-
-
-def of_input(record: Record) -> str:
-    """`3×32×32, 10 classes`."""
-    model = record.model
-    return f"{model.in_channels}×{model.image_size}×{model.image_size}, {model.num_classes} classes"
-
-
-def of_device(device: Mapping[str, Any]) -> str:
-    """`AMD EPYC (cpu)`."""
-    return f"{device['name']} ({device['kind']})"
-
-
-def caption(record: Record, batch: bool = True) -> str:
-    """What holds for every row of a table, from one of its Records; without the batch size where rows differ in it."""
-    config, shape = record.config, of_input(record)
-    device = record.environment["device"]["name"]
-    execution = config["execution"]
-    compiled = ", compiled where that is faster" if execution.get("compile_auto") else ", compiled" * execution["compiled"]
-    mode = execution["precision"] + compiled
-    if record.kind == "profile":
-        at = f" · batch {config['batch']}" if batch else ""
-        return f"profile · {shape}{at} · {mode} · {device}"
-    if is_benchmark(record):
-        of = f" · {shape} · batch {config['batch']} · {mode}" if config["batch"] else ""
-        return f"imported from pytest-benchmark{of} · {device}"
-    data, training = config["data"], config["training"]
-    if record.kind == "imported":
-        images = f"{data['test_images']:,} test images"
-        return f"{data['name']} ({shape}; {images}) · published weights · batch {config['batch']}, {mode} · {device}"
-    if record.kind == "explain":
-        of = f"maps by {config['explain']['method']} of a training on {config['trained_on']['name']}, recipe {training['name']}"
-        return f"{data['name']} ({shape}; {data['test_images']:,} test images) · {of}, epochs {training['epochs']} · {device}"
-    if record.kind == "evaluated":
-        learned = f"trained on {config['trained_on']['name']}, recipe {training['name']}, epochs {training['epochs']}"
-        images = f"{data['test_images']:,} test images"
-        return f"{data['name']} ({shape}; {images}) · weights {learned} · batch {config['batch']}, {mode} · {device}"
-    part = f", {100 * data['train_fraction']:g} % of the training set" if data["train_fraction"] < 1 else ""
-    part += f", {100 * data['val_fraction']:g} % of it held out" if data["val_fraction"] else ""
-    images = f"{data['train_images']:,} training and {data['test_images']:,} test images{part}"
-    epochs = epochs_text(training["epochs"])
-    return f"{data['name']} ({shape}; {images}) · recipe {training['name']}, {epochs}, batch {config['batch']}, {mode} · {device}"
 
 
 def notes(

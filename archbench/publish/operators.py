@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from archbench.publish import columns, grouping, guard, notes
+from archbench.publish import captioning, columns, grouping, guard, notes
 from archbench.publish.results import Table, condition, identity, measured_under, newest
 from archbench.publish.shares import COORDINATE, COORDINATES, OPERATOR_CLASSES, QUANTITIES, by_class, class_shares, coordinate_shares
 from archbench.records.schema import Record
@@ -55,7 +55,7 @@ def comparable(records: Iterable[Record]) -> list[list[Record]]:
 def captions(groups: Sequence[Sequence[Record]], batch: bool = True) -> list[str]:
     """What holds for each group of profiles; those that would read alike go on with what sets them apart."""
     firsts = [group[0] for group in groups]
-    return guard.distinct([notes.caption(first, batch) for first in firsts], firsts, measured_under, fewest=True)
+    return guard.distinct([captioning.caption(first, batch) for first in firsts], firsts, measured_under, fewest=True)
 
 
 def _timed_and_new(record: Record) -> tuple[bool, str]:

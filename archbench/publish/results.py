@@ -14,11 +14,12 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import best, columns, guard
 from archbench.publish.beside import Profiles
+from archbench.publish.captioning import caption, is_benchmark, of_device, of_input
 from archbench.publish.footnotes import OfColumns
 from archbench.publish.formats import Row
 from archbench.publish.grouping import Stored, by_alike, by_column, column, doubted, figures, joined, picked, typical
 from archbench.publish.launches import logarithms
-from archbench.publish.notes import TIMES, benchmark_notes, caption, is_benchmark, is_doubtful, notes, of_device, of_input, told_apart
+from archbench.publish.notes import TIMES, benchmark_notes, is_doubtful, notes, told_apart
 from archbench.publish.shares import by_class, class_shares
 from archbench.records.schema import Record
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archbench.publish import grouping, guard, notes
+from archbench.publish import captioning, grouping, guard, notes
 from archbench.records.schema import Record
 
 MISSING = "missing"
@@ -101,7 +101,7 @@ def _settings(before: Sequence[Record], after: Sequence[Record], said: Container
     """What else tells the settings of tests that are compared apart, as the guard of tables sees it."""
     found: dict[str, dict[str, None]] = {}
     for pair in ([old[-1], new[-1]] for old, new in pairs(before, after)):
-        if any(each.kind == "profile" or notes.is_benchmark(each) for each in pair):
+        if any(each.kind == "profile" or captioning.is_benchmark(each) for each in pair):
             continue
         old, new = map(guard.facts, pair)
         for name in (name for name in guard.differing(pair) if name not in said):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archbench.errors import ArchbenchError
+from archbench.publish.captioning import is_benchmark
 from archbench.publish.citing import bibtex, methods, references, software
 from archbench.publish.citing.bibtex import Entry
-from archbench.publish.notes import is_benchmark
 from archbench.records.located import Located
 from archbench.records.schema import Record
 from archbench.remaking import Remake, joined, remake

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from archbench import remaking
-from archbench.publish import grouping, notes, scored
+from archbench.publish import captioning, grouping, notes, scored
 from archbench.publish.formats import epochs_text
 from archbench.records.schema import Record
 
@@ -54,7 +54,7 @@ def _paragraph(settings: Sequence[str], records: Sequence[Record]) -> str:
 
 
 def _kind(record: Record) -> str:
-    return "benchmark" if notes.is_benchmark(record) else record.kind
+    return "benchmark" if captioning.is_benchmark(record) else record.kind
 
 
 def _networks(records: Sequence[Record]) -> str:
@@ -192,7 +192,7 @@ def _machine(record: Record) -> str:
 
 
 def _profiled(record: Record) -> str:
-    config, shape = record.config, notes.of_input(record)
+    config, shape = record.config, captioning.of_input(record)
     batches = config.get("batches") or sorted({row.at["batch"] for row in record.measurements if row.name == "latency_s"})
     sizes = f"batch{'es' * (len(batches) != 1)} of {', '.join(map(str, batches))}" if batches else "no batch"
     launches = f", {config['launches']} launches of a process each" if config.get("launches") else ""

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from archbench.publish import grouping, guard, notes, results
+from archbench.publish import captioning, grouping, guard, notes, results
 from archbench.publish.figures import marks, small
 from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import LINES, SERIES, Look
@@ -32,7 +32,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition under which a network was trained."""
     trained = [record for record in results.newest(records, "train") if _losses(record)]
     groups = list(grouping.by(trained, guard.condition).values())
-    captions = guard.distinct([notes.caption(group[0]) for group in groups], [group[0] for group in groups])
+    captions = guard.distinct([captioning.caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
     for each in conditions(groups, captions, guard.condition):
         runs = grouping.by(notes.told_apart(each.records), lambda record: record.group)

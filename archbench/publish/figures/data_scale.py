@@ -34,7 +34,7 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     groups = [kept for runs in together if (kept := _on_several_shares(notes.told_apart(runs)))]
     captions = guard.distinct([_caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
-    for each in conditions(groups, captions, _condition, share=False):
+    for each in conditions(groups, captions, _condition, varied="train_fraction"):
         rows = [_row(runs) for runs in grouping.by(each.records, lambda record: (record.model.label, _share(record))).values()]
         shown = sorted((row for row in rows if row[ERROR]["value"] is not None), key=lambda row: (row["model"], row["train_pct"]))
         if not shown:
@@ -51,8 +51,7 @@ def _condition(record: Record) -> tuple[Any, ...]:
 
 
 def _caption(record: Record) -> str:
-    alike = [name for name in guard.SAID_ABOVE if name not in guard.VARIED["train_fraction"]]
-    return " · ".join([*(guard.said(record, [name]) for name in alike), *["tuned"] * bool(record.config.get("tuned"))])
+    return guard.alike(record, guard.VARIED["train_fraction"]) + " · tuned" * bool(record.config.get("tuned"))
 
 
 def _share(record: Record) -> float:

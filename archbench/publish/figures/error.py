@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from archbench.publish import grouping, guard, notes, results
+from archbench.publish import captioning, grouping, guard, notes, results
 from archbench.publish.beside import Profiles
 from archbench.publish.figures import marks
 from archbench.publish.figures.labels import ANYWHERE, RIGHT_BESIDE, Placing
@@ -38,8 +38,8 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
     records = list(records)
     profiles = Profiles.of(records)
     tested = [record for kind in ("train", "evaluated", "imported") for record in results.newest(records, kind)]
-    groups = list(grouping.by((record for record in tested if not notes.is_benchmark(record)), guard.condition).values())
-    captions = guard.distinct([notes.caption(group[0]) for group in groups], [group[0] for group in groups])
+    groups = list(grouping.by((record for record in tested if not captioning.is_benchmark(record)), guard.condition).values())
+    captions = guard.distinct([captioning.caption(group[0]) for group in groups], [group[0] for group in groups])
     made = []
     for each in conditions(groups, captions, guard.condition):
         runs = grouping.by(notes.told_apart(each.records), lambda record: record.group)

@@ -12,7 +12,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from archbench.errors import ArchbenchError, unknown
-from archbench.publish.figures import against_macs, curves, data_scale, error, lineage, maps, pointwise, roofline, shares
+from archbench.publish.figures import against_macs, curves, data_scale, error, lineage, maps, minutes, pointwise, roofline, shares
 from archbench.publish.figures.look import Look
 from archbench.publish.figures.picture import Picture
 from archbench.records.schema import Record
@@ -26,6 +26,7 @@ FIGURES: dict[str, ModuleType] = {
     "time": against_macs,
     "curves": curves,
     "data_scale": data_scale,
+    "minutes": minutes,
     "maps": maps,
 }
 NAMES = tuple(FIGURES)

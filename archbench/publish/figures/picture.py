@@ -82,14 +82,14 @@ class Condition:
 
 
 def conditions(
-    groups: Iterable[Sequence[Record]], captions: Sequence[str], key_of: Callable[[Record], Any], share: bool = True
+    groups: Iterable[Sequence[Record]], captions: Sequence[str], key_of: Callable[[Record], Any], varied: str = ""
 ) -> list[Condition]:
     """Each group with its caption and a short key; keys that would be equal go on with the beginning of their condition's hash.
 
-    `share` says whether a group is of one share of the training set, which its key then names.
+    `varied` is what differs within a group (`train_fraction`, `recipe`), which its key then does not name.
     """
     groups = list(groups)
-    shorts = [_short(group[0], share) for group in groups]
+    shorts = [_short(group[0], varied) for group in groups]
     keys = [
         short if shorts.count(short) == 1 else f"{short}-{hash_of(repr(key_of(group[0])))[:4]}"
         for short, group in zip(shorts, groups, strict=True)
@@ -97,14 +97,14 @@ def conditions(
     return [Condition(*each) for each in zip(groups, captions, keys, strict=True)]
 
 
-def _short(record: Record, share: bool) -> str:
+def _short(record: Record, varied: str) -> str:
     """`3x32x32-b4` of a profile, `cifar10-jpeg-10pct-modern-8ep` of a training."""
     model, config = record.model, record.config
     if record.kind == "profile":
         return f"{model.in_channels}x{model.image_size}x{model.image_size}-b{config['batch']}"
     data, training = config["data"], config.get("training") or {}
-    part = f"{100 * data['train_fraction']:g}pct" if share and data["train_fraction"] < 1 else ""
-    length = f"{training['name']}-{training['epochs']}ep" if training else record.kind
+    part = f"{100 * data['train_fraction']:g}pct" if varied != "train_fraction" and data["train_fraction"] < 1 else ""
+    length = "" if varied == "recipe" else f"{training['name']}-{training['epochs']}ep" if training else record.kind
     return plain_name("-".join(filter(None, [data["name"], part, length]))).lower()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archbench.publish import claims, errors, grouping, guard, notes
+from archbench.publish import captioning, claims, errors, grouping, guard
 from archbench.publish.pages import NAMES, Page, page
 from archbench.publish.predictions import Kept
 from archbench.publish.report import laid, method, networks, plotted, stored, summary
@@ -72,6 +72,6 @@ def _unranked(records: Sequence[Record]) -> list[str]:
     """What the errors page leaves out, and where it is."""
     return [
         f"errors: {len({run.group for run in runs}):,} networks under one condition are not compared two by two here "
-        f"({notes.caption(runs[0])}); archbench tables errors does it"
+        f"({captioning.caption(runs[0])}); archbench tables errors does it"
         for runs in _crowded(records).values()
     ]

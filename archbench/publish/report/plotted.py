@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from archbench.publish.captioning import caption
 from archbench.publish.citing.latex import one_line
 from archbench.publish.lineage import member_rows, members
-from archbench.publish.notes import caption
 from archbench.publish.report.stored import rounded
 from archbench.publish.results import Table
 from archbench.publish.shares import COORDINATES

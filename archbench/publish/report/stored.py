@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from archbench.publish.captioning import caption, is_benchmark
 from archbench.publish.formats import epochs_text
-from archbench.publish.notes import caption, is_benchmark
 from archbench.records.schema import Record, canonical, plain
 from archbench.records.store import plain_name
 

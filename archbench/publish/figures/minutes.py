@@ -1,0 +1,179 @@
+"""Test error against the time of training: each mark a whole run of its own length, a line for each recipe, a panel for each network."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from archbench.publish import captioning, grouping, guard, notes, results
+from archbench.publish.figures import marks, small
+from archbench.publish.figures.error import ONE, SEVERAL
+from archbench.publish.figures.labels import Placing
+from archbench.publish.figures.look import SERIES, Look
+from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, limited
+from archbench.publish.figures.sheet import Sheet
+from archbench.publish.formats import epochs_text
+from archbench.publish.pairwise import ERROR
+from archbench.records.schema import Record
+
+TITLE = "Test error against the time of training"
+MADE_BY = "trainings of a network for two lengths or by two recipes: archbench train --epochs"
+WHOLE = "each mark a whole run over so many epochs; minutes of its epochs alone, without start, compiling and test"
+SPREAD = "bars across: from the fastest seed to the slowest"
+HEIGHT, GAP = 9.0, 1.5  # of a panel, and between panels one below the other, in lines
+ACROSS = {1: 2, 2: 4}  # panels side by side, by columns
+MINUTE_S = 60
+
+
+def pictures(records: Iterable[Record]) -> list[Picture]:
+    """A picture for each condition, but for the recipe and its length, under which a network was trained more than once."""
+    timed = [record for record in results.newest(records, "train") if _minutes(record)]
+    groups = [kept for runs in grouping.by(timed, _condition).values() if (kept := _of_several_lengths(notes.told_apart(runs)))]
+    captions = guard.distinct([captioning.caption(group[0], recipe=False) for group in groups], [group[0] for group in groups], _facts)
+    made = []
+    for each in conditions(groups, captions, _condition, varied="recipe"):
+        runs = list(grouping.by(each.records, lambda record: record.group).values())
+        recipes = _recipes([members[0] for members in runs])
+        rows = [_row(members, recipe) for members, recipe in zip(runs, recipes, strict=True)]
+        shown = sorted((row for row in rows if row[ERROR]["value"] is not None), key=_in_order)
+        if shown:
+            made.append(Picture("minutes", each.key, each.caption, shown, _notes(rows, shown)))
+    return made
+
+
+def _condition(record: Record) -> tuple[Any, ...]:
+    return guard.as_key(_facts(record))
+
+
+def _facts(record: Record) -> guard.Facts:
+    """All but the recipe, and the threads, by which times differ."""
+    return {**guard.shared(record, ["recipe"]), "threads": record.environment["threads"]}
+
+
+def _minutes(record: Record) -> float | None:
+    """Of all epochs; None where they were not all timed."""
+    curves = record.samples.get("curves")
+    seconds = curves.get("epoch_s") if isinstance(curves, dict) else None
+    if not isinstance(seconds, list) or not all(isinstance(each, int | float) and 0 < each < math.inf for each in seconds):
+        return None
+    return sum(seconds) / MINUTE_S
+
+
+def _of_several_lengths(runs: Sequence[Record]) -> list[Record]:
+    """Runs of the networks that were trained by several recipes or for several lengths."""
+    members = grouping.by(runs, lambda run: run.model.label)
+    return [run for run in runs if len({each.group for each in members[run.model.label]}) > 1]
+
+
+def _recipes(firsts: Sequence[Record]) -> list[str]:
+    """The recipe of each group of runs: its name, with what sets it apart from others of the name but for the length."""
+    named = [f"{run.config['training']['name']}{' (tuned)' if run.config.get('tuned') else ''}" for run in firsts]
+    return guard.distinct(named, firsts, _of_recipe)
+
+
+def _of_recipe(run: Record) -> guard.Facts:
+    return {name.removeprefix(guard.RECIPES_OWN): fact for name, fact in guard.facts(run).items() if name != "epochs"}
+
+
+def _row(runs: Sequence[Record], recipe: str) -> dict[str, Any]:
+    """One network by one recipe for one length: the error with its interval, and the minutes from the least to the greatest."""
+    found = results.error_figures(runs)
+    minutes = [taken for run in runs if (taken := _minutes(run))]
+    return {
+        "model": runs[0].model.label,
+        "recipe": recipe,
+        "epochs": runs[0].config["training"]["epochs"],
+        "n": int(found["n"]),
+        ERROR: marks.known((found["test_error_pct"], found["test_error_low_pct"], found["test_error_high_pct"])),
+        "minutes": marks.known((statistics.median(minutes), min(minutes), max(minutes))),
+        "diverged": int(found["diverged"]),
+        "doubts": sorted({code for run in runs for code in doubtful(run, {"at_chance"}, {})}),
+    }
+
+
+def _in_order(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["model"], row["recipe"], row["epochs"]
+
+
+def _notes(rows: Sequence[dict[str, Any]], shown: Sequence[dict[str, Any]]) -> list[str]:
+    sizes, codes = {row["n"] > 1 for row in shown}, {code for row in shown for code in row["doubts"]}
+    said = [WHOLE, *[SEVERAL, SPREAD] * (True in sizes), *[ONE] * (False in sizes)]
+    said += [marks.HOLLOW.format(doubts_said(codes))] * bool(codes)
+    lost = [row for row in rows if row["diverged"]]
+    return said + [f"{row['model']}, {row['recipe']}, {epochs_text(row['epochs'])}: {row['diverged']} diverged" for row in lost]
+
+
+def draw(picture: Picture, look: Look) -> list[Figure]:
+    """As many panels on a page as it holds; of very many recipes those that can be told apart."""
+    recipes = list(dict.fromkeys(row["recipe"] for row in picture.rows))
+    series = dict(zip(recipes, SERIES, strict=False))
+    if len(recipes) > len(series):
+        kept = [row for row in picture.rows if row["recipe"] in series]
+        said = f"the first {len(series)} of {len(recipes)} recipes"
+        picture = Picture(picture.name, picture.key, picture.condition, kept, [*picture.notes, said])
+    models = list(dict.fromkeys(row["model"] for row in picture.rows))
+    across = min(ACROSS[look.columns], len(models))
+    parts = small.pages(models, _sheet(picture, look, series), across, HEIGHT + GAP)
+    picture = limited(picture, [model for part in parts for model in part])
+    return [_page(picture, look, series, part, across, small.part(place, parts)) for place, part in enumerate(parts)]
+
+
+def _sheet(picture: Picture, look: Look, series: dict[str, Any], part: str = "") -> Sheet:
+    legend = [(marks.line_handle(look, color, dashes, mark), recipe) for recipe, (color, mark, dashes) in series.items()]
+    condition = " · ".join(filter(None, [picture.condition, part]))
+    return Sheet(look, TITLE, condition, picture.notes, legend)
+
+
+def _page(picture: Picture, look: Look, series: dict[str, Any], models: Sequence[str], across: int, part: str) -> Figure:
+    sheet = _sheet(picture, look, series, part)
+    line_in, small_in = look.line_in(look.style.text_pt), look.line_in(look.style.small_pt)
+    left_in = sheet.letters.width_in("10.5", look.style.small_pt) + 1.25 * line_in + 3 * sheet.edge_in
+    below_in = small_in + line_in + 2 * sheet.edge_in
+    made = sheet.axes(
+        math.ceil(len(models) / across), across, HEIGHT * line_in, left_in, below_in, (1.2 * small_in, GAP * line_in), 1.2 * line_in
+    )
+    names = sheet.letters.shortened(models)
+    room_in = made[0].get_position().width * look.width_in
+    titles = [sheet.letters.fitted(names[model], look.style.small_pt, room_in) for model in models]
+    for place, axes in enumerate(small.titled(made, titles, across, look)):
+        _panel(axes, sheet, picture.rows, models[place], series)
+        if place % across == 0:
+            axes.set_ylabel("test error, %")
+        if place >= len(models) - across:
+            axes.set_xlabel("minutes of training")
+    return sheet.figure
+
+
+def _panel(axes: Axes, sheet: Sheet, every: Sequence[dict[str, Any]], model: str, series: dict[str, Any]) -> None:
+    """The marks of a network with their epochs, on axes that all panels share."""
+    look = sheet.look
+    _axes(axes, every)
+    marks.grid(axes, look)
+    placing, points = Placing(axes, sheet), []
+    for recipe, (color, mark, dashes) in series.items():
+        rows = [row for row in every if (row["model"], row["recipe"]) == (model, recipe)]
+        xs, ys = [row["minutes"]["value"] for row in rows], [row[ERROR]["value"] for row in rows]
+        axes.plot(xs, ys, color=color, linestyle=dashes, zorder=1)
+        drawn = [_mark(row, mark, color) for row in rows]
+        marks.draw(axes, look, drawn)
+        points += [each.named(str(row["epochs"])) for each, row in zip(drawn, rows, strict=True)]
+        placing.avoid_line(xs, ys)
+    placing.avoid(points, marks.width_pt(look))
+    placing.write(points, marks.width_pt(look))
+
+
+def _axes(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
+    minutes, errors = ([end for row in rows for end in row[name].values() if end is not None] for name in ("minutes", ERROR))
+    marks.log_axis(axes, "x", min(minutes), max(minutes), "")
+    axes.xaxis.set_major_formatter("{x:g}")
+    marks.percent_axis(axes, min(errors), max(errors))
+
+
+def _mark(row: dict[str, Any], shape: str, color: str) -> marks.Mark:
+    minutes, error = row["minutes"], marks.upright(row[ERROR], row["minutes"]["value"], shape, color, bool(row["doubts"]))
+    return marks.Mark(error.x, error.y, shape, color, error.hollow, (minutes["low"], minutes["high"]), error.y_ends)
