@@ -134,6 +134,19 @@ def test_a_citation_leads_from_the_text_to_the_evidence(tmp_path: Path) -> None:
     assert archbench.cite(found.record.id[:6], results=tmp_path) == archbench.cite(tmp_path) == text
 
 
+@pytest.mark.parametrize("form", ["bibtex", "ris"])
+def test_an_entry_of_several_records_holds_methods_commands_and_each_hash(form: str, tmp_path: Path) -> None:
+    found = saved(tmp_path, *(make_record("nin", seed=seed) for seed in range(3)))
+    made = formats.FORMATS[form](citation.cite(found))
+    if form == "bibtex":
+        (note,) = [fields["annote"] for fields in read_bibtex(made).values() if "annote" in fields]
+    else:
+        (note,) = [value for entry in read_ris(made) for tag, value in entry if tag == "AB"]
+    assert all(f"{each.record.id} {each.sha256}" in note for each in found)
+    assert "Made again by: OMP" in note.replace("\\_", "_")
+    assert "error" in note
+
+
 def test_the_methods_tell_every_setting_of_a_training(tmp_path: Path) -> None:
     recipe = {
         **{"name": "modern", "optimizer": "sgd", "optimizer_options": {"momentum": 0.9}, "lr": 0.1, "weight_decay": 5e-4, "clip_norm": 5.0},
@@ -346,7 +359,8 @@ def test_latex_of_bibliographies_is_read_as_text(value: str, text: str) -> None:
 def test_text_that_is_escaped_prints_what_it_was() -> None:
     escaped = latex.escaped(HOSTILE)
     assert latex.is_plain(escaped)
-    assert latex.text_of(escaped) == latex.one_line(HOSTILE)
+    assert latex.text_of(escaped) == latex.one_line(HOSTILE).replace("\ufffd", "[U+FFFD]")
+    assert latex.text_of(latex.escaped("Köpf Ł 网")) == "Köpf Ł [U+7F51]"  # no sign that pdflatex stops at
     assert latex.escaped("a --models") == "a -{}-models"
 
 

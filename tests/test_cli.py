@@ -49,8 +49,14 @@ QUICK = ("--models", "lenet", "--limit-train", "64", "--epochs", "1")
         (["tables", "all", "--format", "csv"], "--format csv shows one table at a time"),
         (["tables", "--mix"], "--mix is for the table that ranks: archbench tables errors --mix"),
         (["tables", "--columns", "MACs", "--json"], "json holds every number: leave one of them out"),
-        (["tables", "--columns", "MACs", "--out", "x"], "--condition and --columns take --format md, latex or html beside --out"),
-        (["tables", "--condition", "fast", "--check"], "--condition and --columns take --format md, latex or html beside --out"),
+        (
+            ["tables", "--columns", "MACs", "--out", "x"],
+            "--condition and --columns take --format md, latex or html beside --out and --check",
+        ),
+        (
+            ["tables", "--condition", "fast", "--check"],
+            "--condition and --columns take --format md, latex or html beside --out and --check",
+        ),
         (["tables", "--columns", ","], "--columns names nothing"),
         (["tables", "--caption", "x"], "--caption and --label are of a table in LaTeX: --format latex"),
         (["tables", "--label", "a b", "--format", "latex"], "--label takes letters, digits and :._- (got 'a b')"),

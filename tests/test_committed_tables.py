@@ -87,6 +87,30 @@ def test_check_says_what_lags_behind_and_writing_mends_it(tmp_path: Path, monkey
     assert said.err.startswith("not as the Records have it: r/tables/results.md, r/tables/results.csv, README.md;")
 
 
+@pytest.mark.parametrize("form", ["md", "csv", "latex", "html", "json"])
+def test_what_was_written_in_one_format_is_checked_in_that_alone(form: str, tmp_path: Path) -> None:
+    save(tmp_path)
+    folder = tmp_path / "tables"
+    written = ("results", "--results", str(tmp_path), "--out", str(folder), "--records-only")
+    assert command(*written, "--format", form) == 0
+    assert command(*written, "--format", form, "--check") == 0
+    assert command(*written, "--check") == 0
+    (path,) = folder.iterdir()
+    path.write_text(path.read_text().replace("alexnet", "alexnot").replace("nin", "non"))
+    assert command(*written, "--format", form, "--check") == command(*written, "--check") == 1
+    other = "md" if form != "md" else "csv"
+    assert command(*written, "--format", other, "--check") == 1
+
+
+def test_a_chosen_table_is_checked_by_the_options_that_wrote_it(tmp_path: Path) -> None:
+    save(tmp_path)
+    options = ("results", "--results", str(tmp_path), "--out", str(tmp_path / "t"), "--format", "latex", "--condition", "digits")
+    options = (*options, "--columns", "params", "--caption", "Mine.", "--label", "tab:mine", "--records-only")
+    assert command(*options) == 0
+    assert command(*options, "--check") == 0
+    assert command(*options, "--columns", "MACs", "--check") == 1
+
+
 @pytest.mark.parametrize("text", ["", "<!-- results -->\n", "<!-- end of results -->\n<!-- results -->\n", README * 2])
 def test_a_readme_without_its_two_marks_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "README.md"
@@ -125,7 +149,7 @@ def test_line_ends_of_a_readme_stay_as_they_are(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (("--check",), "there is no folder r/tables to check; --out names the one that holds the tables"),
-        (("--check", "--format", "html"), "--check compares the files that are there, of each format, so that it takes neither"),
+        (("--check", "--format", "html"), "there is no folder r/tables to check; --out names the one that holds the tables"),
         (("--json", "--format", "md"), "--json and --format md ask for two formats: give one"),
         (("--readme", "none.md"), "there is no file none.md"),
     ],

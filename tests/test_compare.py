@@ -107,6 +107,12 @@ def test_two_networks_with_predictions_are_compared_image_by_image(tmp_path: Pat
     assert compare.compare(before, after)[0].method == compare.TWO_NETWORKS
 
 
+def test_errors_over_nobody_knows_how_many_images_tell_nothing() -> None:
+    rows = (Measurement(name="test_error_pct", value=10.0, method="m", at={"split": "test"}),)
+    (found,) = compare.compare([make_record(measurements=rows)], [make_record(measurements=rows, seed=1)])
+    assert found.real is None
+
+
 def test_settings_that_differ_between_two_records_chosen_by_hand_are_said() -> None:
     config = make_record().config
     other = make_record("vgg", config={**config, "training": {"name": "modern", "epochs": 2}})

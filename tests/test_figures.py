@@ -268,12 +268,18 @@ def test_error_against_minutes_is_of_networks_with_several_whole_runs() -> None:
         of_length(trained("a", 12, seed=1), "fast", 4, [45] * 4),
         of_length(trained("a", 15), "modern", 4, [60] * 4),
         of_length(trained("b", 30), "fast", 4, [60] * 4),
-        *(of_length(trained("c", 30), "fast", epochs, [60, float("nan")]) for epochs in (2, 4)),
+        *(of_length(trained("c", 30), "fast", epochs, times) for epochs, times in ((2, [60, float("nan")]), (1, [True]), (3, [60, 60]))),
+        *(of_length(trained("c", 30), "fast", 1, [seconds]) for seconds in (1e300, 1e-300)),
+        of_length(trained("a", 15, seed=1), "modern", 4, [1], status="diverged", measurements=()),
+        of_length(trained("a", 21, seed=2), "modern", 4, []),
     ]
     (picture,) = gallery.pictures("minutes", records)
     shown = [(row["model"], row["recipe"], row["epochs"], row["n"], *row["minutes"].values()) for row in picture.rows]
-    assert shown == [("a", "fast", 2, 1, 1, 1, 1), ("a", "fast", 4, 2, 2, 1, 3), ("a", "modern", 4, 1, 4, 4, 4)]
-    assert [row["test_error_pct"]["value"] for row in picture.rows] == [20, 11, 15]
+    assert shown == [("a", "fast", 2, 1, 1, 1, 1), ("a", "fast", 4, 2, 2, 1, 3), ("a", "modern", 4, 2, 4, 4, 4)]
+    assert [row["test_error_pct"]["value"] for row in picture.rows] == [20, 11, 18]
+    assert "a, modern, 4 epochs: 1 diverged" in picture.notes
+    assert "a, modern, 4 epochs: 1 without times of all epochs, in the error alone" in picture.notes
+    assert [row["doubts"] for row in picture.rows] == [[], ["spread"], []]
     assert picture.stem == "minutes-digits"
 
 

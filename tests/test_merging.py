@@ -155,6 +155,15 @@ def test_a_record_is_not_written_over_what_is_no_record(tmp_path: Path) -> None:
     assert merged.problems[-1].endswith(f"is left: {place} is in its place and no Record")
 
 
+def test_a_record_that_another_process_was_quicker_with_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes between the look at the store and the copy."""
+    source, target = kept(tmp_path / "a", "nin"), kept(tmp_path / "b", "nin")
+    entries = merging._entries
+    monkeypatch.setattr(merging, "_entries", lambda store: [] if store.root == target.root else entries(store))
+    merged = merge([source.root], target.root)
+    assert (merged.added, merged.there, merged.problems) == (0, 1, ())
+
+
 def test_a_record_has_the_tags_of_all_stores(tmp_path: Path) -> None:
     """One Record in both stores with a tag each, one without any; a tag of a Record that is not there stays behind."""
     both, alone = make_record("nin"), make_record("lenet")

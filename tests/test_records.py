@@ -83,6 +83,10 @@ def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
         ("train", ("model", "spec", "title"), None),
         ("train", ("environment", "memory_bytes"), "=1+1"),
         ("train", ("config", "data", "skipped"), []),
+        ("train", ("config", "seed"), "a"),
+        ("train", ("config", "tuned"), []),
+        ("profile", ("config", "data", "name"), 5),
+        ("profile", ("config", "training"), [1]),
         ("explain", ("config", "batch"), None),
         ("explain", ("config", "seed"), "0"),
         ("explain", ("config", "trained_on", "name"), None),
@@ -127,6 +131,35 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "runs" / "pipe.json")
     records, problems = Store(tmp_path).load()
     assert (len(records), problems) == (1, ["pipe.json is not a file"])
+
+
+def test_a_folder_of_records_that_cannot_be_read_is_no_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file or a broken link in its place, or one that nobody may look into: what it holds is not known, and nothing may be removed."""
+    store = Store(tmp_path)
+    assert store.paths() == []
+    store.runs.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ArchbenchError, match="runs is not a folder"):
+        store.load()
+    store.runs.unlink()
+    store.runs.write_text("")
+    with pytest.raises(ArchbenchError, match="runs is not a folder"):
+        store.load()
+    store.runs.unlink()
+    Store(tmp_path).save(make_record())
+
+    def refused(_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(ArchbenchError, match="runs cannot be read: Permission denied"):
+        store.load()
+
+
+def test_a_long_name_in_letters_of_many_bytes_can_be_written(tmp_path: Path) -> None:
+    """80 signs of three bytes each are 240, which a file's name may have; its temporary one has 100 of them."""
+    path = tmp_path / ("配" * 80 + ".html")
+    write_atomically(path, lambda file: file.write(b"x"))
+    assert path.read_bytes() == b"x"
 
 
 def test_only_runs_with_a_result_count_as_done() -> None:

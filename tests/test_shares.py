@@ -48,7 +48,7 @@ def test_the_operators_table_has_a_row_for_each_quantity_and_model() -> None:
     assert cells["model"].tolist() == ["two", "one"] * 3
     assert cells["channels, %"].tolist() == ["0", "75", "0", "100", "–", "0"]
     assert cells["in all"].tolist() == ["2", "4", "2.00 k", "4", "–", "2.00 ms"]
-    assert [header for header in formats.cells(classes) if header.endswith("%")] == ["pointwise, %", "dense, conv, %", "head, %", "norm, %"]
+    assert [header for header in formats.cells(classes) if header.endswith("%")] == ["pointwise, %", "dense conv, %", "head, %", "norm, %"]
     assert classes.wide
 
 

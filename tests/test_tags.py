@@ -14,6 +14,7 @@ from archbench.cli import app, view
 from archbench.errors import ArchbenchError, StorageError
 from archbench.records import tags
 from archbench.records.lease import Lease
+from archbench.records.schema import Record, seal
 from archbench.records.store import Store
 
 
@@ -67,6 +68,11 @@ def test_a_run_tags_its_records_and_those_that_were_there_and_is_the_same_run(tm
     assert archbench.load(tmp_path, where="tag=c") == []
 
 
+def seal_with_recipe(record: Record, name: str) -> Record:
+    config = {**record.config, "training": {**record.config["training"], "name": name}}
+    return seal(**{**record.model_dump(exclude={"id"}), "config": config})
+
+
 def test_runs_finds_marks_and_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def runs(*arguments: str) -> str:
         command = ["runs", "--results", str(tmp_path), *arguments]
@@ -85,5 +91,9 @@ def test_runs_finds_marks_and_shows(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert max(map(len, shown)) <= 80
     ids = {record.id for record in Store(tmp_path).load()[0]}
     assert ids <= {line.split()[0] for line in shown if line.split()}
+    odd = make_record("vgg")
+    Store(tmp_path).save(seal_with_recipe(odd, "\x1b[31mred\n"))
+    assert "\x1b" not in runs()
+    assert "?[31mred?" in runs()
     with pytest.raises(ArchbenchError, match="--tag and --untag mark what --where finds"):
         runs("--tag", "x")

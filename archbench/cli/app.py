@@ -6,6 +6,7 @@ import importlib
 import io
 import keyword
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from typing import Annotated, Any, NoReturn
@@ -86,10 +87,16 @@ def _without_command(
 
 def main() -> NoReturn:
     """Run the command line; a mistake of the user's is one line on stderr and exit status 2."""
+    signal.signal(signal.SIGTERM, _end)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
     sys.exit(_status())
+
+
+def _end(*_: object) -> NoReturn:
+    """Handle SIGTERM as an interruption, by which what is half done is taken back; commands that train leave a checkpoint first."""
+    raise Terminated
 
 
 def _status() -> int:

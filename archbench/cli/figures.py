@@ -47,6 +47,8 @@ def command(
     lag = checking.lagging(found.pictures, folder, names or ()) if check else []
     for line in lag:
         print(line)
+    if check and not lag:
+        view.say("all figures are as the Records have them")
     if not check:
         written = files.write_all(found.pictures, look, formats, folder)
         if found.boxes:

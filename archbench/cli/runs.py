@@ -9,7 +9,7 @@ import typer
 
 from archbench.cli.options import JSON
 from archbench.config import INDEX, Settings, expanded, split_names
-from archbench.errors import ArchbenchError
+from archbench.errors import ArchbenchError, harmless
 
 if TYPE_CHECKING:
     from archbench.records.checkpoints import Kept
@@ -79,7 +79,7 @@ def _cell(name: str, value: object) -> str:
         return str(value)[: len("2026-01-01")]
     if isinstance(value, float):
         return f"{value:.2f}"
-    return " ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+    return " ".join(value) if isinstance(value, tuple) else "" if value is None else harmless(str(value))
 
 
 def _show_checkpoints(store: Store, prune: bool, json: bool) -> None:

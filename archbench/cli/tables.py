@@ -69,7 +69,7 @@ def command(
         typer.Option("--readme", help="Fill the blocks of this file anew, behind its marks <!-- lineage --> and <!-- results -->"),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit status 1, and a diff, where the files of --out or --readme lag behind")
+        bool, typer.Option("--check", help="Write nothing; exit status 1, and a diff, where files of --out or --readme lag behind")
     ] = False,
     records_only: Annotated[
         bool, typer.Option("--records-only", help="Leave out predictions beside the Records, which others who have the Records may lack")
@@ -91,14 +91,15 @@ def command(
     from archbench.records import index
     from archbench.records.store import TABLES, Store
 
-    form = _form(form, json, check)
-    asked, wanted = _asked(names or (NAMES if check else ["results"])), split_names(models)
-    _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None)
+    form = _form(form, json)
+    every = check and form is Format.terminal  # of all that lie in the folder
+    asked, wanted = _asked(names or (NAMES if every else ["results"])), split_names(models)
+    _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None and not check)
     choice = _choice(condition, columns, caption, label)
-    _check_choice(choice, form, out, check or readme is not None)
+    _check_choice(choice, form, check or out is not None, readme is not None)
     stored, problems = index.load(Store.of(results), INDEX, looking)
     specs = _claiming(problems) if "claims" in asked else []
-    check_named(wanted if stored else (), stored, f"in {results}", specs)
+    check_named(wanted if stored else (), stored, f"in {results}", specs, dataset if stored else None)
     records = chosen(stored, wanted, dataset)
     if "errors" in asked and not mix:
         _check_one_ranking(records, wanted)
@@ -118,12 +119,10 @@ def command(
         raise typer.Exit(1)
 
 
-def _form(form: Format, json: bool, check: bool) -> Format:
-    """The format that is asked for. Raises ArchbenchError where two are, or one beside `--check`."""
+def _form(form: Format, json: bool) -> Format:
+    """The format that is asked for. Raises ArchbenchError where two are."""
     if json and form not in (Format.terminal, Format.json):
         raise ArchbenchError(f"--json and --format {form.value} ask for two formats: give one")
-    if check and (json or form is not Format.terminal):
-        raise ArchbenchError("--check compares the files that are there, of each format, so that it takes neither --format nor --json")
     return Format.json if json else form
 
 
@@ -161,17 +160,17 @@ def _choice(condition: str | None, columns: str | None, caption: str, label: str
     return Choice(split_names(condition or ""), split_names(columns or ""), caption, label)
 
 
-def _check_choice(choice: Choice, form: Format, out: Path | None, whole: bool) -> None:
-    """Raise ArchbenchError where tables are chosen and numbers, or files that are held against the Records, are asked for."""
+def _check_choice(choice: Choice, form: Format, of_files: bool, of_readme: bool) -> None:
+    """Raise ArchbenchError where tables are chosen and numbers, or files in no format that is named, are asked for."""
     if (choice.title or choice.label) and form is not Format.latex:
         raise ArchbenchError("--caption and --label are of a table in LaTeX: --format latex")
     if not (choice.condition or choice.columns):
         return
     if form in (Format.csv, Format.json):
         raise ArchbenchError(f"--condition and --columns choose among what is read, {form.value} holds every number: leave one of them out")
-    if whole or (out is not None and form is Format.terminal):
+    if of_readme or (of_files and form is Format.terminal):
         raise ArchbenchError(
-            "--condition and --columns take --format md, latex or html beside --out; --check and --readme are about whole pages"
+            "--condition and --columns take --format md, latex or html beside --out and --check; --readme is about whole pages"
         )
 
 

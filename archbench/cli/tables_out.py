@@ -72,7 +72,7 @@ def _tables(pages: Iterable[Page]) -> list[Table]:
 def put(pages: Sequence[Page], form: Format, out: Path | None, blocks: Blocks, usual: Path, check: bool, where: str) -> bool:
     """Write, check or show them, as the options say; whether what lies in `out`, or else in the `usual` folder, lags behind."""
     if check:
-        return held_against(pages, usual if out is None else out, blocks)
+        return held_against(pages, usual if out is None else out, blocks, SUFFIXES[form.value] if form.value != "terminal" else ())
     if out is not None or blocks:
         write(pages if out is not None else (), out, form, blocks)
     else:
@@ -93,15 +93,18 @@ def write(pages: Sequence[Page], out: Path | None, form: Format, blocks: Blocks)
         view.say(f"not written, since the Records hold nothing for them: {', '.join(empty)}")
 
 
-def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks) -> bool:
-    """Whether any file of these pages in a folder, or a block, is not what the Records give; a unified diff of each on stdout."""
+def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks, suffixes: Sequence[str] = ()) -> bool:
+    """Whether any file of these pages in a folder, or a block, is not what the Records give; a unified diff of each on stdout.
+
+    `suffixes` are of the format that is asked for, if any is.
+    """
     if not folder.is_dir():
         raise ArchbenchError(f"there is no folder {folder} to check; --out names the one that holds the tables")
-    wanted = {**files.expected(pages, folder), **_readmes(blocks)}
+    wanted = {**files.expected(pages, folder, suffixes), **_readmes(blocks)}
     lagging = files.differences(wanted)
     print("".join(lagging.values()), end="")
     if lagging:
-        view.say(f"not as the Records have it: {', '.join(map(str, lagging))}; without --check it writes md and csv, with --format others")
+        view.say(f"not as the Records have it: {', '.join(map(str, lagging))}; the same command without --check, with --out, writes them")
     else:
         view.say(f"{len(wanted)} files are as the Records have them")
     return bool(lagging)

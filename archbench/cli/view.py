@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement as RichMeasurement
 from rich.table import Column
@@ -182,15 +183,15 @@ def _columns(
     gap = 1 if out.width >= WIDE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap), pad_edge=False)
     for header, cells in columns.items():
-        longest = max((len(line) for cell in cells for line in cell.split("\n")), default=0)
+        longest = max((cell_len(line) for cell in cells for line in cell.split("\n")), default=0)
         wraps = header != whole and (header in WRAPPED or header in yielding or longest > WIDEST_WHOLE)
         numbers = header.endswith("%") or all(NUMBER.fullmatch(cell) for cell in cells)
         justify: Literal["right", "left"] = "right" if numbers else "left"
-        words = [word for text in (header, *cells) for word in text.split() if len(word) <= WIDEST_WHOLE]
+        words = [word for text in (header, *cells) for word in text.split() if cell_len(word) <= WIDEST_WHOLE]
         # without a least width Rich cuts figures at a space when all columns are too wide together, and words within
         heading = [line for part in header.split(", ") for line in (_folded(part, longest) if folded else [part])]
-        whole_width = max(longest, *map(len, heading))
-        least = max(map(len, words), default=0) if wraps else whole_width
+        whole_width = max(longest, *map(cell_len, heading))
+        least = max(map(cell_len, words), default=0) if wraps else whole_width
         drawn.add_column(Text("\n".join(heading)), justify=justify, no_wrap=not wraps, overflow="fold", min_width=least, width=whole_width)
     rows = list(zip(*columns.values(), strict=True))
     for place, (row, following) in enumerate(itertools.zip_longest(rows, rows[1:])):

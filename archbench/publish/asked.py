@@ -34,13 +34,20 @@ def is_asked(record: Record, models: Collection[str], dataset: str | None) -> bo
     return dataset is None or data is None or (isinstance(data, Mapping) and data.get("name") == dataset)
 
 
-def check_named(models: Iterable[str], records: Iterable[Record], where: str, specs: Iterable[Mapping[str, Any]] = ()) -> None:
-    """Raise ArchbenchError, with a near name, for a name or glob that no Record goes by, nor a claim of these specs."""
-    asked = [pattern for pattern in models if pattern != ANY]
+def check_named(
+    models: Iterable[str], records: Iterable[Record], where: str, specs: Iterable[Mapping[str, Any]] = (), dataset: str | None = None
+) -> None:
+    """Raise ArchbenchError, with a near name, for a name or glob that no Record goes by, nor a claim of these specs; so for a data set."""
+    asked, specs = [pattern for pattern in models if pattern != ANY], list(specs)
     known = sorted(names(records).union(*map(names_of_claims, specs))) if asked else []
     for pattern in asked:
         if not fnmatch.filter(known, pattern):
             raise unknown(f"model {where}:", pattern, known)
+    if dataset is None or any(is_named_after(dataset, claim["dataset"]) for spec in specs for claim in spec["claims"]):
+        return
+    held = {record.config["data"]["name"] for record in one_of_each(records) if record.config.get("data")}
+    if dataset not in held:
+        raise unknown(f"data set {where}:", dataset, sorted(held))
 
 
 def names_of_claims(spec: Mapping[str, Any]) -> list[str]:

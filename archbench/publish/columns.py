@@ -76,7 +76,7 @@ BENCHMARKS: Columns = {**MODEL, **BENCHMARKED}
 
 
 def _shares(names: tuple[str, ...], unit: str, suffix: str = "pct") -> Columns:
-    return {f"{name.replace('_', ', ')}, {unit}": _share(f"{name}_{suffix}") for name in names}
+    return {f"{name.replace('_', ' ')}, {unit}": _share(f"{name}_{suffix}") for name in names}
 
 
 def _share(column: str) -> Callable[[Row], str]:

@@ -194,14 +194,17 @@ def _errors(row: Measurement, old: list[Record], new: list[Record], kept: Sequen
     said = [predictions for side, records in zip(kept, (old, new), strict=False) if (predictions := side.of(records[-1]))]
     if row.name == "test_error_pct" and len(said) == 2 and np.array_equal(said[0].labels, said[1].labels):
         return _Told(before[-1], after[-1], stats.difference_of_networks(said[0].wrong, said[1].wrong), ON_THE_SAME_IMAGES)
-    found = stats.difference_of_errors(_errors_of(old[-1], row), _errors_of(new[-1], row))
-    return _Told(before[-1], after[-1], found, TWO_NETWORKS)
+    counted = _errors_of(old[-1], row), _errors_of(new[-1], row)
+    if None in counted:
+        return _alone(row, old, new, NOT_TOLD)
+    return _Told(before[-1], after[-1], stats.difference_of_errors(*counted), TWO_NETWORKS)  # type: ignore[arg-type]
 
 
-def _errors_of(record: Record, row: Measurement) -> tuple[int, int]:
+def _errors_of(record: Record, row: Measurement) -> tuple[int, int] | None:
+    """Errors and test images; None where nobody says how many images there were."""
     found = _same(record, row)
-    assert found is not None and found.value is not None and found.n is not None
-    return round(found.value * found.n / 100), found.n
+    assert found is not None and found.value is not None
+    return (round(found.value * found.n / 100), found.n) if found.n else None
 
 
 def _alone(row: Measurement, old: list[Record], new: list[Record], method: str) -> _Told:

@@ -19,6 +19,7 @@ ERRORS = ("error", "interval", "ours")  # in the headers of columns of errors
 HASH = 6  # digits of a source's hash that tell it from another
 OF_TIMES = {*OF_ONE_TIME, "busy", "steal", "governor", "hot"}  # doubts that concern a time
 OF_OPERATOR_TIMES = {"time_unexplained", "time_unknown"}
+WAY_OF_TUNING = {"val_fraction", "span", "space"}  # of what a search wrote into the settings
 TIMES = ("latency", "images/s", "time", "step", "ms", "eager")  # in the headers of columns of times
 
 
@@ -32,6 +33,7 @@ def notes(
         *interval_notes(runs),
         *failed(runs, records),
         *tuning(runs),
+        *rounded_apart(runs),
         *_profile_notes(found, bool(counts)),
         *doubts(shown),
         *twice(runs or found),
@@ -185,13 +187,31 @@ def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
     return [OfRows(f"{_labels(members)}: {message}", {message: column(members, "id")}) for message, members in said]
 
 
+def rounded_apart(runs: Sequence[Record]) -> list[str]:
+    """Networks whose runs stand in one figure though they did not all take the same threads and memory layout."""
+    groups = by(one_of_each(runs), lambda record: record.group).values()
+    found = [each for members in groups if len({_rounding(record) for record in members}) > 1 for each in members]
+    said = "runs differ in threads or memory layout, which changes how sums are rounded and nothing else"
+    return [OfRows(f"{_labels(found)}: {said}", {said: [each.id for each in found]}, ERRORS)] if found else []
+
+
+def _rounding(record: Record) -> tuple[Any, Any]:
+    return record.environment["threads"], record.config["execution"].get("memory_format")
+
+
 def widths(shown: Sequence[Record]) -> list[str]:
     """The width that an equal count came to."""
-    if not any("equal" in record.model.knobs for record in one_of_each(shown)):
+    if not any(map(_is_equal, one_of_each(shown))):
         return []
-    found = by((record for record in shown if "equal" in record.model.knobs), lambda record: record.model.label)
+    found = by(filter(_is_equal, shown), lambda record: record.model.label)
     said = [(f"width {members[-1].model.knobs['width']:.4g}", members) for members in found.values()]
     return [OfRows(f"{_labels(members)}: {width}", {width: [each.id for each in members]}) for width, members in said]
+
+
+def _is_equal(record: Record) -> bool:
+    """Whether a network's width was found by an equal count."""
+    knobs = record.model.knobs
+    return "equal" in knobs and isinstance(knobs.get("width"), int | float)
 
 
 def interval_notes(runs: Sequence[Record]) -> list[str]:
@@ -209,9 +229,7 @@ def interval_notes(runs: Sequence[Record]) -> list[str]:
 def tuning(runs: Sequence[Record]) -> list[str]:
     """How the learning rate and the decay of tuned rows were found, and of which rows where not of all in one way."""
     tuned = [run for run in runs if run.config.get("tuned")] if any(run.config.get("tuned") for run in one_of_each(runs)) else []
-    ways = by(
-        tuned, lambda run: (run.config["tuned"]["val_fraction"], run.config["tuned"]["span"], " and ".join(run.config["tuned"]["space"]))
-    )
+    ways = by((run for run in tuned if run.config["tuned"].keys() >= WAY_OF_TUNING), _way_of_tuning)
     notes = []
     for (val_fraction, span, searched), members in ways.items():
         of = "" if len(ways) == 1 else ", ".join(dict.fromkeys(member.model.label for member in members)) + ", "
@@ -220,6 +238,11 @@ def tuning(runs: Sequence[Record]) -> list[str]:
             f"the training images, from 1/{span:g} to {span:g} times the recipe's; rows without a number have the recipe's"
         )
     return notes
+
+
+def _way_of_tuning(run: Record) -> tuple[float, float, str]:
+    tuned = run.config["tuned"]
+    return tuned["val_fraction"], tuned["span"], " and ".join(map(str, tuned["space"]))
 
 
 def _profile_notes(profiles: Sequence[Record], counted: bool) -> list[str]:

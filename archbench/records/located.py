@@ -58,7 +58,7 @@ def paths(named: str, results: Path) -> list[Path]:
     except RuntimeError:
         raise ArchbenchError(f"{named}: there is no such home directory") from None
     if path.is_dir():
-        if found := sorted((path / "runs").glob("*.json")):
+        if found := Store(path).paths():
             return found
         raise ArchbenchError(f"{named} holds no Records; they lie in its folder runs")
     if path.exists():
@@ -66,7 +66,7 @@ def paths(named: str, results: Path) -> list[Path]:
     if not ID.fullmatch(named):
         raise ArchbenchError(f"{named!r} is no file, results folder or Record id; archbench runs lists ids")
     store = Store(results)
-    found = sorted(store.runs.glob(f"*-{glob.escape(named)}*.json")) or _renamed(named, store)
+    found = store.paths(f"*-{glob.escape(named)}*.json") or _renamed(named, store)
     if len(found) != 1:
         count = "no Record" if not found else f"{len(found)} Records"
         raise ArchbenchError(f"{count} in {results} with an id that begins with {named}; archbench runs lists ids")
@@ -76,7 +76,7 @@ def paths(named: str, results: Path) -> list[Path]:
 def _renamed(beginning: str, store: Store) -> list[Path]:
     """The files of Records whose names do not tell their ids."""
     found = []
-    for path in sorted(store.runs.glob("*.json")):
+    for path in store.paths():
         try:
             if read_record(path).id.startswith(beginning):
                 found.append(path)

@@ -75,10 +75,10 @@ def merge(sources: Iterable[Path], into: Path, option: str = "--into") -> Merged
     for place, source in files.items():
         with source.open("rb") as file:
             write_atomically(place, lambda copy, file=file: shutil.copyfileobj(file, copy))  # type: ignore[misc]
-    added = [entry for entry in new.values() if _added(entry, target, problems)]
+    added = [entry for entry in new.values() if _added(entry, target, there, problems)]
     _add_tags(stores, there | {entry.id for entry in added}, target, problems)
     left = [f"{store.root}: {', '.join(what)} stay there" for store in stores if (what := _left(store))]
-    return Merged(len(added), len(good) - len(new), len(files), tuple(left), tuple(problems))
+    return Merged(len(added), len(there & good.keys()), len(files), tuple(left), tuple(problems))
 
 
 def _stores(sources: Iterable[Path], into: Path, option: str) -> list[Store]:
@@ -97,7 +97,7 @@ def _stores(sources: Iterable[Path], into: Path, option: str) -> list[Store]:
 
 
 def _entries(store: Store) -> list[Entry]:
-    return [_entry(path, store) for path in sorted(store.runs.glob("*.json"))]
+    return [_entry(path, store) for path in store.paths()]
 
 
 def _entry(path: Path, store: Store) -> Entry:
@@ -174,11 +174,14 @@ def is_whole(file: StoredFile, place: Path) -> bool:
         return False
 
 
-def _added(entry: Entry, target: Store, problems: list[str]) -> bool:
-    """Copy a Record; whether it could be, since a file that is no Record may have its name."""
+def _added(entry: Entry, target: Store, there: set[str | None], problems: list[str]) -> bool:
+    """Copy a Record; whether it could be, since a file that is no Record may have its name, or another process may be quicker."""
     assert entry.record is not None
     place = target.path_of(entry.record)
     if place.exists():
+        if _entry(place, target).id == entry.id:
+            there.add(entry.id)
+            return False
         problems.append(f"{entry.path} is left: {place} is in its place and no Record")
         return False
     content = entry.path.read_bytes()

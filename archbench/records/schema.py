@@ -58,7 +58,7 @@ NEEDED_OF_MAPS: Needed = {
     **{("config", "explain", "training", "device", name): TEXT for name in ("kind", "name")},
 }
 NEEDED_OF: dict[str, Needed] = {  # each kind
-    "train": NEEDED | NEEDED_OF_TRAININGS,
+    "train": NEEDED | NEEDED_OF_TRAININGS | {("config", "seed"): COUNT},
     "profile": NEEDED | {("config", "batch"): COUNT},
     "explain": NEEDED | NEEDED_OF_MAPS,
     "evaluated": NEEDED | NEEDED_OF_TRAININGS | {("config", "trained_on", "name"): TEXT},
@@ -69,12 +69,15 @@ WHERE_THERE: Needed = {
     ("environment", "git"): (dict, NoneType),
     ("environment", "git", "commit"): (str, NoneType),
     ("config", "launches"): (int, NoneType),
-    ("config", "tuned"): (dict, NoneType),
+    **{("config", name): (dict, NoneType) for name in ("data", "training", "tuned")},
     ("config", "tuned", "trials"): COUNT,
+    **{("config", "tuned", name): SIZE for name in ("val_fraction", "span")},
+    ("config", "tuned", "space"): (dict, list),
     ("config", "data", "skipped"): COUNT,
     ("config", "execution", "devices"): COUNT,
     ("config", "execution", "micro_batch"): (int, NoneType),
 }
+NEEDED_OF_DATA: Needed = {("config", "data", "name"): TEXT}
 NEEDED_OF_MARKED: Needed = {("config", "explain", "boxes", name): TEXT for name in ("name", "sha256")}
 ABSENT = object()
 MOST_COUNT = 2**53  # a larger one no float holds
@@ -182,6 +185,7 @@ class Record(Strict):
         if self.kind == "imported":  # a test of published weights, or times of another tool
             return NEEDED if self.config.get("data") is None else NEEDED | NEEDED_OF_TESTS
         needed = NEEDED_OF[self.kind]
+        needed = needed if self.config.get("data") is None else needed | NEEDED_OF_DATA
         explain = self.config.get("explain") if self.kind == "explain" else None
         return needed | NEEDED_OF_MARKED if isinstance(explain, dict) and explain.get("boxes") else needed
 
@@ -194,6 +198,8 @@ class Record(Strict):
                 raise ValueError(f"{row.name} of {row.value:g} is nothing that can be measured")
             if any(bound is not None and MOST < abs(bound) < math.inf for bound in (row.low, row.high)):
                 raise ValueError(f"{row.name} has an interval beyond all that can be measured")
+            if row.name == "test_error_pct" and value is not None and row.n is not None and row.n < 1:
+                raise ValueError(f"{row.name} is of no images")
         return self
 
     @property

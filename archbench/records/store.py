@@ -30,7 +30,7 @@ TABLES = "tables"  # the one of what is made of Records
 METADATA = "ro-crate-metadata.json"  # of a bundle, which unpacked is a results folder
 WRITING = ".writing-"  # begins the name of a file that is not whole yet
 PROBE_BYTES = 2**20
-LONGEST_NAMED = 100  # characters of a file's name in that of its temporary one
+LONGEST_NAMED = 100  # bytes of a file's name in that of its temporary one
 
 
 class Store:
@@ -103,12 +103,22 @@ class Store:
         """Where a Record lies."""
         return self.runs / f"{plain_name(record.model.label)}-{record.kind}-{record.id}.json"
 
+    def paths(self, pattern: str = "*.json") -> list[Path]:
+        """The files of Records, or those of some names. Raises ArchbenchError where their folder cannot be read: it may hold some."""
+        try:
+            os.scandir(self.runs).close()
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not self.runs.is_symlink():
+                return []
+            if isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise ArchbenchError(f"{self.runs} is not a folder") from None
+            raise ArchbenchError(f"{self.runs} cannot be read: {error.strerror or error}") from None
+        return sorted(self.runs.glob(pattern))
+
     def load(self, pattern: str = "*.json") -> tuple[list[Record], list[str]]:
-        """All Records, or those in files of some names, oldest first, and a line for each file that cannot be read."""
+        """All Records, or those in files of some names, oldest first, and a line for each file that cannot be read. Raises as `paths`."""
         records, problems = [], []
-        if (self.runs.exists() or self.runs.is_symlink()) and not self.runs.is_dir():
-            problems.append(f"{self.runs} is not a folder")
-        for path in sorted(self.runs.glob(pattern)):
+        for path in self.paths(pattern):
             try:
                 record = read_record(path)
                 self._keys[path.name] = record.key
@@ -123,7 +133,7 @@ class Store:
         Only files named after the model and the kind are read, and of those that were read before only the ones of this key.
         """
         found = []
-        for path in self.runs.glob(f"{plain_name(label)}-{kind}-*.json"):
+        for path in self.paths(f"{plain_name(label)}-{kind}-*.json"):
             if self._keys.get(path.name, key) == key:
                 found += self.load(path.name)[0]
         return settled(sorted(found, key=by_age)).get(key)
@@ -225,6 +235,10 @@ def _parsed(content: bytes) -> Any:
         return json.loads(content)
 
 
+def _beginning(name: str) -> str:
+    return os.fsencode(name)[:LONGEST_NAMED].decode(errors="ignore")
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write to a temporary name, flush to disk, rename. Raises ArchbenchError, and leaves nothing behind, when that fails.
 
@@ -236,7 +250,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{WRITING}{path.name[:LONGEST_NAMED]}-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{WRITING}{_beginning(path.name)}-", delete=False) as file:
             temporary = Path(file.name)
             write(file)
             file.flush()

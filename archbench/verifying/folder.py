@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -42,9 +43,8 @@ def checks(folder: Path) -> Iterator[Check]:
         elif any(_is_of(page, files) for page in _pages(name, records, folder)):
             yield Check(folder.name, of, OK, f"made again from {len(records)} Records")
         else:
-            yield Check(
-                folder.name, of, DIFFERS, f"not what this archbench makes of its Records: archbench tables {name} --check shows where"
-            )
+            command = shlex.join(["archbench", "tables", name, "--results", str(folder), "--check"])
+            yield Check(folder.name, of, DIFFERS, f"not what this archbench makes of its Records: {command} shows where")
 
 
 def _files(folder: Path, name: str) -> dict[str, bytes]:

@@ -46,7 +46,7 @@ def explained_pct(row: Measurement, record: Record) -> Figure | None:
 
 def training_speed(row: Measurement, record: Record) -> Figure | None:
     """Images/s over whole epochs; the first is left out where it holds the compiling."""
-    rates = (record.samples.get("curves") or {}).get("images_per_s")
+    rates = _curve(record, "images_per_s")
     if not rates:
         return None
     skips = record.config["execution"]["compiled"] and len(rates) > 1 and not record.config.get("resumed_from_step")
@@ -55,8 +55,15 @@ def training_speed(row: Measurement, record: Record) -> Figure | None:
 
 def input_speed(row: Measurement, record: Record) -> Figure | None:
     """The median over epochs of the curve of the same name."""
-    rates = (record.samples.get("curves") or {}).get(row.name)
+    rates = _curve(record, row.name)
     return Figure(row, statistics.median(rates)) if rates else None
+
+
+def _curve(record: Record, name: str) -> list[float]:
+    """A figure for each epoch; none where there is no such curve."""
+    curves = record.samples.get("curves")
+    known = curves.get(name) if isinstance(curves, dict) else None
+    return known if isinstance(known, list) and all(isinstance(each, int | float) for each in known) else []
 
 
 FIGURES: dict[str, Callable[[Measurement, Record], Figure | None]] = {

@@ -9,22 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-PRINTED = {
-    "\\": r"\textbackslash{}",
-    "{": r"\textbraceleft{}",  # BibTeX counts a brace behind a backslash too
-    "}": r"\textbraceright{}",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "_": r"\_",
-    "%": r"\%",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedblright{}",  # \textquotedbl is none of pdflatex' usual encoding
-}
+from archbench.publish.writing.latex_text import PRINTED, printed
+
+LATIN = 0x250  # the first sign behind the Latin letters that pdflatex prints as they are
 ACCENTS = {
     "`": "\u0300",
     "'": "\u0301",
@@ -70,8 +57,8 @@ NAMED = re.compile(r"\\([A-Za-z]+)(?:\{\}|\s+|(?![A-Za-z]))")
 
 def escaped(text: str) -> str:
     """LaTeX that prints this text, in one line, whatever stands in it."""
-    printed = "".join(PRINTED.get(sign, sign) for sign in one_line(text))
-    return re.sub("-(?=-)", "-{}", printed)  # two would become a dash
+    signs = (PRINTED.get(sign, sign) if ord(sign) < LATIN else printed(sign) for sign in one_line(text))
+    return re.sub("-(?=-)", "-{}", "".join(signs))  # two would become a dash
 
 
 def one_line(text: str) -> str:

@@ -41,5 +41,5 @@ def asked(records: Sequence[Record], models: Sequence[str], dataset: str | None)
 
     Raises ArchbenchError, with a near name, for a name or glob that none goes by.
     """
-    check_named(models, records, "among the Records")
+    check_named(models, records, "among the Records", dataset=dataset)
     return chosen(records, models, dataset)

@@ -130,13 +130,13 @@ def _panel(axes: Axes, sheet: Sheet, rows: Sequence[dict[str, Any]], names: dict
             return
         if not corner:
             placing.erase()
-    _say_left_out(axes, sheet, left_out)
+    _say_left_out(axes, sheet, left_out, "off the line too" if len(left_out) < len(named) else "off the line")
 
 
-def _say_left_out(axes: Axes, sheet: Sheet, names: Sequence[str]) -> None:
+def _say_left_out(axes: Axes, sheet: Sheet, names: Sequence[str], what: str) -> None:
     """Names that found no place at their mark, in the corner below the line."""
     size = sheet.look.style.small_pt
-    lines = sheet.letters.wrapped(f"off the line too: {', '.join(names)}", size, CORNER * axes.get_position().width * sheet.look.width_in)
+    lines = sheet.letters.wrapped(f"{what}: {', '.join(names)}", size, CORNER * axes.get_position().width * sheet.look.width_in)
     if len(lines) > MOST_LINES:
         shown = sum(line.count(",") for line in lines[:MOST_LINES])
         lines = [*lines[:MOST_LINES], f"and {len(names) - shown:,} more"]

@@ -16,6 +16,8 @@ def lagging(made: Sequence[Picture], folder: Path, names: Sequence[str]) -> list
     Of those that are named, as figures or as pictures, one for each that is not there too; without names, those that are there are all.
     Raises ArchbenchError where none is named and none is there.
     """
+    if folder.exists() and not folder.is_dir():
+        raise ArchbenchError(f"{folder} is not a folder")
     wanted = {picture.stem: picture for picture in made}
     found, lines = set(), []
     for path in sorted(each for each in folder.glob("*") if each.suffix in files.READERS):

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -51,8 +52,21 @@ def write_all(pictures: Sequence[Picture], look: Look, formats: Sequence[str], o
     if processes < 2:
         return [path for picture in pictures for path in writing(picture)]
     copies = multiprocessing.get_context("fork")  # what was imported and read need not be again
-    with ProcessPoolExecutor(processes, copies, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        return [path for paths in pool.map(writing, pictures) for path in paths]
+    theirs, ours = os.pipe()
+    try:
+        with ProcessPoolExecutor(processes, copies, initializer=_begin, initargs=(theirs, ours)) as pool:
+            return [path for paths in pool.map(writing, pictures) for path in paths]
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def _begin(theirs: int, ours: int) -> None:
+    """In a process that writes: leave an interruption to the one that asked, and end when that one does, which alone holds `ours` open."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.close(ours)
+    threading.Thread(target=lambda: os._exit(len(os.read(theirs, 1))), daemon=True).start()
 
 
 def _cores() -> int:

@@ -54,6 +54,7 @@ class Placing:
     crossed: list[Box] = field(default_factory=list)  # lines: what is covered where nothing else is left
     names: list[Box] = field(default_factory=list)
     leads: list[Box] = field(default_factory=list)  # lines from marks to names
+    bars: list[Box] = field(default_factory=list)  # intervals
     written: list[Artist] = field(default_factory=list)
 
     def avoid(self, points: Sequence[Point], mark_pt: float) -> None:
@@ -65,7 +66,8 @@ class Placing:
             self.taken.append(self.marks[-1])
             for end in point.bars:
                 ex, ey = self._at(*end)
-                self.taken.append((min(x, ex) - 1, min(y, ey) - 1, max(x, ex) + 1, max(y, ey) + 1))
+                self.bars.append((min(x, ex) - 1, min(y, ey) - 1, max(x, ex) + 1, max(y, ey) + 1))
+                self.taken.append(self.bars[-1])
 
     def avoid_line(self, xs: Sequence[float], ys: Sequence[float]) -> None:
         """Take a line through these points."""
@@ -129,10 +131,11 @@ class Placing:
         return None
 
     def _leads_over(self, x: float, y: float, box: Boxes) -> bool:
-        """Whether a line from a point to its name would run over another mark, name or such line."""
+        """Whether a line from a point to its name would run over another mark, name or such line, or look like an interval of its own."""
         along = np.array(self._along((x, y), _nearest(x, y, box)))
         marks = [mark for mark in self.marks if not (mark[0] < x < mark[2] and mark[1] < y < mark[3])]
-        return bool(_touching(along, [*marks, *self.names, *self.leads]).any())
+        own = [bar for bar in self.bars if bar[0] < x < bar[2] and bar[1] < y < bar[3]]
+        return bool(_touching(along, [*marks, *self.names, *self.leads]).any() or _touching(along[-1:], own).any())
 
     def _inside(self, boxes: Boxes) -> NDArray[np.bool_]:
         frame = self.axes.get_window_extent()

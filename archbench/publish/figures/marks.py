@@ -23,7 +23,7 @@ PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, 
 HOLLOW = "hollow: in doubt ({})"
 STEPS = ((1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,))  # of a decade
 MOST_TICKS = 5
-TICK_WIDE, TICK_HIGH = 4.6, 1.6  # of the words at a tick, in the size of their letters
+TICK_WIDE, NUMBER_WIDE, TICK_HIGH = 4.6, 2.2, 1.6  # of the words at a tick, or its number alone, in the size of their letters
 LEAST_LINES = 6.0  # height of a panel
 BETWEEN_PANELS, BESIDE_PANELS = 4.0, 10.0  # lines between two panels, and small lines that a page has beside them
 STACKED = 0.75  # height of a panel below others, as a part of one beside others
@@ -129,26 +129,26 @@ def panels(sheet: Sheet, count: int, height_lines: float, left_text: str, titles
     return sheet.axes(rows, columns, max(height_in, LEAST_LINES * line_in), left_in, below_in, gap_in, above_in)
 
 
-def log_axis(axes: Axes, which: str, low: float, high: float, unit: str) -> None:
-    """A logarithmic axis with room at both ends, and ticks as `10 M`."""
+def log_axis(axes: Axes, which: str, low: float, high: float, unit: str | None) -> None:
+    """A logarithmic axis with room at both ends, and ticks as `10 M`, or as plain numbers where there is no unit that takes a prefix."""
     set_scale, set_limits = (axes.set_xscale, axes.set_xlim) if which == "x" else (axes.set_yscale, axes.set_ylim)
     room = max((high / low) ** MARGIN, 1.2)
     low, high = low / room, high * room
     set_scale("log")
     set_limits(low, high)
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(FixedLocator(log_ticks(low, high, _apart(axes, which))))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: prefixed(value, unit)))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, _apart(axes, which, TICK_WIDE if unit is not None else NUMBER_WIDE))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if unit is None else prefixed(value, unit)))
     axis.set_minor_locator(NullLocator())
 
 
-def _apart(axes: Axes, which: str) -> float:
+def _apart(axes: Axes, which: str, wide: float) -> float:
     """How far apart ticks must stand, as a part of an axis, so that each has room for its words."""
     box, figure = axes.get_position(), axes.get_figure(root=True)
     assert figure is not None
     width_in, height_in = figure.get_size_inches()
     size_in = rcParams["xtick.labelsize" if which == "x" else "ytick.labelsize"] / POINTS
-    return float(TICK_WIDE * size_in / (box.width * width_in) if which == "x" else TICK_HIGH * size_in / (box.height * height_in))
+    return float(wide * size_in / (box.width * width_in) if which == "x" else TICK_HIGH * size_in / (box.height * height_in))
 
 
 def log_ticks(low: float, high: float, apart: float) -> list[float]:
@@ -173,9 +173,9 @@ def prefixed(value: float, unit: str = "") -> str:
 
 
 def percent_axis(axes: Axes, low: float, high: float) -> None:
-    """A linear axis of percent from a little below the least to a little above the greatest, not far below 0 nor above 100."""
+    """A linear axis of percent from a little below the least to a little above the greatest, of shares not far below 0 nor above 100."""
     room = max(0.12 * (high - low), 0.04 * high, 0.5)
-    axes.set_ylim(max(low - room, -0.04 * (high - low + 1)), min(high + room, 104.0))
+    axes.set_ylim(low - room if low < 0 else max(low - room, -0.04 * (high - low + 1)), min(high + room, 104.0))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
 
 

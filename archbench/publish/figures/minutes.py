@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from archbench.publish import captioning, grouping, guard, notes, results
 from archbench.publish.figures import marks, small
 from archbench.publish.figures.error import ONE, SEVERAL
 from archbench.publish.figures.labels import Placing
+from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import SERIES, Look
 from archbench.publish.figures.picture import Picture, conditions, doubtful, doubts_said, limited
 from archbench.publish.figures.sheet import Sheet
@@ -27,23 +29,29 @@ WHOLE = "each mark a whole run over so many epochs; minutes of its epochs alone,
 SPREAD = "bars across: from the fastest seed to the slowest"
 HEIGHT, GAP = 9.0, 1.5  # of a panel, and between panels one below the other, in lines
 ACROSS = {1: 2, 2: 4}  # panels side by side, by columns
-MINUTE_S = 60
+MINUTE_S, FAR_APART = 60, 1.5
+SHORTEST_S, LONGEST_S = 1e-6, 1e9  # that an epoch can take
 
 
 def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition, but for the recipe and its length, under which a network was trained more than once."""
-    timed = [record for record in results.newest(records, "train") if _minutes(record)]
-    groups = [kept for runs in grouping.by(timed, _condition).values() if (kept := _of_several_lengths(notes.told_apart(runs)))]
+    timed = {group for group, runs in grouping.by(results.newest(records, "train"), _group).items() if any(map(_minutes, runs))}
+    trained = [record for record in results.newest(records, "train") if record.group in timed]
+    groups = [kept for runs in grouping.by(trained, _condition).values() if (kept := _of_several_lengths(notes.told_apart(runs)))]
     captions = guard.distinct([captioning.caption(group[0], recipe=False) for group in groups], [group[0] for group in groups], _facts)
     made = []
     for each in conditions(groups, captions, _condition, varied="recipe"):
-        runs = list(grouping.by(each.records, lambda record: record.group).values())
+        runs = list(grouping.by(each.records, _group).values())
         recipes = _recipes([members[0] for members in runs])
         rows = [_row(members, recipe) for members, recipe in zip(runs, recipes, strict=True)]
         shown = sorted((row for row in rows if row[ERROR]["value"] is not None), key=_in_order)
         if shown:
             made.append(Picture("minutes", each.key, each.caption, shown, _notes(rows, shown)))
     return made
+
+
+def _group(record: Record) -> str:
+    return record.group
 
 
 def _condition(record: Record) -> tuple[Any, ...]:
@@ -56,12 +64,13 @@ def _facts(record: Record) -> guard.Facts:
 
 
 def _minutes(record: Record) -> float | None:
-    """Of all epochs; None where they were not all timed."""
+    """Of all epochs of a run that came to its end; None where they were not all timed."""
     curves = record.samples.get("curves")
     seconds = curves.get("epoch_s") if isinstance(curves, dict) else None
-    if not isinstance(seconds, list) or not all(isinstance(each, int | float) and 0 < each < math.inf for each in seconds):
+    if record.status != "ok" or not isinstance(seconds, list) or len(seconds) != record.config["training"]["epochs"]:
         return None
-    return sum(seconds) / MINUTE_S
+    whole = all(isinstance(each, int | float) and not isinstance(each, bool) and SHORTEST_S < each < LONGEST_S for each in seconds)
+    return sum(seconds) / MINUTE_S if whole else None
 
 
 def _of_several_lengths(runs: Sequence[Record]) -> list[Record]:
@@ -73,7 +82,7 @@ def _of_several_lengths(runs: Sequence[Record]) -> list[Record]:
 def _recipes(firsts: Sequence[Record]) -> list[str]:
     """The recipe of each group of runs: its name, with what sets it apart from others of the name but for the length."""
     named = [f"{run.config['training']['name']}{' (tuned)' if run.config.get('tuned') else ''}" for run in firsts]
-    return guard.distinct(named, firsts, _of_recipe)
+    return guard.distinct(named, firsts, _of_recipe, fewest=True)
 
 
 def _of_recipe(run: Record) -> guard.Facts:
@@ -92,8 +101,14 @@ def _row(runs: Sequence[Record], recipe: str) -> dict[str, Any]:
         ERROR: marks.known((found["test_error_pct"], found["test_error_low_pct"], found["test_error_high_pct"])),
         "minutes": marks.known((statistics.median(minutes), min(minutes), max(minutes))),
         "diverged": int(found["diverged"]),
-        "doubts": sorted({code for run in runs for code in doubtful(run, {"at_chance"}, {})}),
+        "untimed": sum(run.status == "ok" for run in runs) - len(minutes),
+        "doubts": sorted({*(code for run in runs for code in doubtful(run, {"at_chance"}, {})), *_spread(minutes)}),
     }
+
+
+def _spread(minutes: Sequence[float]) -> list[str]:
+    """A doubt, where runs of one kind took so different times that a machine did other work meanwhile."""
+    return ["spread"] * (max(minutes) > FAR_APART * min(minutes))
 
 
 def _in_order(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -104,27 +119,27 @@ def _notes(rows: Sequence[dict[str, Any]], shown: Sequence[dict[str, Any]]) -> l
     sizes, codes = {row["n"] > 1 for row in shown}, {code for row in shown for code in row["doubts"]}
     said = [WHOLE, *[SEVERAL, SPREAD] * (True in sizes), *[ONE] * (False in sizes)]
     said += [marks.HOLLOW.format(doubts_said(codes))] * bool(codes)
-    lost = [row for row in rows if row["diverged"]]
-    return said + [f"{row['model']}, {row['recipe']}, {epochs_text(row['epochs'])}: {row['diverged']} diverged" for row in lost]
+    for what, words in (("diverged", "diverged"), ("untimed", "without times of all epochs, in the error alone")):
+        said += [f"{row['model']}, {row['recipe']}, {epochs_text(row['epochs'])}: {row[what]} {words}" for row in rows if row[what]]
+    return said
 
 
 def draw(picture: Picture, look: Look) -> list[Figure]:
     """As many panels on a page as it holds; of very many recipes those that can be told apart."""
     recipes = list(dict.fromkeys(row["recipe"] for row in picture.rows))
     series = dict(zip(recipes, SERIES, strict=False))
-    if len(recipes) > len(series):
-        kept = [row for row in picture.rows if row["recipe"] in series]
-        said = f"the first {len(series)} of {len(recipes)} recipes"
-        picture = Picture(picture.name, picture.key, picture.condition, kept, [*picture.notes, said])
-    models = list(dict.fromkeys(row["model"] for row in picture.rows))
+    models = list(dict.fromkeys(row["model"] for row in picture.rows if row["recipe"] in series))
     across = min(ACROSS[look.columns], len(models))
     parts = small.pages(models, _sheet(picture, look, series), across, HEIGHT + GAP)
     picture = limited(picture, [model for part in parts for model in part])
+    if len(recipes) > len(series):
+        picture = replace(picture, notes=[*picture.notes, f"the first {len(series)} of {len(recipes)} recipes"])
     return [_page(picture, look, series, part, across, small.part(place, parts)) for place, part in enumerate(parts)]
 
 
 def _sheet(picture: Picture, look: Look, series: dict[str, Any], part: str = "") -> Sheet:
-    legend = [(marks.line_handle(look, color, dashes, mark), recipe) for recipe, (color, mark, dashes) in series.items()]
+    names = Letters(look).shortened(list(series))
+    legend = [(marks.line_handle(look, color, dashes, mark), names[recipe]) for recipe, (color, mark, dashes) in series.items()]
     condition = " · ".join(filter(None, [picture.condition, part]))
     return Sheet(look, TITLE, condition, picture.notes, legend)
 
@@ -169,8 +184,7 @@ def _panel(axes: Axes, sheet: Sheet, every: Sequence[dict[str, Any]], model: str
 
 def _axes(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
     minutes, errors = ([end for row in rows for end in row[name].values() if end is not None] for name in ("minutes", ERROR))
-    marks.log_axis(axes, "x", min(minutes), max(minutes), "")
-    axes.xaxis.set_major_formatter("{x:g}")
+    marks.log_axis(axes, "x", min(minutes), max(minutes), None)
     marks.percent_axis(axes, min(errors), max(errors))
 
 

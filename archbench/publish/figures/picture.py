@@ -26,6 +26,7 @@ DOUBTS = {
     "hot": "the clock fell from heat",
     "time_unexplained": "operators do not add up to the pass",
     "at_chance": "error at chance",
+    "spread": "some seeds took more than 1.5 times as long as others",
 }
 
 Row = dict[str, Any]

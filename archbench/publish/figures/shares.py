@@ -19,11 +19,12 @@ from archbench.publish.results import condition, identity
 from archbench.publish.shares import COORDINATES, by_class, coordinate_shares
 from archbench.records.schema import Record
 
-TITLE = "Where the multiply-adds are, and where the time goes"
+TITLE, OF_MACS = "Where the multiply-adds are, and where the time goes", "Where the multiply-adds are"
 MADE_BY = "a profile: archbench profile --time"
 QUANTITIES = {"macs": "MACs, %", "time_s": "time, %"}
 WORDS = {"channels": "channels only", "space": "space only", "both": "both at once", "head": "head", "rest": "nothing"}
 ROW, BAR = 1.15, 0.74  # height of a row, in lines; part of it that a bar takes
+SEEN = 0.2  # percent: a narrower part of a bar is not seen
 STARRED = "* time in doubt: "
 
 
@@ -73,9 +74,10 @@ def draw(picture: Picture, look: Look) -> list[Figure]:
 
 
 def _sheet(picture: Picture, look: Look, part: str) -> Sheet:
-    shown = [name for name in COORDINATES if any(row[quantity].get(name) for row in picture.rows for quantity in QUANTITIES)]
+    shown = [name for name in COORDINATES if any(row[quantity].get(name, 0) > SEEN for row in picture.rows for quantity in QUANTITIES)]
     legend = [(_patch(name), WORDS[name]) for name in shown]
-    return Sheet(look, TITLE, " · ".join(filter(None, [picture.condition, part])), picture.notes, [(None, "mixes"), *legend])
+    title = TITLE if any(row["time_s"] for row in picture.rows) else OF_MACS
+    return Sheet(look, title, " · ".join(filter(None, [picture.condition, part])), picture.notes, [(None, "mixes"), *legend])
 
 
 def _patch(name: str) -> Rectangle:

@@ -29,14 +29,21 @@ def texts(pages: Iterable[Page], suffixes: Sequence[str]) -> dict[str, str]:
     return {f"{page.name}.{suffix}": WRITERS[suffix](page) for page in pages if page.tables for suffix in suffixes}
 
 
-def expected(pages: Iterable[Page], folder: Path) -> dict[Path, str | None]:
-    """What the files of pages in a folder should hold: the usual ones, and those of other formats that are there; None: no such file."""
+def expected(pages: Sequence[Page], folder: Path, suffixes: Sequence[str] = ()) -> dict[Path, str | None]:
+    """What the files of pages in a folder should hold; None: no such file.
+
+    These are the files of some formats, or else those that are there: a usual format in which one page is there is asked of every page,
+    and both where no page is there at all.
+    """
+    known = suffixes or tuple(WRITERS)
+    there = {suffix for page in pages for suffix in known if (folder / f"{page.name}.{suffix}").is_file()}
+    demanded = suffixes or [suffix for suffix in USUAL if suffix in there or not there]
     found: dict[Path, str | None] = {}
     for page in pages:
-        for suffix, write in WRITERS.items():
+        for suffix in known:
             path = folder / f"{page.name}.{suffix}"
-            if path.is_file() or (suffix in USUAL and page.tables):
-                found[path] = write(page) if page.tables else None
+            if path.is_file() or (suffix in demanded and page.tables):
+                found[path] = WRITERS[suffix](page) if page.tables else None
     return found
 
 

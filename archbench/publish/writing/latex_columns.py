@@ -76,10 +76,10 @@ def _of_text(header: str, cells: Sequence[Cell]) -> Column:
     lengths = [length(cell.text) + len(cell.marks) for cell in cells]
     longest = max(lengths)
     if longest <= LONG:
-        return Column("l", _stacked(header), written, max(longest, *map(len, header.split(", "))))
+        return Column("l", _stacked(header, longest), written, max(longest, _wide(header, longest)))
     mean = sum(lengths) / len(cells)
     breaking = [_marked(_bold(breakable(cell.text), cell.best), cell.marks) for cell in cells]
-    return Column("X", _stacked(header), breaking, LONG, LEAST_SHARE + (mean + longest) / 2, lengths)
+    return Column("X", _stacked(header, LONG), breaking, LONG, LEAST_SHARE + (mean + longest) / 2, lengths)
 
 
 def _of_figures(header: str, cells: Sequence[Cell], figures: Sequence[re.Match[str] | None]) -> Column:
@@ -91,13 +91,13 @@ def _of_figures(header: str, cells: Sequence[Cell], figures: Sequence[re.Match[s
     spec = f"S[table-format={sign}{before}.{after}]"
     written = [_figure(cell, value) for cell, value in zip(cells, values, strict=True)]
     title = f"{header}, {prefix}" if prefix else header
-    width = max(len(sign) + before + after + 1, *(len(part) for part in title.split(", ")))
+    width = len(sign) + before + after + 1
     if not any(tails):
-        return Column(spec, f"{{{_stacked(title)}}}", written, width)
+        return Column(spec, f"{{{_stacked(title, width)}}}", written, max(width, _wide(title, width)))
     both = [f"{value} & {tail}" for value, tail in zip(written, tails, strict=True)]
-    tail = max(len(re.sub(r"\\\w+|[${}]", "", tail)) for tail in tails)
-    head = rf"\multicolumn{{2}}{{c}}{{{_stacked(title)}}}"
-    return Column(spec + r"@{\,}l", head, both, max(width, len(sign) + before + after + 1 + tail))
+    width += max(len(re.sub(r"\\\w+|[${}]", "", tail)) for tail in tails)
+    head = rf"\multicolumn{{2}}{{c}}{{{_stacked(title, width)}}}"
+    return Column(spec + r"@{\,}l", head, both, max(width, _wide(title, width)))
 
 
 def _common_prefix(figures: Sequence[re.Match[str] | None]) -> str:
@@ -161,9 +161,21 @@ def _raised(marks: str) -> str:
     return rf"\textsuperscript{{{marks}}}" if marks else ""
 
 
-def _stacked(header: str) -> str:
-    """A header; a long one below each other, broken at its first comma."""
+def _stacked(header: str, width: int) -> str:
+    """A header over cells of so many characters; a long one in two lines."""
+    lines = [escaped(line) for line in _lines(header, width)]
+    stacked = "\\\\".join(lines)
+    return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{stacked}\end{{tabular}}" if len(lines) > 1 else lines[0]
+
+
+def _lines(header: str, width: int) -> list[str]:
+    """Broken at its first comma, or before the last word that has the unit beside it where it is wider than its cells."""
     first, _, rest = header.partition(", ")
-    if len(rest) < BROKEN:
-        return escaped(header)
-    return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{escaped(first)},\\{escaped(rest)}\end{{tabular}}"
+    if len(rest) >= BROKEN:
+        return [f"{first},", rest]
+    before, _, last = first.rpartition(" ")
+    return [before, f"{last}, {rest}"] if before and rest and len(header) > width else [header]
+
+
+def _wide(header: str, width: int) -> int:
+    return max(len(part) for line in _lines(header, width) for part in line.split(", "))

@@ -5,8 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from archbench.publish.citing.latex import PRINTED
-
+PRINTED = {
+    "\\": r"\textbackslash{}",
+    "{": r"\textbraceleft{}",  # BibTeX counts a brace behind a backslash too
+    "}": r"\textbraceright{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedblright{}",  # \textquotedbl is none of pdflatex' usual encoding
+}
 SPECIAL = {
     **PRINTED,
     "-": "-{}",  # two of them are two, and no dash
@@ -62,7 +76,7 @@ WHOLE, LONGEST = 12, 20  # characters of a word, and of a part of a longer one, 
 
 def escaped(text: str) -> str:
     """One line of text, of which nothing is a command."""
-    return "".join(map(_sign, unicodedata.normalize("NFC", text)))
+    return "".join(map(printed, unicodedata.normalize("NFC", text)))
 
 
 def breakable(text: str) -> str:
@@ -72,7 +86,7 @@ def breakable(text: str) -> str:
 
 def length(text: str) -> int:
     """How many signs are shown for it."""
-    return sum(len(f"[U+{ord(sign):04X}]") if _sign(sign).startswith(NUMBERED) else 1 for sign in unicodedata.normalize("NFC", text))
+    return sum(len(f"[U+{ord(sign):04X}]") if printed(sign).startswith(NUMBERED) else 1 for sign in unicodedata.normalize("NFC", text))
 
 
 def _breakable(word: str) -> str:
@@ -82,7 +96,8 @@ def _breakable(word: str) -> str:
     return BREAK.join(parts)
 
 
-def _sign(sign: str) -> str:
+def printed(sign: str) -> str:
+    """What prints one sign."""
     if sign in SPECIAL:
         return SPECIAL[sign]
     if sign.isascii() and sign.isprintable():
