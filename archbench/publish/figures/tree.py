@@ -17,7 +17,7 @@ CODES = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
 AWAY = 0.85  # of a name from the middle of its mark, in widths of a mark
 FIRST = 0.3  # of a mark from the beginning of its year's band
 CLOSE = 0.38  # of a row: where a curve runs through what stands in the row
-BOW = 0.75  # rows: of which a line is three quarters above its own in the middle
+BOWS = (0.0, 0.75, -0.75, 1.5, -1.5)  # rows by which a line leaves its own, three quarters of them in the middle; upwards first
 CROSSING, FAR, OUTSIDE, LEFT = 4.0, 0.8, 1.0, 0.4  # what a crossing, a row of distance, a row more, and a name on the left cost
 TRIED = 40  # places in rows, from the nearest on
 DEEPEST = 8  # in one year
@@ -100,12 +100,6 @@ def curve(start: Place, end: Place, bow: float = 0.0) -> list[Place]:
     return [(x0, y0), (x0 + pull, y0 - bow), (x1 - pull, y1 - bow), (x1, y1)]
 
 
-def _bow(start: Place, end: Place, marks: Iterable[Place]) -> float:
-    """By how much a line leaves its row, so that it does not seem to end at a mark between its own."""
-    between = any(y == start[1] == end[1] and start[0] < x < end[0] for x, y in marks)
-    return BOW * between
-
-
 @dataclass
 class _Canvas:
     """Who stands where, what they take of a row, and points along the curves to their parents and children."""
@@ -149,10 +143,14 @@ class _Canvas:
         """Rows that came to be empty are left out."""
         used = sorted({row for _, row in self.at.values()})
         at = {name: (x, float(used.index(row))) for name, (x, row) in self.at.items()}
-        curves = [
-            curve(at[name], at[each.name], _bow(at[name], at[each.name], at.values())) for each in self.found for name in each.parents
-        ]
+        self.at = at
+        curves = [self._clearest(at[name], at[each.name]) for each in self.found for name in each.parents]
         return Laid(at, curves, frozenset(name for name, span in self.spans.items() if span[2]), len(used))
+
+    def _clearest(self, start: Place, end: Place) -> list[Place]:
+        """The curve that runs through the fewest marks and names, as level as it can be."""
+        drawn = [curve(start, end, bow) for bow in sorted(BOWS, key=abs)]
+        return min(drawn, key=lambda each: self._run_through([_BEZIER @ np.array(each)]))
 
     def _across(self, each: Member) -> float:
         return self.years.bands[each.year][0] + FIRST + self.room.sub_year * each.depth

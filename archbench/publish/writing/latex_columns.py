@@ -13,7 +13,8 @@ from archbench.publish.writing.latex_text import breakable, escaped, length
 
 PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 GAP = 3  # digits between two columns
-LEAST_ROOM, DIGIT_EM = 20, 0.5  # digits for a column that breaks, where the others leave no more; width of one
+LEAST_ROOM, GIVEN_ROOM = 20, 32  # digits that the others must leave to a column that breaks, and that it has where they do not
+DIGIT_EM = 0.5  # width of one
 LONG = 34  # characters of a text from which on it may break
 BROKEN = 4  # characters that stand behind the first comma of a header that is broken there, a unit being no line of its own
 LEAST_SHARE = 10  # characters that every column that breaks counts for, beside those of its text
@@ -38,7 +39,8 @@ class Column:
 def columns(laid: Grid, page: int) -> list[Column]:
     """A column for each of the table's, the shares of those that break adding up to 1.
 
-    Where the others leave less than `LEAST_ROOM` to each of these on a page of so many digits, they have that, and the table is too wide.
+    Where the others leave less than `LEAST_ROOM` to each of these on a page of so many digits, they have `GIVEN_ROOM`, and the table is
+    too wide.
     """
     made = [_column(header, [row[place] for row in laid.rows]) for place, header in enumerate(laid.headers)]
     whole, breaking = sum(each.share for each in made), sum(each.share > 0 for each in made)
@@ -48,8 +50,8 @@ def columns(laid: Grid, page: int) -> list[Column]:
 
 
 def _fixed(column: Column) -> Column:
-    spec = rf">{{\raggedright\arraybackslash}}p{{{LEAST_ROOM * DIGIT_EM:.3g}em}}"
-    return dataclasses.replace(column, spec=spec, width=LEAST_ROOM, share=0.0)
+    spec = rf">{{\raggedright\arraybackslash}}p{{{GIVEN_ROOM * DIGIT_EM:.3g}em}}"
+    return dataclasses.replace(column, spec=spec, width=GIVEN_ROOM, share=0.0)
 
 
 def _sharing(column: Column, share: float, breaking: int) -> Column:
