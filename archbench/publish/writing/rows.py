@@ -14,7 +14,10 @@ from archbench.publish.writing.csv import DIGITS
 from archbench.records.schema import Record
 from archbench.records.store import SETTLED
 
-INTEGERS = ("year", "link_pct", "params", "macs", "infer_peak_bytes", "train_peak_bytes")
+INTEGERS = (
+    *("year", "link_pct", "params", "macs", "infer_peak_bytes", "train_peak_bytes"),
+    *("runs", "n", "n_against", "left_chance", "tuned_trials", "diverged", "epochs", "batch", "rank"),
+)
 
 
 def as_json(value: Any) -> str:
