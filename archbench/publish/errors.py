@@ -141,7 +141,7 @@ def _row_notes(ranking: Ranking, rows: Sequence[Row], records: Sequence[Record])
         lines.append(f"rank: 1 + how many of the {ranked} with at least {LEAST_SEEDS} seeds are better on these images (Welch, Holm)")
     elif len(rows) > 1:
         lines.append(f"no ranks: they take two networks with at least {LEAST_SEEDS} seeds each")
-    lines += [*notes.diverged(rows), *notes.failed(shown, records), *notes.tuning(shown), *notes.rounded_apart(shown)]
+    lines += [*notes.diverged(rows), *notes.failed(shown, records), *notes.tuning(shown), *notes.of_other_threads(shown)]
     if any(not math.isnan(row[name]) for row in rows for name in QUALITY):
         lines.append("NLL: mean negative log-likelihood of an image, in nats; calibration: expected calibration error; means over seeds")
     return [*lines, *notes.doubts(shown), *notes.twice(shown), *notes.widths(shown), *notes.older(shown, records)]

@@ -186,7 +186,7 @@ def _notes(found: Answers, rows: pd.DataFrame, records: Sequence[Record]) -> lis
     lines += notes.diverged(rows.to_dict("records"))
     if absent:
         lines.append(f"not run: {', '.join(' '.join(str(part) for part in place if part is not None) for place in absent)}")
-    lines += [*notes.failed(shown, records), *notes.tuning(shown), *notes.rounded_apart(shown)]
+    lines += [*notes.failed(shown, records), *notes.tuning(shown), *notes.of_other_threads(shown)]
     return [*lines, *notes.doubts(shown), *notes.widths(shown), *notes.older(shown, records)]
 
 

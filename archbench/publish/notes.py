@@ -33,7 +33,7 @@ def notes(
         *interval_notes(runs),
         *failed(runs, records),
         *tuning(runs),
-        *rounded_apart(runs),
+        *of_other_threads(runs),
         *_profile_notes(found, bool(counts)),
         *doubts(shown),
         *twice(runs or found),
@@ -187,16 +187,12 @@ def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
     return [OfRows(f"{_labels(members)}: {message}", {message: column(members, "id")}) for message, members in said]
 
 
-def rounded_apart(runs: Sequence[Record]) -> list[str]:
-    """Networks whose runs stand in one figure though they did not all take the same threads and memory layout."""
+def of_other_threads(runs: Sequence[Record]) -> list[str]:
+    """Networks whose runs stand in one figure though they did not all have as many threads."""
     groups = by(one_of_each(runs), lambda record: record.group).values()
-    found = [each for members in groups if len({_rounding(record) for record in members}) > 1 for each in members]
-    said = "runs differ in threads or memory layout, which changes how sums are rounded and nothing else"
+    found = [each for members in groups if len({record.environment["threads"] for record in members}) > 1 for each in members]
+    said = "runs had different numbers of threads, which changes how sums are rounded and nothing else"
     return [OfRows(f"{_labels(found)}: {said}", {said: [each.id for each in found]}, ERRORS)] if found else []
-
-
-def _rounding(record: Record) -> tuple[Any, Any]:
-    return record.environment["threads"], record.config["execution"].get("memory_format")
 
 
 def widths(shown: Sequence[Record]) -> list[str]:
