@@ -15,11 +15,12 @@ from test_writing import HOSTILE, hostile
 import archbench
 from archbench import layering, reporting
 from archbench.errors import ArchbenchError
+from archbench.publish.figures.look import FILLS
 from archbench.publish.predictions import Kept
 from archbench.publish.report import content as report
 from archbench.publish.report import laid, networks, stored
 from archbench.publish.report.content import Source, content
-from archbench.publish.report.document import MARK, document, embedded
+from archbench.publish.report.document import MARK, document, embedded, static
 from archbench.records.schema import Doubt, Failure, Record, seal
 from archbench.records.store import Store
 
@@ -201,6 +202,11 @@ def test_nothing_may_run_or_load_but_what_the_page_brings() -> None:
     assert "connect-src" not in rules
     assert "connect-src &#39;self&#39;" in document(of(make_record()), state="s")
     assert not re.search(r"""\b(?:src|href)=["'](?!#|data:,)""", page)  # nothing is fetched
+
+
+def test_bars_of_operators_have_the_colours_of_the_figures() -> None:
+    found = dict(re.findall(r"--(\w+): light-dark\((#\w+),", static("report.css")))
+    assert {kind: found[kind] for kind in FILLS} == {kind: fill for kind, (fill, _) in FILLS.items()}
 
 
 def test_the_report_of_the_zoo_is_small_and_holds_every_network_with_its_layers() -> None:

@@ -17,7 +17,7 @@ from archbench import reporting
 from archbench.publish.predictions import Kept
 from archbench.publish.report.content import Source, content
 from archbench.publish.report.document import document
-from archbench.records.schema import Measurement, Record, seal
+from archbench.records.schema import Doubt, Measurement, Record, seal
 from archbench.records.store import Store
 from archbench.serving.server import Server
 from archbench.serving.state import Live
@@ -26,8 +26,17 @@ CHROMIUM = shutil.which("chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'archbench[test]'")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
 LAYERS = {"nin": {"source_sha256": "s", "input": "3x32x32, 10 classes", "layers": [["features.0", "pool", [96, 16, 16], 0, 0]]}}
+RESULTS = Path(__file__).parent.parent / "results"
 WIDTHS = (380, 800, 1600)
 AXE = ("serious", "critical")
+# names through which a bar of any point or the dashed front goes
+STRUCK = """() => [...document.querySelectorAll("#scatter .point text:not(.spare)")].filter((name) => {
+  const box = name.getBBox();
+  const isIn = ({ x, y }) => x > box.x && x < box.x + box.width && y > box.y && y < box.y + box.height;
+  return [...document.querySelectorAll("#scatter .front, #scatter .point line")].some((line) =>
+    Array.from({ length: 2000 }, (_, part) => line.getPointAtLength((part / 2000) * line.getTotalLength())).some(isIn));
+}).map((name) => name.textContent)"""
+CUT = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.getAttribute('aria-label'))"
 Page = Any
 Open = Callable[..., Page]
 
@@ -92,15 +101,26 @@ def opened(browser: Any, written: Path) -> Iterator[Open]:
         page.on("dialog", lambda dialog: (said.append("a dialog opened"), dialog.dismiss()))
         page.on("request", lambda request: None if request.url.startswith(("file:", "data:", url or "file:")) else said.append(request.url))
         page.goto((url or written.as_uri()) + at)
-        page.evaluate(
-            "document.querySelectorAll('section').forEach((part) => { part.style.contentVisibility = 'visible'; })"
-        )  # laid out whole
         return page
 
     yield open_
     for context in contexts:
         context.close()
     assert said == []
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the report of the project's own results."""
+    out = tmp_path_factory.mktemp("shipped") / "report.html"
+    out.write_text(document(content(reporting.source(RESULTS))))
+    return out.as_uri()
+
+
+def write(path: Path, *of: Record) -> str:
+    """The address of a report of these."""
+    path.write_text(document(content(Source(of, Kept(None)))))
+    return path.as_uri()
 
 
 def table(page: Page, caption: str) -> Any:
@@ -129,7 +149,11 @@ def test_words_filter_the_rows_of_all_tables(opened: Open) -> None:
     assert found.locator("tbody tr").count() == 1
     assert found.get_by_role("status").inner_text() == f"1 of {3 + len(HOSTILE)} rows"
     page.get_by_role("searchbox").first.fill("nothing like it")
-    assert found.locator("tbody tr").count() == 0
+    assert page.locator("#page .table:visible, #page .notes:visible").count() == 0
+    count = page.locator("#page .table").count()
+    assert page.locator("#tables").get_by_role("status").first.inner_text().startswith(f"{count} table")
+    page.get_by_role("searchbox").first.fill("")
+    assert page.locator("#page .table:visible").count() == count
 
 
 def test_a_click_on_a_point_selects_its_network_everywhere_and_leads_to_its_records(opened: Open) -> None:
@@ -166,6 +190,8 @@ def test_axes_switch_to_logarithms_and_back(opened: Open) -> None:
     assert ratio() == pytest.approx(10)  # 180 to 18
     page.select_option("#plot-y", "year")
     assert {"2000", "2010"} <= set(page.locator("#scatter .tick").all_text_contents())  # and no 2 k
+    page.locator("#log-y").check()
+    assert {"2000", "2010"} <= set(page.locator("#scatter .tick").all_text_contents())
     assert page.locator("#scatter svg").get_attribute("aria-label") == "year against MACs"
 
 
@@ -173,13 +199,14 @@ def test_the_front_is_of_costs_alone_and_begins_with_the_least_error_of_the_leas
     """Two networks of 2 million MACs, of which the front leaves the worse out; a year is no cost."""
     of = [member(name, year, (), macs, 0.001) for name, year, macs in (("a", 1998, 2e6), ("b", 1999, 2e6), ("c", 2000, 2e7))]
     trained = [training(each, 0, error) for each, error in zip(of, (30.0, 10.0, 5.0), strict=True)]
-    path = tmp_path / "front.html"
-    path.write_text(document(content(Source([*of, *trained], Kept(None)))))
-    page = opened(url=path.as_uri())
+    page = opened(url=write(tmp_path / "front.html", *of, *trained))
     dot = page.locator("#scatter .point[data-label=b] .dot")
     begin = page.locator("#scatter .front").get_attribute("d").partition("H")[0]
     assert begin == f"M{dot.get_attribute('cx')},{dot.get_attribute('cy')}"
+    assert page.locator("#scatter .spare").count() == 0
+    assert page.evaluate(STRUCK) == []
     page.select_option("#plot-x", "year")
+    assert page.locator("#scatter .tick").all_text_contents()[-3:] == ["1998", "1999", "2000"]
     assert page.locator("#scatter .point").count() == 3
     assert page.locator("#scatter .front").count() == 0
 
@@ -198,7 +225,36 @@ def test_the_lineage_is_walked_with_the_arrows(opened: Open) -> None:
     assert "What nin took." in part.inner_text()
     assert part.locator("tr", has_text="features.0").inner_text().split("\t")[:3] == ["features.0", "pool", "96×16×16"]
     assert "pointwise 25 %, dense conv 75 %" in part.inner_text()
-    assert part.locator(".curve").count() == 5
+    assert part.locator(".run").count() == 5
+
+
+def test_learning_curves_stand_apart_by_condition_and_lead_to_their_records(opened: Open, tmp_path: Path) -> None:
+    nin = member("nin", 2014, (), 2e6, 0.001)
+    runs = [training(nin, seed, 10.0) for seed in (0, 1)]
+    fields = runs[0].model_dump(exclude={"id"})
+    longer = seal(**fields | {"key": "longer", "config": fields["config"] | {"training": {**fields["config"]["training"], "epochs": 99}}})
+    page = opened(url=write(tmp_path / "curves.html", nin, *runs, longer))
+    plots = page.locator("#network .curves figure")
+    assert sorted(plots.nth(place).locator(".run").count() for place in range(plots.count())) == [1, 2]
+    assert page.locator("#network .curves figure", has_text="99 epochs").locator(".run").count() == 1
+    line = page.locator(f"#network .run[href='#record-{runs[1].id}']")
+    line.focus()
+    assert page.locator("#network .curves .hint:visible").inner_text().split("\n") == [
+        *("nin, seed 1", "training loss 0.9 at the end", f"Record {runs[1].id}")
+    ]
+    page.keyboard.press("Enter")
+    assert page.locator("dialog h2").inner_text() == "nin · training · seed 1"
+
+
+def test_a_doubtful_time_is_a_hollow_point_that_says_so(opened: Open, tmp_path: Path) -> None:
+    fields = member("nin", 2014, (), 2e6, 0.001).model_dump(exclude={"id"})
+    fields["warnings"] = [Doubt(code="noisy", message="m", at={"batch": 1}).model_dump()]
+    page = opened(url=write(tmp_path / "hollow.html", member("lenet", 1998, (), 2e6, 0.002), seal(**fields)))
+    assert page.locator("#scatter .hollow").evaluate_all("all => all.map(each => each.dataset.label)") == ["nin"]
+    assert "ms, doubtful; Record" in page.locator("#scatter .hollow").get_attribute("aria-label")
+    assert "hollow: a doubtful time" in page.locator("#scatter figcaption").inner_text()
+    page.select_option("#plot-y", "params")
+    assert page.locator("#scatter .hollow").count() == 0
 
 
 def test_points_are_reached_with_the_keyboard(opened: Open) -> None:
@@ -245,14 +301,41 @@ def test_nothing_is_cut_on_a_phone_a_tablet_and_a_screen(opened: Open) -> None:
         page.keyboard.press("Escape")
 
 
+def test_no_table_of_the_project_is_cut_on_a_screen(opened: Open, shipped: str) -> None:
+    page = opened(width=1600, url=shipped)
+    for name in page.locator(".tab").all_inner_texts():
+        page.locator(f"#tab-{name}").click()
+        assert page.locator(".scroll").evaluate_all(CUT) == [], name
+    for kind in ("training", "profile"):
+        page.locator("#records tr", has_text=kind).first.locator(".ids a").click()
+        assert page.locator("dialog .scroll").evaluate_all(CUT) == [], kind
+        page.keyboard.press("Escape")
+
+
+def test_no_name_in_a_plot_of_the_project_is_struck_through(opened: Open, shipped: str) -> None:
+    page = opened(width=1600, url=shipped)
+    for condition in page.locator("#plot-set option").all_inner_texts():
+        page.select_option("#plot-set", label=condition)
+        page.select_option("#plot-x", "macs")
+        assert page.locator("#scatter .point text:not(.spare)").count() > 0
+        assert page.evaluate(STRUCK) == [], condition
+
+
+def test_paper_repeats_the_names_of_all_columns_and_shows_no_words_of_the_screen(opened: Open, shipped: str) -> None:
+    pdf = pytest.importorskip("pypdfium2", reason="pypdfium2 is not installed")
+    page = opened(url=shipped)
+    pages = [each.get_textpage().get_text_bounded() for each in pdf.PdfDocument(page.pdf(format="A4"))]
+    continued = next(text for text in pages if text.startswith("model"))
+    names = table(page, "^profile").last.locator("thead th").all_inner_texts()
+    assert " ".join(continued.split()).startswith(" ".join(names))
+    assert "A line leads" not in "".join(pages)
+
+
 @pytest.mark.parametrize(("theme", "rules"), [("light", None), ("dark", ["color-contrast"])])
-def test_axe_finds_nothing_serious(opened: Open, theme: str, rules: list[str] | None) -> None:
-    """In the dark only the colours are others. A few rows of each table stand for all."""
+def test_axe_finds_nothing_serious(opened: Open, shipped: str, theme: str, rules: list[str] | None) -> None:
+    """On the page as it opens. In the dark only the colours are others."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    page = opened(theme=theme)
-    page.locator(".chip[data-chip=nin]").click()
-    for box in page.get_by_role("searchbox").all():
-        box.fill("nin")
+    page = opened(theme=theme, url=shipped)
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = axe.Axe().run(page, options=options).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in AXE] == []
@@ -283,9 +366,7 @@ def test_hostile_text_stays_text(opened: Open) -> None:
 
 def test_many_rows_are_shown_when_they_are_asked_for(opened: Open, browser: Any, tmp_path: Path) -> None:
     many = [make_record("nin", seed=seed % 60, key=f"k{seed}", group=f"g{seed % 2}") for seed in range(70)]
-    path = tmp_path / "many.html"
-    path.write_text(document(content(Source([seal(**each.model_dump(exclude={"id"})) for each in many], Kept(None)))))
-    page = opened(url=path.as_uri())
+    page = opened(url=write(tmp_path / "many.html", *(seal(**each.model_dump(exclude={"id"})) for each in many)))
     assert page.locator("#records tbody tr").count() == 60
     page.locator("#records").get_by_role("button", name="Show all 70 rows").click()
     assert page.locator("#records tbody tr").count() == 70

@@ -14,7 +14,7 @@ import markupsafe
 from archbench.publish.templates import environment
 from archbench.records.schema import plain
 
-SCRIPTS = ("dom", "state", "records", "tables", "axes", "marks", "plot", "shares", "lineage", "part", "main")
+SCRIPTS = ("dom", "state", "records", "tables", "axes", "marks", "plot", "curves", "shares", "lineage", "part", "main")
 MARK = "archbench report"  # the generator that a page names, by which one is known
 ENVIRONMENT = environment("archbench.publish.report", autoescape=True)
 ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}  # in JSON these stand in texts alone

@@ -17,6 +17,7 @@ from archbench.publish.shares import COORDINATES
 from archbench.records.schema import Record
 
 MIB = 2**20
+TIMES = ("latency", "images")  # of which a table stars what is doubtful
 # how a quantity is called, its unit, the column that holds it and its interval, and the factor to the unit
 _COLUMNS: dict[str, tuple[str, str, tuple[str, ...], float]] = {
     "error": ("test error", "%", ("test_error_pct", "test_error_low_pct", "test_error_high_pct"), 1),
@@ -45,13 +46,15 @@ def _points(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row's model, its Records, and of each quantity the value with its interval."""
+    """A row's model, its Records, of each quantity the value with its interval, and which of these are doubtful, if any."""
     values = {}
     for key, (_, _, columns, factor) in _COLUMNS.items():
         figures = [float(row[name]) for name in columns if name in row and not math.isnan(row[name])]
         if figures and not (key == "pointwise_macs" and math.isnan(row["macs"])):  # a share of what was not counted
             values[key] = [rounded(factor * figure) for figure in figures]
-    return {"model": one_line(row["model"]), "records": str(row["records"]).split(), "values": values}
+    point = {"model": one_line(row["model"]), "records": str(row["records"]).split(), "values": values}
+    doubtful = [key for key in TIMES if key in values and row.get(f"{key}_doubtful") is True]
+    return point | {"doubtful": doubtful} if doubtful else point
 
 
 def shares(records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -2,22 +2,23 @@
 
 const MARGIN = { top: 30, right: 18, bottom: 42, left: 52 };
 
-// A scale from [low, high] to pixels, linear or logarithmic, and its ticks.
-function scaled(values, from, to, isLog) {
+// A scale from [low, high] to pixels, linear or logarithmic, and its ticks, which of years and epochs are whole.
+function scaled(values, from, to, isLog, isWhole = false) {
   const turn = isLog ? Math.log10 : (value) => value,
     back = isLog ? (value) => 10 ** value : (value) => value;
   let low = turn(Math.min(...values)),
     high = turn(Math.max(...values));
-  const pad = high > low ? 0.06 * (high - low) : isLog ? 0.3 : Math.abs(high) * 0.1 || 1;
+  const pad = high > low ? 0.06 * (high - low) : isLog ? 0.3 : isWhole ? 1 : Math.abs(high) * 0.1 || 1;
   const touches = !isLog && low >= 0 && low - pad < 0;
   [low, high] = [touches ? 0 : low - pad, high + pad];
   const at = (value) => from + ((turn(value) - low) / (high - low)) * (to - from);
-  const room = Math.max(2, Math.floor(Math.abs(to - from) / 75));
-  return { at, ticks: isLog ? logTicks(back(low), back(high), room) : linearTicks(low, high, room) };
+  const room = Math.max(3, Math.floor(Math.abs(to - from) / 75));
+  const isLinear = !isLog || isWhole;
+  return { at, ticks: isLinear ? linearTicks(back(low), back(high), room, isWhole ? 1 : 0) : logTicks(back(low), back(high), room) };
 }
 
-function linearTicks(low, high, room) {
-  const raw = (high - low) / room,
+function linearTicks(low, high, room, least = 0) {
+  const raw = Math.max((high - low) / room, least),
     size = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((factor) => factor * size).find((each) => each >= raw);
   const first = Math.ceil(low / step);

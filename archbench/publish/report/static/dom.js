@@ -18,6 +18,14 @@ const body = (id) => document.querySelector(`#${id} > .body`);
 // A name that may break behind its underscores and plus signs.
 const soft = (text) => text.split(/(?<=[_+])/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
 
+const LONGEST_WHOLE = 26; // characters
+
+// Text whose words and intervals do not break at their hyphens.
+const whole = (text) =>
+  text
+    .split(/(\S+[-–]\S+)/)
+    .map((part, place) => (place % 2 && part.length <= LONGEST_WHOLE ? h("span", { class: "whole" }, part) : part));
+
 // One of several choices: `options` are [value, text].
 function choice(id, text, options, value, change, kind = "") {
   const made = options.map(([each, shown]) => h("option", { value: each, selected: String(each) === String(value) }, shown));

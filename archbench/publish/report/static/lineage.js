@@ -57,8 +57,13 @@ function drawLineage() {
     h(
       "p",
       { class: "dim" },
-      "A line leads from a network to those that took from it. The bar in each is the share of its MACs that mix channels only. ",
-      "Arrow keys: up to a parent, down to a child, left and right to neighbours.",
+      "The bar in each network is the share of its MACs that mix channels only.",
+      h(
+        "span", // of what paper has not
+        { class: "screen" },
+        " A line leads from a network to those that took from it. ",
+        "Arrow keys: up to a parent, down to a child, left and right to neighbours.",
+      ),
     ),
     list,
   );
@@ -115,7 +120,8 @@ const ASIDE = 5; // pixels between a button and a line that goes round it
 function line(above, box, all, around) {
   const [x1, y1] = [above.left + above.width / 2 - around.left, above.bottom - around.top],
     [x2, y2] = [box.left + box.width / 2 - around.left, box.top - around.top];
-  const between = all.filter(({ left, right, top, bottom }) => top > above.bottom && bottom < box.top && left < x2 + around.left && x2 + around.left < right);
+  const end = x2 + around.left;
+  const between = all.filter(({ left, right, top, bottom }) => top > above.bottom && bottom < box.top && left < end && end < right);
   if (between.length && Math.abs(x2 - x1) < box.width / 2) {
     const right = Math.max(above.right, box.right, ...between.map((each) => each.right)) - around.left + ASIDE;
     const [from, to] = [above, box].map((each) => [each.right - around.left, each.top + each.height / 2 - around.top]);

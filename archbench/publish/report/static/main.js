@@ -78,7 +78,7 @@ function follow() {
   if (kind === "network" && modelByLabel.has(name)) select(name, modelByLabel.get(name).records);
   if (kind === "tables") {
     settings.page = name;
-    settings.filter = "";
+    settings.filters.tables = "";
     drawTables();
   }
   document.getElementById(kind).scrollIntoView();

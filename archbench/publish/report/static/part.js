@@ -145,8 +145,7 @@ function drawPart() {
   const place = body("network"),
     model = partOf();
   if (!model) return place.replaceChildren(h("p", {}, "No network has a Record yet."));
-  const records = model.records.map((id) => recordById.get(id)),
-    trained = records.filter((record) => record.curves.loss);
+  const records = model.records.map((id) => recordById.get(id));
   const options = data.models.map((each) => [each.label, each.label]);
   const order = data.models.indexOf(model),
     step = (by) => () => select(data.models[(order + by + options.length) % options.length].label, []);
@@ -170,7 +169,7 @@ function drawPart() {
       ),
       ...results,
       ...operatorsView(model),
-      trained.length > 0 && curveView("Learning curves: training loss by epoch", trained),
+      curvesView("Learning curves: training loss by epoch", records),
       ...claims,
       ...layersView(model),
       tableView(`records-of-${model.label}`, recordsTable(`Records of ${model.label}`, records)).element,

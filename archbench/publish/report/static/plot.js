@@ -1,4 +1,4 @@
-// A point for each network, and curves over epochs.
+// A point for each network.
 
 const MOST_NAMED = 150; // points, beyond which no names fit
 const LONGEST_SHOWN = 40; // characters of a name
@@ -9,6 +9,10 @@ const BESIDE = [
   [-9, 4, "end"],
   [0, -10, "middle"],
   [0, 19, "middle"],
+  [8, -7, "start"],
+  [8, 15, "start"],
+  [-8, -7, "end"],
+  [-8, 15, "end"],
 ]; // places of a name beside its point, the first that is free
 
 const behindIt = (records) => (records.length === 1 ? `Record ${records[0]}` : `Record ${records[0]} and ${records.length - 1} more`);
@@ -16,81 +20,98 @@ const unitOf = (quantity) => (quantity.unit ? ` ${quantity.unit}` : "");
 const titleOf = (quantity) => (quantity.unit ? `${quantity.name}, ${quantity.unit}` : quantity.name);
 const writeOf = (quantity) => (quantity.key === "year" ? String : short);
 
-function shownValue(quantity, values) {
+const isDoubtful = (point, quantity) => Boolean(point.doubtful?.includes(quantity.key));
+
+function shownValue(quantity, point) {
   const write = writeOf(quantity),
-    [value, low, high] = values;
-  return `${quantity.name} ${write(value)}${high === undefined ? "" : ` [${write(low)}–${write(high)}]`}${unitOf(quantity)}`;
+    [value, low, high] = point.values[quantity.key];
+  const interval = high === undefined ? "" : ` [${write(low)}–${write(high)}]`;
+  return `${quantity.name} ${write(value)}${interval}${unitOf(quantity)}${isDoubtful(point, quantity) ? ", doubtful" : ""}`;
+}
+
+// Where a quantity lies between two pixels: its scale, and of a point the pixel of its value and of the ends of its interval.
+function placed(quantity, isLog, points, from, to, edge) {
+  const of = ({ values }) => values[quantity.key],
+    fits = (value) => !isLog || value > 0;
+  const scale = scaled(points.flatMap(of).filter(fits), from, to, isLog, quantity.key === "year");
+  const ends = (point) =>
+    of(point)
+      .slice(1)
+      .map((end) => (fits(end) ? scale.at(end) : edge));
+  return { ...scale, of: (point) => scale.at(of(point)[0]), ends };
+}
+
+// The intervals of a point, as lines.
+function barsOf(point, x, y) {
+  const [cx, cy] = [x.of(point), y.of(point)],
+    [left, right] = x.ends(point),
+    [low, high] = y.ends(point);
+  const upright = high !== undefined && { x1: cx, x2: cx, y1: low, y2: high },
+    level = right !== undefined && { x1: left, x2: right, y1: cy, y2: cy };
+  return [upright, level].filter(Boolean);
 }
 
 function scatter(figure, hint, points, qx, qy, isLog) {
   const width = widthOf(figure),
-    height = Math.round(Math.max(280, Math.min(460, 0.55 * width)));
-  const known = points.filter(({ values }) =>
-    [
-      [qx, isLog[0]],
-      [qy, isLog[1]],
-    ].every(([{ key }, log]) => values[key] && (!log || values[key][0] > 0)),
-  );
+    height = Math.round(Math.max(280, Math.min(560, 0.55 * width)));
+  const has = ({ values }, { key }, log) => values[key] && (!log || values[key][0] > 0);
+  const known = points.filter((point) => has(point, qx, isLog[0]) && has(point, qy, isLog[1]));
   if (!known.length) return { drawn: h("p", { class: "dim" }, "No network here has both."), left: points.length };
-  const ends = (key, log) => known.flatMap(({ values }) => values[key].filter((value) => !log || value > 0));
-  const x = scaled(ends(qx.key, isLog[0]), MARGIN.left + 4, width - MARGIN.right, isLog[0]);
-  const y = scaled(ends(qy.key, isLog[1]), height - MARGIN.bottom, MARGIN.top, isLog[1]);
+  const x = placed(qx, isLog[0], known, MARGIN.left + 4, width - MARGIN.right, MARGIN.left);
+  const y = placed(qy, isLog[1], known, height - MARGIN.bottom, MARGIN.top, height - MARGIN.bottom);
   const from = (one, other, { key }) => one.values[key][0] - other.values[key][0];
   const order = [...known].sort((one, other) => from(one, other, qx) || from(one, other, qy));
-  const places = order.map(({ values }) => [x.at(values[qx.key][0]), y.at(values[qy.key][0])]);
-  const labels = labelled(order, places, width);
+  const places = order.map((point) => [x.of(point), y.of(point)]),
+    bars = order.map((point) => barsOf(point, x, y)),
+    front = qy.key === "error" && COSTS.includes(qx.key) && order.length > 2 ? steps(order, places, qy.key) : [];
+  const labels = labelled(order, places, [...bars.flat(), ...front], width);
+  const isHollow = (point) => isDoubtful(point, qx) || isDoubtful(point, qy);
   const marks = order.map((point, place) => {
-    const [cx, cy] = places[place],
-      bars = [];
-    const clipped = (key, log, at, least) => point.values[key].slice(1).map((end) => (log && end <= 0 ? least : at(end)));
-    const [low, high] = clipped(qy.key, isLog[1], y.at, height - MARGIN.bottom),
-      [left, right] = clipped(qx.key, isLog[0], x.at, MARGIN.left);
-    if (high !== undefined) bars.push(s("line", { x1: cx, x2: cx, y1: low, y2: high }));
-    if (right !== undefined) bars.push(s("line", { x1: left, x2: right, y1: cy, y2: cy }));
+    const [cx, cy] = places[place];
     const mark = s(
       "g",
-      { class: "point" },
-      bars,
+      { class: isHollow(point) ? "point hollow" : "point" },
+      bars[place].map((ends) => s("line", ends)),
       s("circle", { class: "reach at", cx, cy, r: 12 }),
       s("circle", { class: "dot", cx, cy, r: 5 }),
       labels[place],
     );
-    return selectable(
-      mark,
-      point,
-      [point.model, shownValue(qx, point.values[qx.key]), shownValue(qy, point.values[qy.key]), behindIt(point.records)],
-      hint,
-      place === 0,
-    );
+    return selectable(mark, point, [point.model, shownValue(qx, point), shownValue(qy, point), behindIt(point.records)], hint, place === 0);
   });
-  const front = qy.key === "error" && COSTS.includes(qx.key) && order.length > 2 ? s("path", { class: "front", d: steps(order, places, qy.key) }) : null;
-  const title = `${titleOf(qy)} against ${titleOf(qx)}`;
   const drawn = s(
     "svg",
-    { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": title },
+    { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${titleOf(qy)} against ${titleOf(qx)}` },
     axes(x, y, { width, height }, [titleOf(qx), titleOf(qy)], [writeOf(qx), writeOf(qy)]),
-    front,
+    front.length > 0 && s("path", { class: "front", d: pathOf(front) }),
     s("g", {}, marks),
     s("g", { class: "above", "aria-hidden": "true" }),
   );
-  return { drawn, left: points.length - known.length, front: Boolean(front) };
+  return { drawn, left: points.length - known.length, front: front.length > 0, hollow: order.some(isHollow) };
 }
 
-// The least errors from left to right: no other errs less at as little.
+// The least errors from left to right: no other errs less at as little. Lines, across and down in turn.
 function steps(order, places, key) {
-  let least = Infinity,
-    path = "";
-  order.forEach((point, place) => {
-    if (point.values[key][0] >= least) return;
-    least = point.values[key][0];
-    path += path ? `H${places[place][0]}V${places[place][1]}` : `M${places[place].join(",")}`;
+  let least = Infinity;
+  const corners = places.filter((_, place) => {
+    const isLess = order[place].values[key][0] < least;
+    least = Math.min(least, order[place].values[key][0]);
+    return isLess;
   });
-  return path;
+  return corners.slice(1).flatMap(([x, y], before) => {
+    const [x1, y1] = corners[before];
+    return [
+      { x1, x2: x, y1, y2: y1 },
+      { x1: x, x2: x, y1, y2: y },
+    ];
+  });
 }
 
-// Names beside their points, where there is room; that of another is shown while it is selected.
-function labelled(order, places, width) {
+const pathOf = (lines) => `M${lines[0].x1},${lines[0].y1}${lines.map(({ x2, y2 }) => `H${x2}V${y2}`).join("")}`;
+
+// Names beside their points, where there is room beside these and `lines`; that of another is shown while it is selected.
+function labelled(order, places, lines, width) {
   const taken = places.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+  taken.push(...lines.map(({ x1, x2, y1, y2 }) => [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)]));
   const free = (box) => taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
   return order.map(({ model }, place) => {
     const [x, y] = places[place];
@@ -98,7 +119,7 @@ function labelled(order, places, width) {
     const long = SIGN * name.length;
     for (const [dx, dy, anchor] of order.length > MOST_NAMED ? [] : BESIDE) {
       const left = x + dx - { start: 0, end: long, middle: long / 2 }[anchor];
-      const box = [left, y + dy - 11, left + long, y + dy + 3];
+      const box = [left, y + dy - 12, left + long, y + dy + 4];
       if (left > 0 && left + long < width && free(box)) {
         taken.push(box);
         return s("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, name);
@@ -160,58 +181,16 @@ function drawPlots() {
   );
   if (["plot-set", "plot-x", "plot-y", "log-x", "log-y"].includes(focused)) document.getElementById(focused)?.focus();
   const draw = () => {
-    const { drawn, left, front } = scatter(figure, hint, set.points, qx, qy, isLog);
+    const { drawn, left, front, hollow } = scatter(figure, hint, set.points, qx, qy, isLog);
     figure.replaceChildren(drawn, figure.querySelector(".hint"), caption);
     raiseName();
-    caption.textContent = [
+    const said = [
       front && "dashed: no other network here errs less at as little",
+      hollow && "hollow: a doubtful time, starred in the table of results, whose notes say why",
       "bars: 95 % intervals",
       left && `not shown: ${plural(left, "network")} without both figures${isLog.some(Boolean) ? ", or without a logarithm of one" : ""}`,
-      "a click selects a network everywhere",
-    ]
-      .filter(Boolean)
-      .join("; ");
+    ];
+    caption.replaceChildren(said.filter(Boolean).join("; "), h("span", { class: "screen" }, "; a click selects a network everywhere"));
   };
   onWidth(figure, draw);
-}
-
-// A curve for each Record, over epochs.
-function curveView(title, records) {
-  const width = 640,
-    height = 240,
-    curves = records
-      .filter((record) => record.curves.loss)
-      .slice(0, 24)
-      .map((record) => record.curves.loss);
-  const values = curves.flat().filter((value) => value !== null);
-  if (!values.length) return null;
-  const x = scaled([1, Math.max(...curves.map((curve) => curve.length))], MARGIN.left + 4, width - MARGIN.right, false);
-  const y = scaled(values, height - MARGIN.bottom, MARGIN.top, false);
-  x.ticks = x.ticks.filter((tick) => Number.isInteger(tick) && tick > 0);
-  const lines = curves.map((curve) =>
-    s("polyline", {
-      class: "curve",
-      points: curve.flatMap((value, epoch) => (value === null ? [] : [`${x.at(epoch + 1)},${y.at(value)}`])).join(" "),
-    }),
-  );
-  const dots = curves.map(
-    (curve) => curve.length === 1 && curve[0] !== null && s("circle", { class: "channels", cx: x.at(1), cy: y.at(curve[0]), r: 3 }),
-  );
-  return h(
-    "figure",
-    { class: "curves" },
-    h("h4", {}, title),
-    s(
-      "svg",
-      {
-        class: "plot small",
-        viewBox: `0 0 ${width} ${height}`,
-        role: "img",
-        "aria-label": `${title}, ${plural(curves.length, "training")}`,
-      },
-      axes(x, y, { width, height }, ["epoch", "training loss"]),
-      lines,
-      dots,
-    ),
-  );
 }

@@ -41,7 +41,7 @@ function recordsTable(caption, records) {
 
 function drawRecords() {
   const place = body("records");
-  const table = tableView("records", recordsTable("All Records, the newest first", data.records), () => settings.recordsFilter ?? "");
+  const table = tableView("records", recordsTable("All Records, the newest first", data.records), () => settings.filters.records);
   const failed = data.records.filter((record) => record.failure);
   place.replaceChildren(
     ...[
@@ -62,10 +62,7 @@ function drawRecords() {
             failed.slice(0, 200).map((record) => h("li", {}, recordLink(record.id), ` ${record.model}: ${record.failure}`)),
           ),
         ),
-      filterBox("records-filter", settings.recordsFilter ?? "", (text) => {
-        settings.recordsFilter = text;
-        table.update();
-      }),
+      ...filterBox("records", [table]),
       table.element,
     ].filter(Boolean),
   );
@@ -137,7 +134,7 @@ function recordView(record) {
         { class: "notes warning" },
         doubts.map((doubt) => h("li", {}, doubt)),
       ),
-    record.curves.loss && curveView("Loss by epoch", [record]),
+    curvesView("Loss by epoch", [record]),
     record.measurements.length > 0 && tableView(`record-${record.id}`, measurementTable(record)).element,
     folded("Settings", record.config),
     folded("Environment", record.environment),

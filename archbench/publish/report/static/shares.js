@@ -4,7 +4,8 @@ const SHARES = [
     ["macs", "MACs"],
     ["time", "time"],
   ],
-  ROW = 30;
+  ROW = 30,
+  PAPER_ROW = 27; // as close as bars can stand, so that a page holds many
 
 const legend = (names) =>
   h(
@@ -12,7 +13,13 @@ const legend = (names) =>
     { class: "legend" },
     names.map(([kind, text]) => h("li", {}, h("i", { class: kind }), text)),
   );
-const MEANING = { channels: "channels only (1×1)", space: "space only", both: "both at once", head: "head", rest: "norm, activation, pooling, other" };
+const MEANING = {
+  channels: "channels only (1×1)",
+  space: "space only",
+  both: "both at once",
+  head: "head",
+  rest: "norm, activation, pooling, other",
+};
 
 function sharesView() {
   if (!data.shares.length) return [];
@@ -54,10 +61,11 @@ function sharesView() {
 function bars(figure, hint, set) {
   const width = widthOf(figure),
     left = Math.min(220, Math.round(0.4 * width)),
-    most = Math.floor(left / 7.2);
+    most = Math.floor(left / 7.2),
+    height = onPaper ? PAPER_ROW : ROW;
   const at = (share) => left + (share / 100) * (width - left - 2);
   const marks = set.rows.map((row, place) => {
-    const top = place * ROW,
+    const top = place * height,
       name = row.model.length > most ? `${row.model.slice(0, most - 1)}…` : row.model;
     const lines = SHARES.map(
       ([key, word]) =>
@@ -66,7 +74,7 @@ function bars(figure, hint, set) {
     const mark = s(
       "g",
       { class: "bar" },
-      s("rect", { class: "back at", x: 0, y: top, width, height: ROW }),
+      s("rect", { class: "back at", x: 0, y: top, width, height }),
       s("text", { x: left - 8, y: top + 19, "text-anchor": "end" }, name),
       SHARES.map(([key], number) => segments(row[key], set.coordinates, at, top + 4 + 12 * number)),
     );
@@ -80,7 +88,7 @@ function bars(figure, hint, set) {
   });
   return s(
     "svg",
-    { class: "plot", viewBox: `0 0 ${width} ${set.rows.length * ROW}`, role: "group", "aria-label": "Shares of MACs and of time" },
+    { class: "plot", viewBox: `0 0 ${width} ${set.rows.length * height}`, role: "group", "aria-label": "Shares of MACs and of time" },
     marks,
   );
 }

@@ -4,7 +4,7 @@ let data = JSON.parse(document.getElementById("data").textContent);
 let recordById, modelByLabel, childrenOf;
 const settings = {
   page: "results",
-  filter: "",
+  filters: { tables: "", records: "" },
   sorts: {},
   all: {},
   set: null,

@@ -2,18 +2,33 @@
 
 const FIRST = 60; // rows
 const LONG = 40; // characters of a cell that wants room
+const SHORT = 12; // characters of one that is not broken
 const LONGEST_NAME = 26; // characters that are never broken
 
-function filterBox(id, value, change) {
+// A box that filters the rows of some tables, and a line that says how many of these have none left; `name` is its setting's.
+function filterBox(name, views) {
+  const hidden = h("p", { class: "dim", role: "status" });
+  const tell = () => {
+    const count = views.filter((view) => view.element.hidden).length;
+    hidden.textContent = count ? `${plural(count, "table")} without such a row ${count === 1 ? "is" : "are"} hidden` : "";
+  };
   const input = h("input", {
-    id,
+    id: `${name}-filter`,
     type: "search",
-    value,
+    value: settings.filters[name],
     placeholder: "words that a row must hold",
-    oninput: (event) => change(event.target.value),
+    oninput: (event) => {
+      settings.filters[name] = event.target.value;
+      views.forEach((view) => view.update());
+      tell();
+    },
   });
-  return h("div", { class: "controls" }, h("label", { class: "wide" }, "Filter rows", input));
+  tell();
+  return [h("div", { class: "controls" }, h("label", { class: "wide" }, "Filter rows", input)), hidden];
 }
+
+// A figure, which may break before its interval and n where paper is narrow.
+const figureText = (text) => text.split(/(?<= )(?=\[|n=)/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
 
 // A table with its caption, notes and footnotes; `update` after the filter has changed.
 function tableView(key, table, filter = () => "") {
@@ -68,17 +83,18 @@ function tableView(key, table, filter = () => "") {
     const sort = now?.column === column ? (now.descending ? "descending" : "ascending") : "none";
     return h(
       "th",
-      { scope: "col", "aria-sort": sort, class: table.numbers[column] ? "figure" : "" },
+      { scope: "col", "aria-sort": sort, "data-printed": header, class: table.numbers[column] ? "figure" : "" },
       h("button", { type: "button", onclick: () => sortBy(column), id: `${key}-by-${column}` }, header),
     );
   };
 
   const cell = (row, label, text, column) => {
-    const words = column === 0 || column === named ? soft(text) : text,
+    const isFigure = Boolean(table.numbers[column]),
+      words = isFigure ? figureText(text) : column === 0 || column === named ? soft(text) : whole(text),
       content = row.best?.includes(column) ? h("strong", {}, words) : words;
     const shown = column === named && label !== null ? h("button", { type: "button", class: "model" }, content) : content;
     const marks = row.marks?.[column] && h("sup", {}, row.marks[column]);
-    const kind = table.numbers[column] ? "figure" : text.length > LONG ? "long" : "";
+    const kind = isFigure ? "figure" : text.length > LONG ? "long" : text.length <= SHORT ? "short" : "";
     return h(column === 0 ? "th" : "td", { class: kind, scope: column === 0 ? "row" : null }, shown, marks);
   };
 
@@ -111,8 +127,8 @@ function tableView(key, table, filter = () => "") {
     count.textContent = places.length === table.rows.length ? "" : `${places.length} of ${plural(table.rows.length, "row")}`;
     more.hidden = shown.length === places.length;
     more.textContent = `Show all ${places.length.toLocaleString("en")} rows`;
+    made.hidden = table.rows.length > 0 && !places.length; // its notes with it
   };
-  update();
 
   const notes = [
     ...table.notes.map((note) => h("li", {}, note)),
@@ -133,6 +149,7 @@ function tableView(key, table, filter = () => "") {
     more,
     notes.length > 0 && h("ul", { class: "notes" }, notes),
   );
+  update();
   return { element: made, update };
 }
 
@@ -162,7 +179,7 @@ function drawTables() {
   const place = body("tables");
   if (!data.pages.length) return place.replaceChildren(h("p", {}, "No Record holds anything for a table yet."));
   const page = data.pages.find((each) => each.name === settings.page) ?? data.pages[0];
-  const views = page.tables.map((table, number) => tableView(`${page.name}-${number}`, table, () => settings.filter));
+  const views = page.tables.map((table, number) => tableView(`${page.name}-${number}`, table, () => settings.filters.tables));
   const open = (name) => {
     settings.page = name;
     drawTables();
@@ -194,10 +211,7 @@ function drawTables() {
   };
   place.replaceChildren(
     h("div", { class: "tabs", role: "tablist", "aria-label": "Tables", onkeydown: walk }, tabs),
-    filterBox("tables-filter", settings.filter, (text) => {
-      settings.filter = text;
-      views.forEach((view) => view.update());
-    }),
+    ...filterBox("tables", views),
     h(
       "div",
       { id: "page", role: "tabpanel", "aria-labelledby": `tab-${page.name}` },
