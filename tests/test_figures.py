@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from conftest import make_member, make_record
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -567,3 +572,19 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Pat
 
 def test_a_profile_that_counted_nothing_has_no_bar() -> None:
     assert gallery.pictures("shares", [make_member("a", counts={"macs": {"pointwise": 0}})]) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="one process draws all")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
+def test_processes_that_draw_end_with_the_one_that_asked(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    for record in FAMILY:
+        Store(tmp_path).save(record)
+    command = [sys.executable, "-m", "archbench", "figures", "--results", str(tmp_path), "--format", "pdf,png,svg"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        drawing: list[psutil.Process] = []
+        while process.poll() is None and len(drawing) < 2:
+            drawing = psutil.Process(process.pid).children()
+        process.send_signal(number)
+        assert process.wait(60) == status
+    assert psutil.wait_procs(drawing, timeout=60)[1] == []
+    assert list((tmp_path / "figures").glob(".writing-*")) == [] or number == signal.SIGKILL

@@ -5,6 +5,7 @@ The same Records give the same data on any machine, and with one version of matp
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -36,6 +37,7 @@ from archbench.records.store import write_atomically
 FORMATS = ("pdf", "svg", "png")
 MAKER = "archbench"
 LEAST_FOR_A_PROCESS = 3  # pictures
+ENDING = (signal.SIGINT, signal.SIGTERM)
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 # where each format keeps the JSON; dates and versions are taken out, so that the bytes are those of the data alone
 FIELDS = {
@@ -54,17 +56,33 @@ def write_all(pictures: Sequence[Picture], look: Look, formats: Sequence[str], o
     copies = multiprocessing.get_context("fork")  # what was imported and read need not be again
     theirs, ours = os.pipe()
     try:
-        with ProcessPoolExecutor(processes, copies, initializer=_begin, initargs=(theirs, ours)) as pool:
-            return [path for paths in pool.map(writing, pictures) for path in paths]
+        pool = ProcessPoolExecutor(processes, copies, initializer=_begin, initargs=(theirs, ours))
+        try:
+            with _unheeding():
+                begun = [pool.submit(writing, picture) for picture in pictures]
+            return [path for each in begun for path in each.result()]
+        finally:
+            pool.shutdown(cancel_futures=True)  # of an interruption no more is drawn than what was begun
     finally:
         os.close(theirs)
         os.close(ours)
+
+
+@contextlib.contextmanager
+def _unheeding() -> Iterator[None]:
+    """Where processes are started: Python loses what the handler of a signal raises while a process is copied."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(theirs: int, ours: int) -> None:
     """In a process that writes: leave an interruption to the one that asked, and end when that one does, which alone holds `ours` open."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     os.close(ours)
     threading.Thread(target=lambda: os._exit(len(os.read(theirs, 1))), daemon=True).start()
 
