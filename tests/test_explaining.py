@@ -213,7 +213,9 @@ def test_a_folder_gives_truths_by_its_folders_and_says_what_was_scaled(tmp_path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
     """A store with a trained lenet, and its Record."""
     folder = tmp_path_factory.mktemp("store")
-    (record,) = archbench.train(models="lenet", results=folder, limit_train=64, batch_size=32, epochs=1, deterministic=True)
+    (record,) = archbench.train(
+        models="lenet", results=folder, limit_train=64, batch_size=32, epochs=1, deterministic=True, precision="fp32"
+    )
     return folder, record
 
 

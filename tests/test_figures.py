@@ -249,6 +249,13 @@ def test_a_share_of_each_bar_is_that_of_the_table() -> None:
     assert {name: share for name, share in row["time_s"].items() if share} == {"channels": 50, "rest": 50}
 
 
+def test_seeds_are_in_order_whatever_stands_in_their_place() -> None:
+    runs = [trained("a", seed=seed) for seed in (10, 2)]
+    odd = seal(**{**runs[0].model_dump(exclude={"id"}), "key": "odd", "config": {**runs[0].config, "seed": "x"}})
+    (picture,) = gallery.pictures("curves", [odd, *runs])
+    assert list(picture.rows[0]["seeds"]) == ["2", "10", "x"]
+
+
 def test_a_loss_that_is_not_finite_ends_its_curve() -> None:
     curve = {"curves": {"loss": [2.0, float("nan"), 1.0]}}
     (picture,) = gallery.pictures("curves", [trained("a", samples=curve, status="diverged")])

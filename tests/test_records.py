@@ -83,7 +83,6 @@ def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
         ("train", ("model", "spec", "title"), None),
         ("train", ("environment", "memory_bytes"), "=1+1"),
         ("train", ("config", "data", "skipped"), []),
-        ("train", ("config", "seed"), "a"),
         ("train", ("config", "tuned"), []),
         ("profile", ("config", "data", "name"), 5),
         ("profile", ("config", "training"), [1]),

@@ -58,7 +58,7 @@ NEEDED_OF_MAPS: Needed = {
     **{("config", "explain", "training", "device", name): TEXT for name in ("kind", "name")},
 }
 NEEDED_OF: dict[str, Needed] = {  # each kind
-    "train": NEEDED | NEEDED_OF_TRAININGS | {("config", "seed"): COUNT},
+    "train": NEEDED | NEEDED_OF_TRAININGS,
     "profile": NEEDED | {("config", "batch"): COUNT},
     "explain": NEEDED | NEEDED_OF_MAPS,
     "evaluated": NEEDED | NEEDED_OF_TRAININGS | {("config", "trained_on", "name"): TEXT},

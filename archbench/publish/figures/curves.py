@@ -55,8 +55,14 @@ def _losses(record: Record) -> list[float]:
 
 def _row(runs: Sequence[Record]) -> dict[str, Any]:
     tuned = " (tuned)" if runs[0].config.get("tuned") else ""
-    by_seed = {str(run.config["seed"]): _losses(run) for run in sorted(runs, key=lambda run: run.config["seed"])}
+    by_seed = {str(run.config.get("seed")): _losses(run) for run in sorted(runs, key=_seed)}
     return {"model": runs[0].model.label + tuned, "seeds": by_seed}
+
+
+def _seed(run: Record) -> tuple[float, str]:
+    """Seeds by number; what is none behind them."""
+    seed = run.config.get("seed")
+    return (seed if isinstance(seed, int) else math.inf), str(seed)
 
 
 def draw(picture: Picture, look: Look) -> list[Figure]:
