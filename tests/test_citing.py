@@ -144,7 +144,7 @@ def test_an_entry_of_several_records_holds_methods_commands_and_each_hash(form: 
         (note,) = [value for entry in read_ris(made) for tag, value in entry if tag == "AB"]
     assert all(f"{each.record.id} {each.sha256}" in note for each in found)
     assert "Made again by: OMP" in note.replace("\\_", "_")
-    assert "error" in note
+    assert "nin (seeds 0, 1, 2)" in note
 
 
 def test_the_methods_tell_every_setting_of_a_training(tmp_path: Path) -> None:
@@ -360,7 +360,10 @@ def test_text_that_is_escaped_prints_what_it_was() -> None:
     escaped = latex.escaped(HOSTILE)
     assert latex.is_plain(escaped)
     assert latex.text_of(escaped) == latex.one_line(HOSTILE).replace("\ufffd", "[U+FFFD]")
-    assert latex.text_of(latex.escaped("Köpf Ł 网")) == "Köpf Ł [U+7F51]"  # no sign that pdflatex stops at
+    assert latex.escaped("Köpf – ž 网 ơ --") == r"Köpf -- ž {[}U+7F51{]} {[}U+01A1{]} -{}-"  # no sign that pdflatex stops at
+    entry = Entry.of_text("misc", "x", title="α 网 …")
+    assert entry.text("title") == "α 网 …"
+    assert entry.renamed("y").text("title") == "α 网 …"
     assert latex.escaped("a --models") == "a -{}-models"
 
 

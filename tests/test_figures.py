@@ -295,6 +295,14 @@ def test_error_against_minutes_is_of_networks_with_several_whole_runs() -> None:
     assert picture.stem == "minutes-digits"
 
 
+def test_what_was_timed_on_another_machine_is_not_missed_on_this_one() -> None:
+    """Of a's four epochs the one seed that came to an end had other threads, so that two epochs are all that is left here."""
+    lost = of_length(trained("a", 20), "fast", 4, [30], status="diverged", measurements=())
+    other = of_length(trained("a", 20, seed=1), "fast", 4, [30] * 4)
+    other = seal(**{**other.model_dump(exclude={"id"}), "environment": {**other.environment, "threads": 8}})
+    assert gallery.pictures("minutes", [lost, other, of_length(trained("a", 20), "fast", 2, [30, 30])]) == []
+
+
 def test_recipes_of_one_name_are_lines_of_their_own() -> None:
     record = of_length(trained("a"), "fast", 2, [60, 60])
     with_rates = [
@@ -546,7 +554,13 @@ def test_one_picture_is_named_by_its_files(tmp_path: Path, capsys: pytest.Captur
     assert called("shares-1x32x32-b32", *options) == 0
     assert "not drawn" not in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["shares-1x32x32-b32.png"]
-    assert called("--check", *options) == 0
+    assert called("--check", "--dataset", "digits", *options) == 0  # profiles are of none
+    assert "all figures are as the Records have them" in capsys.readouterr().err
+    assert called("minutes", "--check", *options) == 1
+    assert "not drawn: minutes: takes" in capsys.readouterr().err
+    Store(tmp_path).save(trained("a"))
+    with pytest.raises(ArchbenchError, match="unknown data set among the Records: 'digit'; did you mean 'digits'"):
+        called("--dataset", "digit", *options)
     assert called("shares", "lineage-1x32x32-b32", "--check", *options) == 1
     assert capsys.readouterr().out == "lineage-1x32x32-b32 is not there\n"
     with pytest.raises(ArchbenchError, match="unknown picture 'shares-1x32'; did you mean 'shares-1x32x32-b32'"):

@@ -47,8 +47,11 @@ def command(
     lag = checking.lagging(found.pictures, folder, names or ()) if check else []
     for line in lag:
         print(line)
-    if check and not lag:
-        view.say("all figures are as the Records have them")
+    if check and found.pictures and not lag:
+        view.say(f"{'these' if names else 'all'} figures are as the Records have them")
+    if check and not found.pictures:
+        for line in found.missing:
+            view.say(f"not drawn: {line}")
     if not check:
         written = files.write_all(found.pictures, look, formats, folder)
         if found.boxes:
@@ -62,5 +65,5 @@ def command(
         else:
             view.say(f"no finished run in {results} that a figure could be drawn from; archbench run makes some")
     view.report_problems(found.problems)
-    if lag or (names and not check and not found.pictures):
+    if lag or (names and not found.pictures):
         raise typer.Exit(1)

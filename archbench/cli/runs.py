@@ -76,10 +76,10 @@ def _show(found: Listed, store: Store, json: bool) -> None:
 
 def _cell(name: str, value: object) -> str:
     if name == "when":
-        return str(value)[: len("2026-01-01")]
+        return harmless(str(value)[: len("2026-01-01")])
     if isinstance(value, float):
         return f"{value:.2f}"
-    return " ".join(value) if isinstance(value, tuple) else "" if value is None else harmless(str(value))
+    return harmless(" ".join(value)) if isinstance(value, tuple) else "" if value is None else harmless(str(value))
 
 
 def _show_checkpoints(store: Store, prune: bool, json: bool) -> None:

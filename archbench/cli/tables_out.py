@@ -104,7 +104,9 @@ def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks, suffixes: 
     lagging = files.differences(wanted)
     print("".join(lagging.values()), end="")
     if lagging:
-        view.say(f"not as the Records have it: {', '.join(map(str, lagging))}; the same command without --check, with --out, writes them")
+        names = dict.fromkeys(path.stem for path in lagging if path.parent == folder)
+        again = f"; archbench tables {' '.join(names)} --out {folder} writes md and csv, with --format others" if names else ""
+        view.say(f"not as the Records have it: {', '.join(map(str, lagging))}{again}")
     else:
         view.say(f"{len(wanted)} files are as the Records have them")
     return bool(lagging)

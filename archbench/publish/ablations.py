@@ -139,7 +139,7 @@ def _notes(found: Ablations, records: Sequence[Record], kept: Kept) -> list[str]
     lines = [*[POINTS] * compared, *[WELCH] * several, *[IMAGES] * over_images, *[NEWCOMBE] * single, *[VERDICT] * told, CHANGE]
     lines += [f"no run without knobs under equal conditions, so not shown: {', '.join(found.alone)}"] * bool(found.alone)
     runs = [record for record in found.shown if record.kind != "profile"]
-    lines += [*notes.interval_notes(runs), *notes.diverged(rows), *notes.failed(runs, records)]
+    lines += [*notes.interval_notes(runs), *notes.diverged(rows), *notes.failed(runs, records), *notes.of_other_threads(runs)]
     return [*lines, *notes.doubts(found.shown), *notes.widths(found.shown), *notes.older(_distinct(found.shown), records)]
 
 

@@ -46,7 +46,7 @@ def check_named(
     if dataset is None or any(is_named_after(dataset, claim["dataset"]) for spec in specs for claim in spec["claims"]):
         return
     held = {record.config["data"]["name"] for record in one_of_each(records) if record.config.get("data")}
-    if dataset not in held:
+    if held and dataset not in held:
         raise unknown(f"data set {where}:", dataset, sorted(held))
 
 

@@ -63,6 +63,7 @@ def tables(rows: pd.DataFrame, records: Sequence[Record]) -> list[Table]:
         UNKNOWN,
         *[INTERVAL] * bool(shown),
         *notes.diverged(rows.to_dict("records")),
+        *notes.of_other_threads(shown),
         *notes.twice(shown),
         *notes.older(shown, records),
     ]

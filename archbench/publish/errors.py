@@ -53,7 +53,7 @@ class Ranking:
         first = self.entries[0].runs[0]
         if not self.differing:
             return captioning.caption(first)
-        return f"mixed in {', '.join(self.differing)} · {guard.alike(first, self.differing)}"
+        return f"mixed in {', '.join(self.differing)} · {guard.shared_caption(first, self.differing)}"
 
 
 def rankings(records: Iterable[Record], kept: Kept, mix: bool = False) -> list[Ranking]:

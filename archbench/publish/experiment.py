@@ -50,7 +50,7 @@ class Answers:
         """The experiment, and what holds for all its runs."""
         first, varied = self.records[0], varied_in(self.grid)
         moved = [fact for axis in varied for fact in guard.VARIED[axis]]
-        return f"experiment {self.grid.experiment.name} · {guard.alike(first, moved) if varied else captioning.caption(first)}"
+        return f"experiment {self.grid.experiment.name} · {guard.shared_caption(first, moved) if varied else captioning.caption(first)}"
 
     @property
     def records(self) -> list[Record]:

@@ -95,7 +95,7 @@ def said(record: Record, names: Sequence[str], told: Callable[[Record], Facts] =
     return ", ".join(f"{name} {_in_words(known.get(name))}" for name in names)
 
 
-def alike(record: Record, moved: Collection[str]) -> str:
+def shared_caption(record: Record, moved: Collection[str]) -> str:
     """A caption of Records that share all but these facts."""
     return " · ".join(said(record, [name]) for name in SAID_ABOVE if name not in moved)
 

@@ -188,8 +188,9 @@ def failed(runs: Sequence[Record], records: Sequence[Record]) -> list[str]:
 
 
 def of_other_threads(runs: Sequence[Record]) -> list[str]:
-    """Networks whose runs stand in one figure though they did not all have as many threads."""
-    groups = by(one_of_each(runs), lambda record: record.group).values()
+    """Networks whose runs stand in one figure though they did not all have as many threads of a processor."""
+    on_cpus = (record for record in one_of_each(runs) if record.environment["device"]["kind"] == "cpu")
+    groups = by(on_cpus, lambda record: record.group).values()
     found = [each for members in groups if len({record.environment["threads"] for record in members}) > 1 for each in members]
     said = "runs had different numbers of threads, which changes how sums are rounded and nothing else"
     return [OfRows(f"{_labels(found)}: {said}", {said: [each.id for each in found]}, ERRORS)] if found else []

@@ -11,7 +11,7 @@ import itertools
 import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pybtex.bibtex.utils import split_name_list
 from pybtex.database.input.bibtex import LowLevelParser, month_names
@@ -78,11 +78,12 @@ LONGEST_KEY, LONGEST_TEXT = 100, 50_000
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry; the values of `fields` are LaTeX with braces that match, in the order of FIELDS."""
+    """One entry; the values of `fields` are LaTeX with braces that match, in the order of FIELDS; `plain` holds those that were plain."""
 
     kind: str
     key: str
     fields: Mapping[str, str]
+    plain: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_text(cls, kind: str, key: str, **texts: str) -> Entry:
@@ -90,10 +91,13 @@ class Entry:
         fields = {name: _value(name, text, latex.escaped(text)) for name, text in texts.items()}
         if fields.get("title"):
             fields["title"] = f"{{{fields['title']}}}"  # a style that makes letters small leaves the names of networks as they are
-        return cls(kind, _key(key), _ordered(fields))
+        plain = {name: latex.one_line(text) for name, text in texts.items() if name not in MARKS}
+        return cls(kind, _key(key), _ordered(fields), plain)
 
     def text(self, name: str) -> str:
         """What a field prints; empty where it is not there."""
+        if name in self.plain:
+            return self.plain[name]
         return latex.text_of(self.fields[name]) if name in self.fields else ""
 
     @property
@@ -118,11 +122,11 @@ class Entry:
 
     def renamed(self, key: str) -> Entry:
         """The same under another key."""
-        return Entry(self.kind, key, self.fields)
+        return Entry(self.kind, key, self.fields, self.plain)
 
     def beside(self, more: Mapping[str, str]) -> Entry:
         """The same with the fields of `more` that it does not have."""
-        return Entry(self.kind, self.key, _ordered({**more, **self.fields}))
+        return Entry(self.kind, self.key, _ordered({**more, **self.fields}), self.plain)
 
 
 @functools.lru_cache(maxsize=256)

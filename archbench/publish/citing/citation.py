@@ -14,7 +14,7 @@ from archbench.records.located import Located
 from archbench.records.schema import Record
 from archbench.remaking import Remake, joined, remake
 
-MOST_NAMED = 500  # Records in an entry
+LONGEST_NOTE = 60_000  # signs in an entry
 SHOWN = 12  # digits of a hash over several Records, as of a Record's id
 
 
@@ -102,18 +102,16 @@ def _entry(records: Sequence[Record], evidence: Sequence[Evidence], paragraphs: 
         howpublished="Records of measurements",
         year=newest if (newest := max(record.created for record in records)[:4]).isdecimal() else "",
         note=note,
-        annote=" ".join([*paragraphs, *map(_again, commands), *_each(evidence)]),
+        annote=_annotation(evidence, [*paragraphs, *map(_again, commands)]),
     )
     return entry.beside({"key": "archbench Records"})  # by which BibTeX sorts what has no author
 
 
-def _each(evidence: Sequence[Evidence]) -> list[str]:
-    """The hashes of several Records; of very many the words that lead to them."""
-    if len(evidence) == 1:
-        return []
-    if len(evidence) > MOST_NAMED:
-        return [f"The {HASH.replace('it', 'each Record')} is in the same citation as text: archbench cite --format text."]
-    return [f"Records, each with the {HASH}: {'; '.join(f'{each.id} {each.sha256}' for each in evidence)}."]
+def _annotation(evidence: Sequence[Evidence], said: Sequence[str]) -> str:
+    """Methods, commands and the hash of each of several Records; of what would be pages, where they are."""
+    hashes = f"Records, each with the {HASH}: {'; '.join(f'{each.id} {each.sha256}' for each in evidence)}."
+    whole = " ".join([*said, *[hashes] * (len(evidence) > 1)])
+    return whole if len(whole) <= LONGEST_NOTE else f"Methods, commands and hashes of these {len(evidence):,} Records: --format text."
 
 
 def _again(made: Remake) -> str:

@@ -11,7 +11,7 @@ import unicodedata
 
 from archbench.publish.writing.latex_text import PRINTED, printed
 
-LATIN = 0x250  # the first sign behind the Latin letters that pdflatex prints as they are
+LATIN = 0x180  # the first sign behind the Latin letters that pdflatex prints as they are
 ACCENTS = {
     "`": "\u0300",
     "'": "\u0301",
@@ -57,8 +57,8 @@ NAMED = re.compile(r"\\([A-Za-z]+)(?:\{\}|\s+|(?![A-Za-z]))")
 
 def escaped(text: str) -> str:
     """LaTeX that prints this text, in one line, whatever stands in it."""
-    signs = (PRINTED.get(sign, sign) if ord(sign) < LATIN else printed(sign) for sign in one_line(text))
-    return re.sub("-(?=-)", "-{}", "".join(signs))  # two would become a dash
+    apart = re.sub("-(?=-)", "-\0", one_line(text))  # two would become a dash
+    return "".join(PRINTED.get(sign, sign) if ord(sign) < LATIN else printed(sign) for sign in apart).replace("\0", "{}")
 
 
 def one_line(text: str) -> str:

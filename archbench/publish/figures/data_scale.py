@@ -51,7 +51,7 @@ def _condition(record: Record) -> tuple[Any, ...]:
 
 
 def _caption(record: Record) -> str:
-    return guard.alike(record, guard.VARIED["train_fraction"]) + " · tuned" * bool(record.config.get("tuned"))
+    return guard.shared_caption(record, guard.VARIED["train_fraction"]) + " · tuned" * bool(record.config.get("tuned"))
 
 
 def _share(record: Record) -> float:

@@ -70,7 +70,10 @@ def write_all(pictures: Sequence[Picture], look: Look, formats: Sequence[str], o
 
 @contextlib.contextmanager
 def _unheeding() -> Iterator[None]:
-    """Where processes are started: Python loses what the handler of a signal raises while a process is copied."""
+    """Signals wait, where there are such. Python loses what the handler of one raises while a process is copied."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
@@ -95,7 +98,8 @@ def write(picture: Picture, look: Look, formats: Sequence[str], out: Path) -> li
     """Write a picture and return its files."""
     paths = []
     for name, content in contents(picture, look, formats):
-        write_atomically(out / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        with _unheeding():  # a process that draws ends at once, and leaves nothing half written
+            write_atomically(out / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
         paths.append(out / name)
     return paths
 

@@ -25,7 +25,8 @@ from archbench.records.schema import Record
 
 TITLE = "Test error against the time of training"
 MADE_BY = "trainings of a network for two lengths or by two recipes: archbench train --epochs"
-WHOLE = "each mark a whole run over so many epochs; minutes of its epochs alone, without start, compiling and test"
+WHOLE = "each mark a whole run over so many epochs; minutes of its epochs alone, without start and test"
+COMPILED = "the first epoch of a compiled training holds its compiling"
 SPREAD = "bars across: from the fastest seed to the slowest"
 HEIGHT, GAP = 9.0, 1.5  # of a panel, and between panels one below the other, in lines
 ACROSS = {1: 2, 2: 4}  # panels side by side, by columns
@@ -35,9 +36,8 @@ SHORTEST_S, LONGEST_S = 1e-6, 1e9  # that an epoch can take
 
 def pictures(records: Iterable[Record]) -> list[Picture]:
     """A picture for each condition, but for the recipe and its length, under which a network was trained more than once."""
-    timed = {group for group, runs in grouping.by(results.newest(records, "train"), _group).items() if any(map(_minutes, runs))}
-    trained = [record for record in results.newest(records, "train") if record.group in timed]
-    groups = [kept for runs in grouping.by(trained, _condition).values() if (kept := _of_several_lengths(notes.told_apart(runs)))]
+    together = grouping.by_alike(results.newest(records, "train"), _condition).values()
+    groups = [kept for runs in together if (kept := _of_several_lengths(notes.told_apart(runs)))]
     captions = guard.distinct([captioning.caption(group[0], recipe=False) for group in groups], [group[0] for group in groups], _facts)
     made = []
     for each in conditions(groups, captions, _condition, varied="recipe"):
@@ -46,7 +46,8 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
         rows = [_row(members, recipe) for members, recipe in zip(runs, recipes, strict=True)]
         shown = sorted((row for row in rows if row[ERROR]["value"] is not None), key=_in_order)
         if shown:
-            made.append(Picture("minutes", each.key, each.caption, shown, _notes(rows, shown)))
+            compiled = [COMPILED] * any(record.config["execution"]["compiled"] for record in each.records)
+            made.append(Picture("minutes", each.key, each.caption, shown, [*_notes(rows, shown), *compiled]))
     return made
 
 
@@ -74,9 +75,13 @@ def _minutes(record: Record) -> float | None:
 
 
 def _of_several_lengths(runs: Sequence[Record]) -> list[Record]:
-    """Runs of the networks that were trained by several recipes or for several lengths."""
-    members = grouping.by(runs, lambda run: run.model.label)
-    return [run for run in runs if len({each.group for each in members[run.model.label]}) > 1]
+    """Runs of the networks that were trained by several recipes or for several lengths, of those for which there are times."""
+    kept: list[Record] = []
+    for members in grouping.by(runs, lambda run: run.model.label).values():
+        groups = list(grouping.by(members, _group).values())
+        timed = [group for group in groups if any(map(_minutes, group))] if len(groups) > 1 else []
+        kept += [run for group in timed for run in group] if len(timed) > 1 else []
+    return kept
 
 
 def _recipes(firsts: Sequence[Record]) -> list[str]:

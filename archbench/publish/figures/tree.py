@@ -19,6 +19,7 @@ FIRST = 0.3  # of a mark from the beginning of its year's band
 CLOSE = 0.38  # of a row: where a curve runs through what stands in the row
 BOWS = (0.0, 0.75, -0.75, 1.5, -1.5)  # rows by which a line leaves its own, three quarters of them in the middle; upwards first
 CROSSING, FAR, OUTSIDE, LEFT = 4.0, 0.8, 1.0, 0.4  # what a crossing, a row of distance, a row more, and a name on the left cost
+EDGE = 0.6  # rows that a line may be above the first one and below the last
 TRIED = 40  # places in rows, from the nearest on
 DEEPEST = 8  # in one year
 SWEEPS, MOST_SWEPT = 3, 80  # times that each member is put where it is best by then; of so many members at most
@@ -94,7 +95,7 @@ def laid_out(found: Sequence[Member], years: Years, room: Room) -> Laid:
 
 
 def curve(start: Place, end: Place, bow: float = 0.0) -> list[Place]:
-    """From parent to child, level at both ends: the four points of a cubic Bézier curve. With a `bow` it leaves its row upwards."""
+    """From parent to child, level at both ends: the four points of a cubic Bézier curve. A `bow` leaves the row, upwards above 0."""
     (x0, y0), (x1, y1) = start, end
     pull = max(0.5 * (x1 - x0), 0.25) if not bow else 0.2 * (x1 - x0)
     return [(x0, y0), (x0 + pull, y0 - bow), (x1 - pull, y1 - bow), (x1, y1)]
@@ -144,13 +145,18 @@ class _Canvas:
         used = sorted({row for _, row in self.at.values()})
         at = {name: (x, float(used.index(row))) for name, (x, row) in self.at.items()}
         self.at = at
-        curves = [self._clearest(at[name], at[each.name]) for each in self.found for name in each.parents]
+        curves = [self._clearest(at[name], at[each.name], len(used)) for each in self.found for name in each.parents]
         return Laid(at, curves, frozenset(name for name, span in self.spans.items() if span[2]), len(used))
 
-    def _clearest(self, start: Place, end: Place) -> list[Place]:
-        """The curve that runs through the fewest marks and names, as level as it can be."""
-        drawn = [curve(start, end, bow) for bow in sorted(BOWS, key=abs)]
-        return min(drawn, key=lambda each: self._run_through([_BEZIER @ np.array(each)]))
+    def _clearest(self, start: Place, end: Place, rows: int) -> list[Place]:
+        """The curve that runs through the fewest marks and names, as level as it can be, and within the rows."""
+        drawn = [curve(start, end, bow) for bow in BOWS]
+        along = [_BEZIER @ np.array(each) for each in drawn]
+        costs = [
+            (points[:, 1].min() < -EDGE or points[:, 1].max() > rows - 1 + EDGE, self._run_through([points]), place)
+            for place, points in enumerate(along)
+        ]
+        return drawn[min(costs)[-1]]
 
     def _across(self, each: Member) -> float:
         return self.years.bands[each.year][0] + FIRST + self.room.sub_year * each.depth

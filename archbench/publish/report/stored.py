@@ -54,6 +54,7 @@ def _record(record: Record, pool: Pool) -> dict[str, Any]:
         "seed": plain(record.config.get("seed")) if record.kind in ("train", "explain") else None,
         "file": f"runs/{plain_name(record.model.label)}-{record.kind}-{record.id}.json",
         "condition": pool.place(_condition(record)),
+        "group": pool.place(record.group),
         "setting": pool.place(_setting(record)),
         "failure": shown(record.failure.message) if record.failure else "",
         "doubts": [shown(doubt.message) for doubt in record.warnings],

@@ -1,4 +1,4 @@
-// Learning curves: a small plot for each condition, a line for each Record, which leads to it.
+// Learning curves: a small plot for each condition and recipe, a line for each seed's Record, which leads to it.
 
 const MOST_CURVES = 24; // in one plot
 const CURVE = { width: 440, height: 230 };
@@ -6,8 +6,10 @@ const CURVE = { width: 440, height: 230 };
 function curvesView(title, records) {
   const trained = records.filter((record) => record.curves.loss?.some((value) => value !== null));
   if (!trained.length) return null;
-  const conditions = [...new Set(trained.map((record) => record.condition))];
-  const of = (condition) => trained.filter((record) => record.condition === condition);
+  const keyOf = (record) => `${record.condition} ${record.group}`,
+    captionOf = (record) => `${data.pool[record.condition]}${record.config.tuned === undefined ? "" : " · tuned"}`;
+  const keys = [...new Set(trained.map(keyOf))];
+  const of = (key) => trained.filter((record) => keyOf(record) === key);
   return h(
     "div",
     {},
@@ -15,7 +17,7 @@ function curvesView(title, records) {
     h(
       "div",
       { class: "curves" },
-      conditions.map((condition) => curvePlot(data.pool[condition], of(condition))),
+      keys.map((key) => curvePlot(captionOf(of(key)[0]), of(key))),
     ),
   );
 }
