@@ -256,8 +256,9 @@ def test_seeds_are_in_order_whatever_stands_in_their_place() -> None:
     assert list(picture.rows[0]["seeds"]) == ["2", "10", "x"]
 
 
-def test_a_loss_that_is_not_finite_ends_its_curve() -> None:
-    curve = {"curves": {"loss": [2.0, float("nan"), 1.0]}}
+@pytest.mark.parametrize("beyond", [float("nan"), 10**400])
+def test_a_loss_that_is_not_finite_ends_its_curve(beyond: float) -> None:
+    curve = {"curves": {"loss": [2.0, beyond, 1.0]}}
     (picture,) = gallery.pictures("curves", [trained("a", samples=curve, status="diverged")])
     assert picture.rows[0]["seeds"] == {"0": [2.0]}
     assert "with runs that diverged, in the mean up to there: a" in picture.notes

@@ -79,6 +79,7 @@ def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
         ("train", ("config", "data", "name"), None),
         ("train", ("environment", "device", "name"), {}),
         ("train", ("model", "spec", "year"), 10**30),
+        ("train", ("config", "recipe", "lr"), 10**400),
         ("train", ("model", "spec", "year"), "2014"),
         ("train", ("model", "spec", "title"), None),
         ("train", ("environment", "memory_bytes"), "=1+1"),

@@ -69,6 +69,7 @@ WHERE_THERE: Needed = {
     ("environment", "git"): (dict, NoneType),
     ("environment", "git", "commit"): (str, NoneType),
     ("config", "launches"): (int, NoneType),
+    ("config", "recipe"): (dict, NoneType),
     **{("config", name): (dict, NoneType) for name in ("data", "training", "tuned")},
     ("config", "tuned", "trials"): COUNT,
     **{("config", "tuned", name): SIZE for name in ("val_fraction", "span")},
@@ -178,6 +179,9 @@ class Record(Strict):
         for path, kinds in WHERE_THERE.items():
             if (value := _at(free, path)) is not ABSENT:
                 _check(path, value, kinds)
+        for name, value in (self.config.get("recipe") or {}).items():
+            if isinstance(value, int) and abs(value) > MOST_COUNT:
+                raise ValueError(f"config.recipe.{name} is nothing that it can be")
         return self
 
     @property

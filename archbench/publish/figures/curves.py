@@ -19,7 +19,7 @@ from archbench.publish.figures.letters import Letters
 from archbench.publish.figures.look import LINES, SERIES, Look
 from archbench.publish.figures.picture import Picture, conditions, limited
 from archbench.publish.figures.sheet import Sheet
-from archbench.records.schema import Record
+from archbench.records.schema import MOST, Record
 
 TITLE = "Training loss by epoch"
 MADE_BY = "a training: archbench train"
@@ -46,11 +46,11 @@ def pictures(records: Iterable[Record]) -> list[Picture]:
 
 
 def _losses(record: Record) -> list[float]:
-    """The loss of each epoch up to the first that is not finite."""
+    """The loss of each epoch up to the first that is not finite, or larger than any figure."""
     curves = record.samples.get("curves")
     curve = curves.get("loss") if isinstance(curves, dict) else None
     known = curve if isinstance(curve, list) else []
-    return list(itertools.takewhile(lambda value: isinstance(value, int | float) and math.isfinite(value), known))
+    return list(itertools.takewhile(lambda value: isinstance(value, int | float) and abs(value) < MOST, known))
 
 
 def _row(runs: Sequence[Record]) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterable
 from typing import Any
 
 from archbench.publish.captioning import caption, is_benchmark
 from archbench.publish.formats import epochs_text
-from archbench.records.schema import Record, canonical, plain
+from archbench.records.schema import MOST, Record, canonical, plain
 from archbench.records.store import plain_name
 
 DIGITS = 7
@@ -110,7 +109,7 @@ def _curves(record: Record) -> dict[str, list[float | None]]:
 
 def rounded(value: float | None) -> float | int | None:
     """To the digits that the page has for a figure, which are more than it shows; the Record's own file has all."""
-    if value is None or not math.isfinite(value):
+    if value is None or not abs(value) < MOST:  # nor is what no float holds
         return None
     return int(value) if value == int(value) else float(f"{value:.{DIGITS}g}")
 
