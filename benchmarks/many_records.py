@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from archbench.records.looking import SETTLED_S
 from archbench.records.schema import ID_LENGTH
 from archbench.records.store import Store, plain_name
 
@@ -54,6 +55,7 @@ def main() -> None:
         made = stored(options.records, options.settings)
         sizes = [write(record, results) for record in made]
         print(f"{len(sizes):,} Records, {sum(sizes) / 1e6:,.0f} MB, written in {time.perf_counter() - begun:.0f} s")
+        time.sleep(SETTLED_S)  # what was written within it is read twice
         pages = options.pages.split(",")
         measured(copies, ["results"], results, "first index")
         measured(copies, pages, results, "once indexed", options.rounds)
