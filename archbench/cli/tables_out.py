@@ -104,7 +104,7 @@ def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks, suffixes: 
     lagging = files.differences(wanted)
     print("".join(lagging.values()), end="")
     if lagging:
-        names = dict.fromkeys(path.stem for path in lagging if path.parent == folder)
+        names = dict.fromkeys(path.stem for path in lagging if path.parent == folder and path not in blocks)
         again = f"; archbench tables {' '.join(names)} --out {folder} writes md and csv, with --format others" if names else ""
         view.say(f"not as the Records have it: {', '.join(map(str, lagging))}{again}")
     else:
