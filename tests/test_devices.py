@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -102,6 +103,17 @@ def test_one_device_goes_on_from_what_two_have_left(in_parts: Record, tmp_path: 
         train(tmp_path, end_after_the_first_epoch, **TWO)
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1
     check_same_run(train(tmp_path, **PARTS), in_parts)
+
+
+@needs_cores
+def test_two_devices_remember_for_batch_norm_what_one_does_in_two_parts(tmp_path: Path) -> None:
+    """Two steps alone: small differences of such a network's sums grow tenfold with each. Tests take the running statistics."""
+    asked = {"models": "resnet_basic+width=0.25", "epochs": 2, "limit_train": 32}
+    records = [train(tmp_path / name, **asked, **how) for name, how in (("parts", PARTS), ("devices", TWO))]
+    losses = [record.samples["curves"]["loss"] for record in records]
+    assert losses[1] == pytest.approx(losses[0], rel=FLOAT)
+    logits = [np.load(tmp_path / name / record.files[0].path)["logits"] for name, record in zip(("parts", "devices"), records, strict=True)]
+    assert logits[1] == pytest.approx(logits[0], abs=0.004)  # they are kept in float16, and lie within 4
 
 
 def test_devices_share_a_batch_and_draw_as_one_does() -> None:

@@ -112,6 +112,10 @@ class Post:
         """Leave an event or a checkpoint, as soon as those before it are left."""
         self._letters.put(Letter(self.attempt, content))
 
+    def wait(self) -> None:
+        """Until all letters are left."""
+        self._letters.join()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -126,6 +130,7 @@ class Post:
                 self._must_end |= self.leave(letter)  # also what follows: the checkpoint of a run that ends
             except Exception:  # of any kind that Ray has where nobody takes letters any more
                 self._must_end = True
+            self._letters.task_done()
 
 
 @dataclass
@@ -147,6 +152,7 @@ class AwayStore(Store):
 
     def keep_checkpoint(self, key: str, content: bytes) -> None:
         self.post.send(Kept(key, content))
+        self.post.wait()  # the training counts how long it takes, and keeps them more seldom where that is long
 
 
 @dataclass(frozen=True)

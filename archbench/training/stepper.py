@@ -10,7 +10,7 @@ from torch import nn
 from archbench.device import Device, is_out_of_memory
 from archbench.events import Listener, Notice
 from archbench.execution import ExecutionPlan, training_loss
-from archbench.training import optimizers, schedules
+from archbench.training import norm_statistics, optimizers, schedules
 from archbench.training.averaging import Average
 from archbench.training.ranks import ALONE, Ranks, averaged_later
 from archbench.training.recipe import TrainingConfig
@@ -57,7 +57,8 @@ class Stepper:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * group["lr_scale"] * self.factors[number]
-        loss = self.ranks.mean(self._gradients(images, labels))
+        with norm_statistics.joined(self.model, self.ranks):
+            loss = self.ranks.mean(self._gradients(images, labels))
         if self.config.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
