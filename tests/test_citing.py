@@ -202,6 +202,7 @@ def test_settings_that_differ_have_a_paragraph_each() -> None:
         ("cifar100", {}, ["krizhevsky2009learning"]),
         ("mnist", {}, ["lecun1998gradient"]),
         ("pets", {"schedule": "cosine"}, ["loshchilov2017sgdr"]),
+        ("pets", {"optimizer": "timm:muon"}, ["jordan2024muon"]),
         ("pets", {"optimizer": "adamw", "init": "he"}, ["loshchilov2019decoupled", "he2015delving"]),
         ("pets", {"preprocessing": "gcn_zca", "label_smoothing": 0.1}, ["goodfellow2013maxout", "szegedy2016rethinking"]),
         ("pets", {"label_smoothing": 0.0, "warmup_fraction": 0.0}, []),

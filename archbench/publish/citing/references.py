@@ -22,7 +22,7 @@ OF_DATA = {
     "cifar100": "krizhevsky2009learning",
     "imagenet": "russakovsky2015imagenet",
 }
-OF_OPTIMIZERS = {"adam": "kingma2015adam", "adamax": "kingma2015adam", "adamw": "loshchilov2019decoupled"}
+OF_OPTIMIZERS = {"adam": "kingma2015adam", "adamax": "kingma2015adam", "adamw": "loshchilov2019decoupled", "timm:muon": "jordan2024muon"}
 OF_LIBRARIES = {"timm": "wightman2019timm", "torchvision": "torchvision2016"}
 TORCH = "paszke2019pytorch"
 BATCH_NORM, NORMED = "ioffe2015batch", "nin_bn"  # which the network, and the knob norm=batch, add to a paper that has none
