@@ -1,7 +1,7 @@
 """What worker processes gain, and what Ray costs: small trainings on two workers of a core each, on one, and as tasks of a Ray of its own.
 
 Each figure is the median over rounds that take the three in turn. The time of a run is from its first Started event, when processes have
-been started and images loaded, to its last Record, so that importing torch and starting Ray stay apart; they are told beside it.
+been started and images loaded, to its last Record, so that importing torch, and starting and stopping Ray, stay apart; they are told beside.
 
 Needs two cores, and for Ray `pip install 'archbench[ray]'`; without it the Ray column is left out. Let nothing else run meanwhile.
 """
@@ -21,23 +21,26 @@ from pathlib import Path
 
 from archbench import running
 from archbench.config import Settings
-from archbench.events import Event, Started
+from archbench.events import Event, Finished, Started
 
 
 @dataclass
 class Clock:
-    """Listens for when the work began."""
+    """Listens for when the work began, and when its last Record was there."""
 
     asked: float = field(default_factory=time.perf_counter)
     begun: float | None = None
+    done: float = 0.0
 
     def listen(self, event: Event) -> None:
         if self.begun is None and isinstance(event, Started):
             self.begun = time.perf_counter()
+        if isinstance(event, Finished):
+            self.done = time.perf_counter()
 
 
-def timed(engine: str, asked: argparse.Namespace) -> tuple[float, float]:
-    """Seconds of the work, and of all that came before it."""
+def timed(engine: str, asked: argparse.Namespace) -> tuple[float, float, float]:
+    """Seconds of the work, of all that came before it, and of what was left to do after it."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.of(
             models=asked.model,
@@ -55,7 +58,7 @@ def timed(engine: str, asked: argparse.Namespace) -> tuple[float, float]:
         end = time.perf_counter()
         assert len(done.records) == asked.runs and not done.failed
         assert clock.begun is not None
-        return end - clock.begun, clock.begun - clock.asked
+        return clock.done - clock.begun, clock.begun - clock.asked, end - clock.done
 
 
 def main() -> None:
@@ -69,7 +72,7 @@ def main() -> None:
     engines = {"one": "workers:1", "two": "workers:2"}
     if importlib.util.find_spec("ray") is not None:
         engines["ray"] = "ray"
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in engines}
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in engines}
     loads = []
     for number in range(asked.rounds):
         for name, engine in engines.items():
@@ -78,13 +81,14 @@ def main() -> None:
             found[name].append(timed(engine, asked))
             os.sched_setaffinity(0, cores)
             loads.append(os.getloadavg()[0])
-            print(f"round {number + 1} {name}: {found[name][-1][0]:.1f} s after {found[name][-1][1]:.1f} s", file=sys.stderr, flush=True)
-    work = {name: statistics.median(seconds for seconds, _ in rounds) for name, rounds in found.items()}
-    start = {name: statistics.median(seconds for _, seconds in rounds) for name, rounds in found.items()}
+            work_s, start_s, stop_s = found[name][-1]
+            print(f"round {number + 1} {name}: {work_s:.1f} s, {start_s:.1f} before and {stop_s:.1f} after", file=sys.stderr, flush=True)
+    work, start, stop = ({name: statistics.median(times[part] for times in rounds) for name, rounds in found.items()} for part in range(3))
     summary = {
         "runs": asked.runs,
         "work_s": {name: round(seconds, 2) for name, seconds in work.items()},
         "start_s": {name: round(seconds, 2) for name, seconds in start.items()},
+        "stop_s": {name: round(seconds, 2) for name, seconds in stop.items()},
         "two_of_one": round(work["two"] / work["one"], 3),
         **({"ray_of_two": round(work["ray"] / work["two"], 3)} if "ray" in work else {}),
         "load_average": [round(min(loads), 1), round(max(loads), 1)],
