@@ -1,7 +1,7 @@
 """What worker processes gain, and what Ray costs: small trainings on two workers of a core each, on one, and as tasks of a Ray of its own.
 
 Each figure is the median over rounds that take the three in turn. The time of a run is from its first Started event, when processes have
-been started and images loaded, to its last Record, so that importing torch, and starting and stopping Ray, stay apart; they are told beside.
+been started and images loaded, to its last Record: importing torch, and starting and stopping Ray, are told beside it.
 
 Needs two cores, and for Ray `pip install 'archbench[ray]'`; without it the Ray column is left out. Let nothing else run meanwhile.
 """
