@@ -21,7 +21,7 @@ from archbench.training.ranks import Ranks
 @contextlib.contextmanager
 def joined(network: nn.Module, ranks: Ranks) -> Iterator[None]:
     """Inside, each process goes through its part of a batch; afterwards every batch norm of each remembers all parts."""
-    remembered = [Remembered.of(layer) for layer in network.modules() if forgets(layer)] if ranks.world > 1 else []
+    remembered = [Remembered.of(layer) for layer in network.modules() if is_local(layer)] if ranks.world > 1 else []
     yield
     if remembered:
         added = torch.cat([each.added(ranks) for each in remembered])
@@ -30,7 +30,7 @@ def joined(network: nn.Module, ranks: Ranks) -> Iterator[None]:
             each.take(total, ranks)
 
 
-def forgets(layer: nn.Module) -> TypeGuard[_BatchNorm]:
+def is_local(layer: nn.Module) -> TypeGuard[_BatchNorm]:
     """Whether it keeps statistics of what its own process sees alone."""
     return isinstance(layer, _BatchNorm) and layer.track_running_stats and not isinstance(layer, nn.SyncBatchNorm)
 
