@@ -32,8 +32,9 @@ def draw(n: int, translate: int, flip: bool | torch.Tensor, generator: torch.Gen
 def translate_and_flip(images: torch.Tensor, translate: int, amounts: Amounts) -> torch.Tensor:
     """Move each image by its own amount (zeros come in) and mirror those that are to be. `images` is `(N, C, H, W)`; so is the result."""
     n, _, height, width = images.shape
-    columns = torch.where(amounts.mirrored[:, None], torch.arange(width).flip(0), torch.arange(width))
-    rows, columns = amounts.shifts[:, :1] + torch.arange(height), columns + amounts.shifts[:, 1:]
+    shifts, mirrored = _sent(amounts.shifts, images.device), _sent(amounts.mirrored, images.device)
+    across, down = (torch.arange(side, device=images.device) for side in (width, height))
+    rows, columns = shifts[:, :1] + down, shifts[:, 1:] + torch.where(mirrored[:, None], across.flip(0), across)
     moved = torch.empty_like(images, memory_format=torch.contiguous_format)
     at_once = max(INDEX_BYTES // (8 * height * width), 1)
     for start in range(0, n, at_once):
@@ -42,10 +43,15 @@ def translate_and_flip(images: torch.Tensor, translate: int, amounts: Amounts) -
     return moved
 
 
+def _sent(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """What was drawn, on the device. To a GPU it goes from pinned memory: else each step would wait for the one before."""
+    return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
+
+
 def _gather(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, out: torch.Tensor, translate: int) -> None:
     """Write to `out` what stands in these rows `(N, H)` and columns `(N, W)` of each image with its border of zeros."""
     n, channels, height, width = images.shape
     places = rows[:, :, None] * (width + 2 * translate) + columns[:, None, :]
-    places = places.view(n, 1, height * width).to(images.device, non_blocking=True)
+    places = places.view(n, 1, height * width)
     padded = F.pad(images, (translate,) * 4).flatten(2)
     torch.gather(padded, 2, places.expand(n, channels, -1), out=out.view(n, channels, height * width))
