@@ -129,6 +129,25 @@ def test_what_the_experiment_does_not_vary_keeps_runs_apart() -> None:
     assert experiment.answers(gridded(HEAD), records, Kept()) == []
 
 
+def long(recipe: str, epochs: int, own: int, error_pct: float) -> Record:
+    """A run of a recipe over so many epochs, of which `own` are its own."""
+    config, name = under(recipe, epochs=epochs), f"{recipe}-{epochs}"
+    config["recipe"] = {"name": recipe, "epochs": own}
+    return make_record("nin", error_pct=error_pct, config=config, key=name, group=name)
+
+
+def test_recipes_are_compared_at_one_length_or_each_at_its_own() -> None:
+    """What fast errs after 14 epochs says nothing beside modern after 8."""
+    question = Question(ask="Which recipe?", factor="recipe", against="modern")
+    grid = gridded(question, cells=HEADS[:1], recipes=("fast", "modern"))
+    records = [long("fast", 4, 4, 20.0), long("modern", 4, 30, 30.0), long("modern", 30, 30, 15.0), long("fast", 14, 4, 12.0)]
+    found = experiment.answers(grid, [*records, long("modern", 8, 30, 17.0)], Kept())
+    points = [round(each.compared[0]["difference_points"], 6) for each in found]
+    assert list(zip(points, ["epochs 4" in each.caption for each in found], strict=True)) == [(5, False), (-10, True)]
+    pinned = Grid(grid.experiment.model_copy(update={"settings": {"epochs": 4}}), grid.cells, grid.recipes)
+    assert [each.compared[0]["difference_points"] for each in experiment.answers(pinned, records, Kept())] == pytest.approx([-10])
+
+
 def test_runs_of_before_an_edit_are_left_out() -> None:
     old = [
         make_record("nin", seed=seed, error_pct=50.0, group="before", key=f"old-{seed}", created=f"2025-01-01T00:00:0{seed}")

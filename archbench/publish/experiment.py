@@ -5,8 +5,10 @@ Runs that differ in anything that the experiment does not vary stand in tables o
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +51,8 @@ class Answers:
     def caption(self) -> str:
         """The experiment, and what holds for all its runs."""
         first, varied = self.records[0], varied_in(self.grid)
-        moved = [fact for axis in varied for fact in guard.VARIED[axis]]
+        one_length = len({record.config["training"]["epochs"] for record in self.records}) == 1
+        moved = [fact for axis in varied for fact in guard.VARIED[axis] if not (fact == "epochs" and one_length)]
         return f"experiment {self.grid.experiment.name} · {guard.shared_caption(first, moved) if varied else captioning.caption(first)}"
 
     @property
@@ -69,9 +72,13 @@ def answers(grid: Grid, records: Iterable[Record], kept: Kept) -> list[Answers]:
     records = list(records)
     profiles, places = Profiles.of(records), {_place(point) for point in grid.points()}
     runs = [record for record in newest(records, "train") if _place_of(grid, record) in places]
-    conditions = grouping.by(runs, lambda record: (*guard.condition(record, varied_in(grid)), bool(record.config.get("tuned"))))
+    conditions = defaultdict[tuple[Any, ...], list[Record]](list)
+    for record in runs:
+        for condition in _conditions(grid, record):
+            conditions[grouping.hashable(condition)].append(record)
     found = (_answers(grid, members, profiles, kept) for members in conditions.values())
-    return [each for each in found if each.is_told]
+    once = {frozenset(run.id for run in each.records): each for each in found if each.is_told}
+    return list(once.values())
 
 
 def tables(found: Iterable[Answers], records: Sequence[Record], kept: Kept) -> list[Table]:
@@ -116,6 +123,19 @@ def _sentences(found: Answers, question: Question) -> tuple[str, ...]:
 def varied_in(grid: Grid) -> list[str]:
     """The axes beside networks along which an experiment varies its runs."""
     return [axis for axis, values in (("recipe", grid.recipes), ("train_fraction", grid.train_fractions)) if values]
+
+
+def _conditions(grid: Grid, record: Record) -> Iterator[tuple[Any, ...]]:
+    """All that a run shares with those that it may stand beside.
+
+    Recipes are compared at one length and batch; and where the experiment says none, also each at those that are its own.
+    """
+    varied, fixed, recipe = varied_in(grid), grid.experiment.settings, record.config["recipe"] or {}
+    shared = (*guard.condition(record, varied), bool(record.config.get("tuned")))
+    at = {"epochs": record.config["training"]["epochs"], "batch_size": record.config["batch"]} if "recipe" in varied else {}
+    ways = [[*["its own"] * (recipe.get(name) == value and name not in fixed), value] for name, value in at.items()]
+    for way in itertools.product(*ways):
+        yield (*shared, *way)
 
 
 def _place(point: Point) -> tuple[Any, ...]:

@@ -14,12 +14,13 @@ Facts = dict[str, Any]
 RECIPES_OWN = "recipe: "  # how the facts begin that tell recipes of one name apart
 OVERRIDDEN = {"name", "epochs", "batch_size"}  # of a recipe: said, or resolved, elsewhere
 MOST_SAID = 4
+SHARE = "share of the training set"
 # what moves with an axis of an experiment; a recipe has a length and a batch of its own
 VARIED = {
     "recipe": ("recipe", "epochs", "batch", "mirrored", "mirrored at the test"),
-    "train_fraction": ("share of the training set", "training images"),
+    "train_fraction": (SHARE, "training images"),
 }
-SAID_ABOVE = ("data", "recipe", "epochs", "precision", "device")
+SAID_ABOVE = ("data", SHARE, "recipe", "epochs", "precision", "device")
 
 
 def facts(record: Record) -> Facts:
@@ -33,7 +34,7 @@ def facts(record: Record) -> Facts:
         "training images": data["train_images"],
         "test images": data["test_images"],
         "training crop": data.get("crop"),
-        "share of the training set": data["train_fraction"],
+        SHARE: data["train_fraction"],
         "held out": data["val_fraction"],
         "input": of_input(record),
         "weights": "published" if record.kind == "imported" else "trained",
@@ -96,8 +97,9 @@ def said(record: Record, names: Sequence[str], told: Callable[[Record], Facts] =
 
 
 def shared_caption(record: Record, moved: Collection[str]) -> str:
-    """A caption of Records that share all but these facts."""
-    return " · ".join(said(record, [name]) for name in SAID_ABOVE if name not in moved)
+    """A caption of Records that share all but these facts; the whole training set is not said."""
+    known = facts(record)
+    return " · ".join(said(record, [name]) for name in SAID_ABOVE if name not in moved and not (name == SHARE and known[name] == 1))
 
 
 def _in_words(value: Any) -> str:
