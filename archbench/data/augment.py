@@ -51,7 +51,6 @@ def _sent(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
 def _gather(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, out: torch.Tensor, translate: int) -> None:
     """Write to `out` what stands in these rows `(N, H)` and columns `(N, W)` of each image with its border of zeros."""
     n, channels, height, width = images.shape
-    places = rows[:, :, None] * (width + 2 * translate) + columns[:, None, :]
-    places = places.view(n, 1, height * width)
+    places = (rows[:, :, None] * (width + 2 * translate) + columns[:, None, :]).view(n, 1, height * width)
     padded = F.pad(images, (translate,) * 4).flatten(2)
     torch.gather(padded, 2, places.expand(n, channels, -1), out=out.view(n, channels, height * width))
