@@ -23,7 +23,9 @@ MUCH = 40  # characters that all headings of a page share, from which on they ar
 TITLES = {
     "results": "Test errors, counts and latency",
     "errors": "Errors over seeds",
-    "experiment": "An experiment: modern and fast",
+    "experiment-recipes": "Modern and fast",
+    "experiment-local_function": "The local function: linear, maxout, MLP",
+    "ablations": "Knobs beside the network without",
     "claims": "The papers' claims",
     "lineage": "The lineage",
     "operators": "Shares by operator class",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -109,6 +110,26 @@ def test_a_chosen_table_is_checked_by_the_options_that_wrote_it(tmp_path: Path) 
     assert command(*options) == 0
     assert command(*options, "--check") == 0
     assert command(*options, "--columns", "MACs", "--check") == 1
+
+
+def test_each_experiment_has_a_page_of_its_own(tmp_path: Path, capsys: Capture) -> None:
+    for label, error in (("nin", 10.0), ("nin+head=fc", 12.0), ("nin+mlp_depth=0", 15.0)):
+        for seed in range(2):
+            Store(tmp_path).save(make_record(label, seed=seed, error_pct=error + seed))
+    asked = ("experiment", "--experiment", "head,mlp_depth", "--results", str(tmp_path), "--records-only")
+    folder = tmp_path / "tables"
+    assert command(*asked, "--out", str(folder)) == 0
+    held = {path.name: path.read_text() for path in folder.glob("*.md")}
+    assert sorted(held) == ["experiment-head.md", "experiment-mlp_depth.md"]
+    assert "head=fc errs 2.0 points more than head=gap" in held["experiment-head.md"]
+    assert "mlp_depth=0 errs 5.0 points more than mlp_depth=2" not in held["experiment-head.md"]
+    assert command(*asked, "--check") == 0
+    (folder / "experiment-mlp_depth.md").write_text("old\n")
+    capsys.readouterr()
+    assert command(*asked, "--check") == 1
+    assert f"archbench tables experiment --experiment mlp_depth --out {folder} writes" in capsys.readouterr().err
+    assert command(*asked, "--json") == 0
+    assert json.loads(capsys.readouterr().out).keys() == {"experiment-head", "experiment-mlp_depth"}
 
 
 @pytest.mark.parametrize("text", ["", "<!-- results -->\n", "<!-- end of results -->\n<!-- results -->\n", README * 2])

@@ -58,11 +58,12 @@ def command(
         typer.Option("--mix", help="errors: rank what was trained under different settings together, each row with a footnote"),
     ] = False,
     experiment: Annotated[
-        str | None, typer.Option("--experiment", help="experiment: a shipped one's name, or the path of your own .toml file")
+        str | None, typer.Option("--experiment", help="experiment: names of shipped ones, or paths of your own .toml files, with commas")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How the tables are written")] = Format.terminal,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to: NAME.md and NAME.csv, with --format NAME.tex, NAME.html, NAME.json")
+        Path | None,
+        typer.Option("--out", help="Folder to write to: NAME.md and NAME.csv, with --format others; experiment-head.md of an experiment"),
     ] = None,
     readme: Annotated[
         Path | None,
@@ -94,8 +95,10 @@ def command(
     form = _form(form, json)
     every = check and form is Format.terminal  # of all that lie in the folder
     asked, wanted = _asked(names or (NAMES if every else ["results"])), split_names(models)
-    _check_together(asked, experiment, mix, is_csv=form is Format.csv and out is None and not check)
-    choice = _choice(condition, columns, caption, label)
+    _check_together(asked, experiment, mix)
+    grids, choice = _grids(experiment), _choice(condition, columns, caption, label)
+    if form is Format.csv and out is None and not check and len([*asked, *grids[1:]]) > 1:
+        raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
     _check_choice(choice, form, check or out is not None, readme is not None)
     stored, problems = index.load(Store.of(results), INDEX, looking)
     specs = _claiming(problems) if "claims" in asked else []
@@ -103,16 +106,17 @@ def command(
     records = chosen(stored, wanted, dataset)
     if "errors" in asked and not mix:
         _check_one_ranking(records, wanted)
-    specs, grid = [with_asked_claims(spec, wanted, dataset) for spec in specs], _grid(experiment)
+    specs = [with_asked_claims(spec, wanted, dataset) for spec in specs]
     kept = Kept(None if records_only else results)
 
     @functools.cache
     def made(name: str) -> Page:
-        return experiment_page(grid, records, kept) if name == EXPERIMENT and grid else page(name, records, kept, mix, specs)
+        return page(name, records, kept, mix, specs)
 
     blocks = {} if readme is None else {expanded(readme): {name: made(name) for name in files.BLOCKS}}
     where = f"{'of these ' if stored else ''}in {results} yet"
-    pages, folder = [made(name) for name in asked], out if out is None else expanded(out)
+    pages = [made(name) for name in asked if name != EXPERIMENT] + [experiment_page(grid, records, kept) for grid in grids]
+    folder = out if out is None else expanded(out)
     lag = tables_out.put(tables_out.chosen(pages, choice), form, folder, blocks, results / TABLES, check, where)
     view.report_problems([*problems, *kept.problems])
     if lag:
@@ -138,14 +142,12 @@ def _asked(names: Sequence[str]) -> list[str]:
     return every if "all" in names else list(dict.fromkeys(names))
 
 
-def _check_together(asked: Sequence[str], experiment: str | None, mix: bool, is_csv: bool) -> None:
+def _check_together(asked: Sequence[str], experiment: str | None, mix: bool) -> None:
     """Raise ArchbenchError for options that the tables which are asked for have no use for."""
     if ("experiment" in asked) != (experiment is not None):
         raise ArchbenchError("the table experiment and --experiment NAME belong together: archbench tables experiment --experiment head")
     if mix and "errors" not in asked:
         raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
-    if is_csv and len(asked) > 1:
-        raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
 
 
 def _choice(condition: str | None, columns: str | None, caption: str, label: str) -> Choice:
@@ -174,11 +176,20 @@ def _check_choice(choice: Choice, form: Format, of_files: bool, of_readme: bool)
         )
 
 
-def _grid(experiment: str | None) -> Grid | None:
-    """The experiment whose page is asked for."""
-    from archbench import running
+def _grids(experiments: str | None) -> list[Grid]:
+    """The experiments whose pages are asked for. Raises ArchbenchError for none, and where two would be files of one name."""
+    if experiments is None:
+        return []
+    from archbench.experiments import grid
 
-    return running.asked({"experiment": experiment}, ()).grid if experiment is not None else None
+    if not split_names(experiments):
+        raise ArchbenchError("--experiment names nothing: archbench tables experiment --experiment head,mlp_depth")
+    found = [grid.of(name, {})[0] for name in split_names(experiments)]
+    names = [each.experiment.name for each in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ArchbenchError(f"--experiment names {twice} twice, whose pages are files of one name")
+    return found
 
 
 def _check_one_ranking(records: Sequence[Record], models: Sequence[str]) -> None:

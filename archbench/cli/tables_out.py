@@ -104,12 +104,22 @@ def held_against(pages: Sequence[Page], folder: Path, blocks: Blocks, suffixes: 
     lagging = files.differences(wanted)
     print("".join(lagging.values()), end="")
     if lagging:
-        names = dict.fromkeys(path.stem for path in lagging if path.parent == folder and path not in blocks)
-        again = f"; archbench tables {' '.join(names)} --out {folder} writes md and csv, with --format others" if names else ""
+        names = _asking(dict.fromkeys(path.stem for path in lagging if path.parent == folder and path not in blocks))
+        again = f"; archbench tables {names} --out {folder} writes md and csv, with --format others" if names else ""
         view.say(f"not as the Records have it: {', '.join(map(str, lagging))}{again}")
     else:
         view.say(f"{len(wanted)} files are as the Records have them")
     return bool(lagging)
+
+
+def _asking(names: Iterable[str]) -> str:
+    """The arguments that ask for pages of these names."""
+    kinds, of_one = [], []
+    for name in names:
+        kind, _, experiment = name.partition("-")
+        kinds.append(kind)
+        of_one += [experiment] if experiment else []
+    return " ".join([*dict.fromkeys(kinds), *([f"--experiment {','.join(of_one)}"] if of_one else [])])
 
 
 def _readmes(blocks: Blocks) -> dict[Path, str]:

@@ -59,7 +59,7 @@ NAMES = (
 
 if TYPE_CHECKING:
     from archbench.experiments.definition import Grid
-EXPERIMENT = "experiment"  # a page of one experiment, so that it is none of `all`
+EXPERIMENT = "experiment"  # how the pages of experiments begin, which are none of `all`
 READ = ("operators", "lineage")  # pages that end with the reading
 MADE_FROM = {  # the others from profiles of any network
     "results": "run",
@@ -92,7 +92,7 @@ class Page:
     @property
     def made_from(self) -> str:
         """What a store must hold for it, in a word or two."""
-        return MADE_FROM.get(self.name, "profile")
+        return MADE_FROM.get(self.name.partition("-")[0], "profile")
 
     def markdown(self) -> str:
         """The tables, then the reading."""
@@ -151,9 +151,11 @@ def _of_all(name: str, records: Sequence[Record]) -> Page:
 
 
 def experiment_page(grid: Grid, records: Sequence[Record], kept: Kept) -> Page:
-    """The page of an experiment."""
+    """The page of an experiment, named after it."""
     found = experiment.answers(grid, records, kept)
-    made = Page(EXPERIMENT, experiment.tables(found, records, kept), experiment.frame(found), experiment.readings(found))
+    made = Page(
+        f"{EXPERIMENT}-{grid.experiment.name}", experiment.tables(found, records, kept), experiment.frame(found), experiment.readings(found)
+    )
     return made if grid.experiment.explain is None else _with_maps(made, grid, records)
 
 
