@@ -183,6 +183,17 @@ def test_recipes_of_one_name_are_told_apart_by_what_differs_in_them() -> None:
     assert guard.said(second, guard.differing([first, second])) == "recipe: lr 0.5"
 
 
+def test_a_rate_is_compared_at_the_batch_that_it_was_used_at() -> None:
+    """0.005 for 64 images is 0.01 for 128, however the recipe says it; twice 0.01 is another."""
+    config = {**make_record().config, "batch": 128}
+    kept = {"one": (0.01, None), "tied": (0.005, 64), "other": (0.01, 64)}
+    one, tied, other = (
+        make_record(config={**config, "recipe": {"name": "fast", "lr": rate, "lr_batch": of}}) for rate, of in kept.values()
+    )
+    assert not guard.differing([one, tied])
+    assert guard.said(other, guard.differing([one, other])) == "recipe: lr 0.02"
+
+
 def test_tables_of_one_caption_say_what_sets_them_apart() -> None:
     rates = {"nin": 0.1, "vgg": 0.5}
     records = [make_record(name, config={**make_record().config, "recipe": {"name": "modern", "lr": rate}}) for name, rate in rates.items()]

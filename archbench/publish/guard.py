@@ -12,7 +12,7 @@ from archbench.records.schema import Record
 
 Facts = dict[str, Any]
 RECIPES_OWN = "recipe: "  # how the facts begin that tell recipes of one name apart
-OVERRIDDEN = {"name", "epochs", "batch_size"}  # of a recipe: said, or resolved, elsewhere
+OVERRIDDEN = {"name", "epochs", "batch_size", "lr_batch"}  # of a recipe: said, or resolved, elsewhere
 MOST_SAID = 4
 SHARE = "share of the training set"
 # what moves with an axis of an experiment; a recipe has a length and a batch of its own
@@ -42,7 +42,7 @@ def facts(record: Record) -> Facts:
         "recipe": training.get("name"),
         "epochs": training.get("epochs"),
         "batch": config["batch"],
-        **{RECIPES_OWN + name: str(value) for name, value in recipe.items() if name not in OVERRIDDEN},
+        **{RECIPES_OWN + name: str(value) for name, value in _at(config["batch"], recipe).items() if name not in OVERRIDDEN},
         "mirrored": training.get("flip"),
         "mirrored at the test": training.get("test_flip"),
         "precision": execution["precision"],
@@ -54,6 +54,12 @@ def facts(record: Record) -> Facts:
         "archbench": environment["archbench"].rpartition(".")[0],
         "protocol": config["protocol"],
     }
+
+
+def _at(batch: int, recipe: Facts) -> Facts:
+    """A recipe's keys with the rate that it has at this batch."""
+    rate, of = recipe.get("lr"), recipe.get("lr_batch")
+    return {**recipe, "lr": rate * batch / of} if isinstance(rate, float) and isinstance(of, int) and of > 0 else recipe
 
 
 def _part(execution: dict[str, Any], batch: int) -> int | None:

@@ -118,6 +118,7 @@ def resolve(recipe: Recipe, wishes: zoo.TrainingHints, mirror_safe: bool, settin
     values = {**recipe.model_dump(), **hints, **{key: value for key, value in asked.items() if value is not None}}
     if recipe.lr_batch is not None and "lr" not in hints:
         values["lr"] *= values["batch_size"] / recipe.lr_batch
+    values["lr_batch"] = None  # said by the rate now
     values |= {"flip": flip, "flip_alternates": recipe.flip_alternates and flip, "test_flip": recipe.test_flip and mirrored}
     if values["init"] != "normal":
         values["init_std"] = None
