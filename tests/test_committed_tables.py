@@ -132,6 +132,25 @@ def test_each_experiment_has_a_page_of_its_own(tmp_path: Path, capsys: Capture) 
     assert json.loads(capsys.readouterr().out).keys() == {"experiment-head", "experiment-mlp_depth"}
 
 
+def trained(name: str, recipe: str, epochs: int) -> Record:
+    config = make_record().config
+    asked = f"{name}-{recipe}-{epochs}"
+    return make_record(
+        name, key=asked, group=asked, config={**config, "training": {**config["training"], "name": recipe, "epochs": epochs}}
+    )
+
+
+def test_a_readme_shows_of_each_recipe_the_table_with_most_networks(tmp_path: Path) -> None:
+    lengths = {("modern", 4): ("nin", "vgg"), ("modern", 2): ("nin", "vgg"), ("modern", 8): ("nin",), ("fast", 2): ("nin",)}
+    records = [trained(name, *asked) for asked, names in lengths.items() for name in names]
+    path = tmp_path / "README.md"
+    path.write_text(README)
+    text = files.readme(path, {"results": page("results", records, Kept())})
+    headings = [line.split(" · ")[1] for line in text.splitlines() if line.startswith("### ")]
+    assert sorted(headings) == ["recipe fast, 2 epochs, batch 32, fp32", "recipe modern, 4 epochs, batch 32, fp32"]
+    assert text.count("- 2 more tables are of these images by this recipe, at other lengths or precisions\n") == 1
+
+
 @pytest.mark.parametrize("text", ["", "<!-- results -->\n", "<!-- end of results -->\n<!-- results -->\n", README * 2])
 def test_a_readme_without_its_two_marks_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "README.md"

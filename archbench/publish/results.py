@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -85,6 +86,27 @@ def tables(records: Iterable[Record]) -> list[Table]:
         frame = pd.DataFrame([benchmark_row(benchmark) for benchmark in sorted(rows, key=_by_year)])
         made.append(Table(caption(rows[0]), frame, benchmark_notes(rows, records), columns.BENCHMARKS, shown=rows))
     return made
+
+
+def in_brief(made: Sequence[Table]) -> list[Table]:
+    """Of trainings on each data set, or share of it, by each recipe the table with most rows; a note counts those at other lengths."""
+    by_recipe: dict[tuple[str, str], list[Table]] = {}
+    for table in made:
+        if "test error, %" in table.columns:
+            images, recipe = table.caption.split(" · ")[:2]
+            by_recipe.setdefault((images, recipe.partition(",")[0]), []).append(table)
+    return [_fullest(found) for found in by_recipe.values()]
+
+
+def _fullest(found: Sequence[Table]) -> Table:
+    """The one with most rows, and of several that of the longest trainings."""
+    lengths = [(table.shown[0].config["training"] or {}).get("epochs", 0) for table in found]
+    table = max(zip(found, lengths, strict=True), key=lambda each: (len(each[0].frame), each[1]))[0]
+    others = len(found) - 1
+    if not others:
+        return table
+    more = "1 more table is" if others == 1 else f"{others} more tables are"
+    return dataclasses.replace(table, notes=(*table.notes, f"{more} of these images by this recipe, at other lengths or precisions"))
 
 
 def marked(

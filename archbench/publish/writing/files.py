@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from archbench.errors import ArchbenchError
-from archbench.publish import formats, lineage
+from archbench.publish import formats, lineage, results
 from archbench.publish.pages import Page
 from archbench.publish.results import Table
 from archbench.publish.writing import markdown
@@ -89,7 +89,7 @@ def _filled(path: Path, text: str, name: str, block: str) -> str:
 
 
 def _of_trainings(page: Page) -> list[Table]:
-    return formats.once(table for table in page.tables if "test error, %" in table.columns)
+    return formats.once(results.in_brief(page.tables))
 
 
 def _of_the_lineage(page: Page) -> list[Table]:
