@@ -179,6 +179,15 @@ def test_conditions_of_one_short_name_are_told_apart_by_their_hash() -> None:
     assert all(stem.startswith("shares-1x32x32-b32-") for stem in stems)
 
 
+def test_conditions_of_one_short_name_are_told_apart_by_their_precision() -> None:
+    """In fp32 and in bf16, each in one form: no hash is needed."""
+    config = FAMILY[0].config
+    execution = {**config["execution"], "precision": "bf16"}
+    other = seal(**{**FAMILY[0].model_dump(exclude={"id"}), "config": {**config, "execution": execution}, "key": "other"})
+    stems = {picture.stem for picture in gallery.pictures("shares", [FAMILY[0], other])}
+    assert stems == {"shares-1x32x32-b32-fp32", "shares-1x32x32-b32-bf16"}
+
+
 def test_the_front_holds_whom_no_other_beats_in_both() -> None:
     """b costs more and errs more than a; c costs more and errs less."""
     rows = [

@@ -85,17 +85,23 @@ class Condition:
 def conditions(
     groups: Iterable[Sequence[Record]], captions: Sequence[str], key_of: Callable[[Record], Any], varied: str = ""
 ) -> list[Condition]:
-    """Each group with its caption and a short key; keys that would be equal go on with the beginning of their condition's hash.
+    """Each group with its caption and a short key; keys that would be equal go on with their precision, or else the beginning of their
+    condition's hash.
 
     `varied` is what differs within a group (`train_fraction`, `recipe`), which its key then does not name.
     """
     groups = list(groups)
-    shorts = [_short(group[0], varied) for group in groups]
-    keys = [
-        short if shorts.count(short) == 1 else f"{short}-{hash_of(repr(key_of(group[0])))[:4]}"
-        for short, group in zip(shorts, groups, strict=True)
-    ]
+    keys = _told_apart([_short(group[0], varied) for group in groups], [group[0].config["execution"]["precision"] for group in groups])
+    keys = _told_apart(keys, [hash_of(repr(key_of(group[0])))[:4] for group in groups])
     return [Condition(*each) for each in zip(groups, captions, keys, strict=True)]
+
+
+def _told_apart(keys: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Keys of which there are several go on with their words, where these differ."""
+    of_key: dict[str, set[str]] = {}
+    for key, word in zip(keys, words, strict=True):
+        of_key.setdefault(key, set()).add(word)
+    return [f"{key}-{word}" if len(of_key[key]) > 1 else key for key, word in zip(keys, words, strict=True)]
 
 
 def _short(record: Record, varied: str) -> str:
