@@ -314,18 +314,14 @@ def test_no_table_of_the_project_is_cut_on_a_screen(opened: Open, shipped: str) 
 
 
 def test_no_name_in_a_plot_of_the_project_is_struck_through(opened: Open, shipped: str) -> None:
-    """Of every condition under which a network was counted too."""
+    """Against MACs, or else what there is where no network of a condition was counted."""
     page = opened(width=1600, url=shipped)
-    counted = []
     for condition in page.locator("#plot-set option").all_inner_texts():
         page.select_option("#plot-set", label=condition)
-        if not page.locator("#plot-x option[value=macs]").count():
-            continue
-        counted.append(condition)
-        page.select_option("#plot-x", "macs")
+        if page.locator("#plot-x option[value=macs]").count():
+            page.select_option("#plot-x", "macs")
         assert page.locator("#scatter .point text:not(.spare)").count() > 0
         assert page.evaluate(STRUCK) == [], condition
-    assert len(counted) > 5
 
 
 def test_paper_repeats_the_names_of_all_columns_and_shows_no_words_of_the_screen(opened: Open, shipped: str) -> None:

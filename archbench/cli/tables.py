@@ -95,10 +95,8 @@ def command(
     form = _form(form, json)
     every = check and form is Format.terminal  # of all that lie in the folder
     asked, wanted = _asked(names or (NAMES if every else ["results"])), split_names(models)
-    _check_together(asked, experiment, mix)
     grids, choice = _grids(experiment), _choice(condition, columns, caption, label)
-    if form is Format.csv and out is None and not check and len([*asked, *grids[1:]]) > 1:
-        raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
+    _check_together(asked, experiment, mix, csv_of=len([*asked, *grids[1:]]) if form is Format.csv and out is None and not check else 0)
     _check_choice(choice, form, check or out is not None, readme is not None)
     stored, problems = index.load(Store.of(results), INDEX, looking)
     specs = _claiming(problems) if "claims" in asked else []
@@ -142,12 +140,14 @@ def _asked(names: Sequence[str]) -> list[str]:
     return every if "all" in names else list(dict.fromkeys(names))
 
 
-def _check_together(asked: Sequence[str], experiment: str | None, mix: bool) -> None:
-    """Raise ArchbenchError for options that the tables which are asked for have no use for."""
+def _check_together(asked: Sequence[str], experiment: str | None, mix: bool, csv_of: int) -> None:
+    """Raise ArchbenchError for options that the tables which are asked for have no use for; `csv_of` are the pages shown as CSV."""
     if ("experiment" in asked) != (experiment is not None):
         raise ArchbenchError("the table experiment and --experiment NAME belong together: archbench tables experiment --experiment head")
     if mix and "errors" not in asked:
         raise ArchbenchError("--mix is for the table that ranks: archbench tables errors --mix")
+    if csv_of > 1:
+        raise ArchbenchError("--format csv shows one table at a time: name one, or write each to its own file with --out")
 
 
 def _choice(condition: str | None, columns: str | None, caption: str, label: str) -> Choice:

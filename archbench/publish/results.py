@@ -32,6 +32,7 @@ PROFILE_FIGURES: dict[str, dict[str, Any]] = {
 }
 
 
+OF_A_RECIPE = ("data", "data's fingerprint", "training images", "held out", "weights", "learned from", "recipe")  # facts of the guard
 COUNTS = ("params", "macs", "pointwise_macs_pct")  # that no condition changes
 STAR = OfColumns("*: doubtful, as the notes on its network say", *TIMES)
 
@@ -90,18 +91,17 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 def in_brief(made: Sequence[Table]) -> list[Table]:
     """Of trainings on each data set, or share of it, by each recipe the table with most rows; a note counts those at other lengths."""
-    by_recipe: dict[tuple[str, str], list[Table]] = {}
+    by_recipe: dict[tuple[Any, ...], list[tuple[Table, guard.Facts]]] = {}
     for table in made:
         if "test error, %" in table.columns:
-            images, recipe = table.caption.split(" · ")[:2]
-            by_recipe.setdefault((images, recipe.partition(",")[0]), []).append(table)
+            facts = guard.facts(table.shown[0])
+            by_recipe.setdefault(tuple(facts[name] for name in OF_A_RECIPE), []).append((table, facts))
     return [_fullest(found) for found in by_recipe.values()]
 
 
-def _fullest(found: Sequence[Table]) -> Table:
+def _fullest(found: Sequence[tuple[Table, guard.Facts]]) -> Table:
     """The one with most rows, and of several that of the longest trainings."""
-    lengths = [(table.shown[0].config["training"] or {}).get("epochs", 0) for table in found]
-    table = max(zip(found, lengths, strict=True), key=lambda each: (len(each[0].frame), each[1]))[0]
+    table, _ = max(found, key=lambda each: (len(each[0].frame), each[1]["epochs"] or 0))
     others = len(found) - 1
     if not others:
         return table
