@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
 
 import torch
@@ -119,9 +120,9 @@ class Chooser:
         images, plan = self._laid_out(network, job)
         if not plan.compile_auto:
             return plan
-        parts = job.executed(plan).parts
+        parts, begun = job.executed(plan).parts, time.perf_counter()
         try:
             return choose_compilation(network, images, self.device, plan, parts * job.steps)
         except Exception as error:  # the compiler's own failure, of any kind; the model runs without it
             self.emit(Notice(f"--compile auto: {job.model.label} cannot be compiled ({brief(error)}); running without"))
-            return plan
+            return plan.model_copy(update={"compile_s": time.perf_counter() - begun})

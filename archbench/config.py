@@ -239,8 +239,8 @@ def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise ArchbenchError(f"--seeds: the range {part} runs backwards; {last}-{first} would be right")
-        if last > LARGEST_SEED or last - first >= 100_000:
-            raise ArchbenchError(f"--seeds: {part} is out of range (seeds are 0 to {LARGEST_SEED}, at most 100000 at a time)")
+        if last > LARGEST_SEED or last - first >= MOST:
+            raise ArchbenchError(f"--seeds: {part} is out of range (seeds are 0 to {LARGEST_SEED}, at most {MOST} at a time)")
         parsed.extend(range(first, last + 1))
     return _valid_seeds(tuple(dict.fromkeys(parsed)), seeds)
 

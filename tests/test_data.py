@@ -112,6 +112,15 @@ def test_cifar10_is_read_from_its_batches_in_order(tmp_path: Path, trusting_torc
     assert cifar.mirror_safe
 
 
+def test_labels_that_no_class_has_are_refused(tmp_path: Path, trusting_torchvision: None) -> None:
+    folder = tmp_path / "cifar-100-python"
+    write_cifar(folder / "train", gradient(3), fine_labels=[99, 0, 100], coarse_labels=[1, 2, 3])
+    write_cifar(folder / "test", gradient(1), fine_labels=[7], coarse_labels=[4])
+    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": [f"fine{label}" for label in range(100)]}))
+    with pytest.raises(ArchbenchError, match="cifar100: the training labels are not those of its 100 classes; fetch the files anew"):
+        loaded("cifar100", tmp_path)
+
+
 def test_cifar100_has_the_fine_labels(tmp_path: Path, trusting_torchvision: None) -> None:
     folder = tmp_path / "cifar-100-python"
     names = [f"fine{label}" for label in range(100)]
@@ -233,6 +242,17 @@ def test_what_is_transparent_becomes_white(class_folders: Path, tmp_path: Path) 
 def test_sixteen_bit_grey_keeps_its_high_byte(class_folders: Path, tmp_path: Path) -> None:
     Image.fromarray(np.full((32, 32), 0x4080, dtype=np.uint16)).save(class_folders / "test" / "cat" / "0.png")
     assert dataset_of(class_folders, tmp_path).test.images[0].unique().tolist() == [0x40]
+
+
+def test_an_image_that_holds_nan_is_broken(class_folders: Path, tmp_path: Path) -> None:
+    values = np.full((32, 32), 128, dtype=np.float32)
+    path = class_folders / "test" / "cat" / "floats.tiff"
+    Image.fromarray(values).save(path)
+    assert dataset_of(class_folders, tmp_path).test.images.max() > 0
+    values[3, 5] = np.nan
+    Image.fromarray(values).save(path)
+    with pytest.raises(ArchbenchError, match=r"cannot read .*floats\.tiff: it holds NaN.*--skip-broken"):
+        dataset_of(class_folders, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image"])

@@ -136,10 +136,16 @@ def test_an_unknown_experiment_is_refused_with_a_near_name() -> None:
         files.load("nowhere.toml")
 
 
-def test_a_grid_of_many_runs_is_asked_about_twice(tmp_path: Path) -> None:
-    settings = Settings.of(models="lenet,nin", seeds="0-5000")
-    with pytest.raises(ArchbenchError, match="a grid of 10,002 runs; give --yes"):
-        planning.make(settings, ("train",), Store(tmp_path), ignore)
+@pytest.mark.parametrize(("models", "seeds", "runs"), [("lenet,nin", "0-5000", "10,002"), ("lenet", "0-999999", "1,000,000")])
+def test_a_grid_of_many_runs_is_asked_about_twice(models: str, seeds: str, runs: str, tmp_path: Path) -> None:
+    with pytest.raises(ArchbenchError, match=f"a grid of {runs} runs; give --yes"):
+        planning.make(Settings.of(models=models, seeds=seeds), ("train",), Store(tmp_path), ignore)
+
+
+def test_a_grid_of_many_runs_is_planned_when_that_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "MOST_RUNS", 1)
+    settings = Settings.of(models="lenet", seeds="0-1", yes=True)
+    assert len(planning.make(settings, ("train",), Store(tmp_path), ignore).jobs) == 2
 
 
 def test_a_plan_is_made_seed_by_seed_cheapest_first_and_times_each_network_once(tiny: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from archbench import api
 from archbench.config import Settings, parse_bytes
-from archbench.data import Dataset, choice, load, request
+from archbench.data import Dataset, choice, load, load_again, request
 from archbench.data.crop import drawn_box
 from archbench.data.dataset import parts
 from archbench.data.decoding import Part
@@ -134,6 +134,16 @@ def test_a_test_sees_the_same_images_wherever_they_lie(way: str, class_folders: 
         assert pixels(one).equal(pixels(other))
         assert one.labels.equal(other.labels)
     assert len(ours.train) == 6
+
+
+def test_another_process_has_the_images_where_this_one_has_them(
+    class_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that has become short would else mean other images there, crops of files, under the same key."""
+    dataset = dataset_of(class_folders, tmp_path, "auto")
+    monkeypatch.setattr(choice, "room_bytes", lambda wanted: 0)
+    assert dataset_of(class_folders, tmp_path, "auto").train.kept == "mapped"
+    assert (dataset.train.kept, load_again(dataset.origin).train.kept) == ("memory", "memory")
 
 
 @pytest.mark.parametrize("way", ON_DISK)

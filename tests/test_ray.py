@@ -17,10 +17,11 @@ import torch
 import archbench
 from archbench import running
 from archbench.config import Settings
+from archbench.data import load, request
 from archbench.engines import nodes, reaching
 from archbench.engines.mailbox import Kept, Letter
 from archbench.engines.nodes import Need, Node
-from archbench.engines.task import Luggage, Post
+from archbench.engines.task import Images, Luggage, Post
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Epoch, Event, Finished, Notice, Started, Step, ignore
 from archbench.models import entries, user_file
@@ -172,6 +173,18 @@ def test_an_address_where_no_ray_is_takes_seconds(answer: bytes | None, tmp_path
         with pytest.raises(ArchbenchError, match=f"^--engine ray:127.0.0.1:{port}: {said}"):
             train(f"ray:127.0.0.1:{port}", tmp_path)
         assert time.perf_counter() - begun < 2 * reaching.ANSWER_S
+
+
+def test_images_that_do_not_lie_in_memory_are_refused_before_the_work(class_folders: Path, tmp_path: Path) -> None:
+    asked = {"dataset": f"imagefolder:{class_folders}", "data_dir": tmp_path / "data"}
+    with pytest.raises(ArchbenchError, match=r"^--engine ray sends images, and images that are mapped do not lie in memory"):
+        train("ray", tmp_path / "r", **asked, images_from="mapped")
+    assert not (tmp_path / "data").exists()
+    mapped = load(request(Settings.of(**asked, images_from="mapped")), ignore)
+    with pytest.raises(ArchbenchError, match=r"^--engine ray sends images, and those of images do not lie in memory"):
+        Images.of(mapped)
+    in_memory = load(request(Settings.of(**asked)), ignore)
+    assert Images.of(in_memory).dataset().train.images.equal(in_memory.train.images)
 
 
 def test_without_the_extra_the_way_to_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,13 @@ def test_a_recipe_of_the_users_own_is_named_after_its_file(tmp_path: Path) -> No
     [
         (WHOLE + "momentun = 0.9\n", "unknown key 'momentun'"),
         (WHOLE + 'warmup_fraction = "long"\n', "warmup_fraction: input should be a valid number"),
+        (WHOLE + 'weight_decay = "0.1"\n', "weight_decay: input should be a valid number"),
+        (WHOLE + 'flip = "yes"\n', "flip: input should be a valid boolean"),
+        (WHOLE.replace("batch_size = 16", "batch_size = true"), "batch_size: input should be a valid integer"),
+        (WHOLE.replace("epochs = 2", "epochs = 2.0"), "epochs: input should be a valid integer"),
+        (WHOLE + "optimizer_options = 3\n", "optimizer_options: input should be a valid dictionary"),
+        (WHOLE + "optimizer_options = { weight_decay = 0.1 }\n", "weight_decay is a key of the recipe, not one of optimizer_options"),
+        (WHOLE + "gamma = 0.5\n", "gamma belongs to the schedule 'step'"),
         (WHOLE.replace("lr = 0.1\n", ""), "lr is missing"),
         (WHOLE.replace("lr = 0.1", "lr = nan"), "lr: "),
         (WHOLE + 'schedule = "step"\nmilestones = [0.5, 0.8]\nwarmup_fraction = 0.6\n', "the warm-up .* lasts beyond the first milestone"),
@@ -122,6 +129,19 @@ def test_groups_of_the_papers_rates() -> None:
     optimizer = optimizers.make(zoo.create("nin"), recipe_file.load("paper"))
     found = {(group["weight_decay"], round(group["lr"], 6)): len(group["params"]) for group in optimizer.param_groups}
     assert found == {(1e-4, 0.1): 8, (1e-4, 0.01): 1, (0.0, 0.2): 8, (0.0, 0.02): 1}
+
+
+def test_fast_steps_in_all_directions_of_a_layer_alike() -> None:
+    """Muon (Jordan et al. 2024): singular values of 1 to 100 in the gradient become 0.7 to 1.2 of one another's size in the step."""
+    pytest.importorskip("timm")
+    torch.manual_seed(0)
+    layer = nn.Linear(8, 8)
+    (left, _), (right, _) = (torch.linalg.qr(torch.randn(8, 8)) for _ in range(2))
+    before = layer.weight.detach().clone()
+    layer.weight.grad, layer.bias.grad = left @ torch.logspace(0, 2, 8).diag() @ right, torch.zeros(8)
+    optimizers.make(layer, recipe_file.load("fast").model_copy(update={"weight_decay": 0.0})).step()
+    values = torch.linalg.svdvals(layer.weight.detach() - before)
+    assert values.max() / values.min() < 1.2 / 0.7 * 1.1
 
 
 def test_decay_is_on_weights_only() -> None:

@@ -18,6 +18,14 @@ def test_wilson_interval_by_hand() -> None:
     assert (interval.low, interval.high) == pytest.approx((100 * (centre - half), 100 * (centre + half)), rel=1e-5)
 
 
+@pytest.mark.parametrize(("errors", "n"), [(0, 10), (3, 10), (1037, 10_000), (10, 10)])
+def test_wilsons_interval_is_that_of_statsmodels(errors: int, n: int) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = stats.wilson(errors, n)
+    assert (found.low / 100, found.high / 100) == pytest.approx(proportion_confint(errors, n, method="wilson"), abs=1e-12)
+
+
 def test_wilson_of_no_error_still_has_an_upper_end() -> None:
     """0 of 360: z² / (n + z²) = 1.0558 %."""
     assert stats.wilson(0, 360).high == pytest.approx(100 * 3.8414588 / 363.8414588, rel=1e-5)
@@ -145,6 +153,13 @@ def test_holm_asks_more_of_the_smallest_of_several() -> None:
     assert stats.holm([0.04, 0.01, 0.02]) == [True, True, True]
     assert stats.holm([0.04, 0.02, 0.03]) == [False, False, False]
     assert stats.holm([math.nan, 0.01]) == [False, True]
+
+
+def test_holms_adjusted_p_are_those_of_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    p_values = np.random.default_rng(0).uniform(0, 0.2, 12)
+    assert stats.holm_adjusted(p_values.tolist()) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
 
 
 def test_holm_counts_the_members_of_a_family_of_which_nothing_is_known() -> None:

@@ -305,6 +305,13 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_curve(digits:
     assert not math.isfinite(result.curves["loss"][-1])
 
 
+def test_weights_that_are_not_finite_after_the_last_step_end_it_as_diverged_too(digits: Dataset) -> None:
+    """One step, whose loss is that of the weights before it: a rate of 3e38 times a decay of 1000 is infinite in fp32."""
+    _, result = train(tiny_task(digits, epochs=1, batch_size=96, lr=3e38, weight_decay=1e3, warmup_fraction=0.0, clip_norm=None))
+    assert result.diverged
+    assert math.isfinite(*result.curves["loss"])
+
+
 def test_predictions_are_in_order_and_leave_the_mode_alone(digits: Dataset) -> None:
     class Oracle(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -366,6 +373,80 @@ def test_a_missing_compiler_is_a_notice_and_eager(tmp_path: Path, monkeypatch: p
     made = planning.make(Settings.of(models="alexnet", compile="yes"), ("train",), Store(tmp_path), events.append)
     assert not made.jobs[0].plan.compiled
     assert Notice("--compile: no C++ compiler was found; running without compilation") in events
+
+
+def planned_with_compile_auto(store: Path, events: list[Event], **settings: object) -> ExecutionPlan:
+    from archbench import plan as planning
+    from archbench.records.store import Store
+
+    (job,) = planning.make(Settings.of(models="lenet", compile="auto", **settings), ("train",), Store(store), events.append).jobs
+    return job.plan
+
+
+def test_a_compiler_that_fails_is_a_notice_and_what_trying_took_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archbench import choosing
+
+    def fails(*arguments: object) -> None:
+        raise RuntimeError("no such header")
+
+    monkeypatch.setattr(choosing, "missing_compiler", lambda device: None)
+    monkeypatch.setattr(choosing, "choose_compilation", fails)
+    events: list[Event] = []
+    plan = planned_with_compile_auto(tmp_path, events)
+    assert (plan.compile_auto, plan.compiled) == (True, False)
+    assert plan.compile_s is not None
+    assert Notice("--compile auto: lenet cannot be compiled (no such header); running without") in events
+
+
+def test_time_is_not_chosen_by_where_a_run_is_to_be_the_same_each_time(tmp_path: Path) -> None:
+    events: list[Event] = []
+    assert not planned_with_compile_auto(tmp_path, events, deterministic=True).compile_auto
+    assert Notice("--compile auto chooses by time, which --deterministic rules out; running without compilation") in events
+
+
+def test_a_resumed_training_keeps_what_was_chosen_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is timed again: what compiling cost is what the first process found."""
+    import archbench
+    from archbench import choosing
+
+    def chosen(network: object, images: object, device: object, plan: ExecutionPlan, steps: int) -> ExecutionPlan:
+        return plan.model_copy(update={"compile_s": 7.0})
+
+    def end(event: Event) -> None:
+        if isinstance(event, Epoch):
+            raise Terminated
+
+    asked = {"models": "lenet", "epochs": 2, "limit_train": 64, "compile": "auto", "results": tmp_path}
+    monkeypatch.setattr(choosing, "missing_compiler", lambda device: None)
+    monkeypatch.setattr(choosing, "choose_compilation", chosen)
+    with pytest.raises(Terminated):
+        archbench.train(**asked, emit=end)
+    monkeypatch.setattr(choosing, "choose_layout", None)
+    monkeypatch.setattr(choosing, "choose_compilation", None)
+    events: list[Event] = []
+    (record,) = archbench.train(**asked, emit=events.append)
+    assert (record.config["resumed_from_step"], record.config["execution"]["compile_s"]) == (2, 7.0)
+    assert not any(isinstance(event, Notice) and "timing" in event.message for event in events)
+
+
+def test_the_recipe_fast_goes_on_from_a_checkpoint_to_the_same_predictions(tmp_path: Path) -> None:
+    """Whitened first layer, Muon's momentum, NAdamW's averages, alternating flips and the weights' average, all of it."""
+    pytest.importorskip("timm")
+    import archbench
+
+    def end(event: Event) -> None:
+        if isinstance(event, Epoch) and event.epoch == 1:
+            raise Terminated
+
+    asked = {"models": "lenet", "recipe": "fast", "epochs": 2, "batch_size": 32, "limit_train": 96, "device": "cpu", "deterministic": True}
+    with pytest.raises(Terminated):
+        archbench.train(**asked, results=tmp_path / "cut", emit=end)
+    (resumed,) = archbench.train(**asked, results=tmp_path / "cut")
+    (whole,) = archbench.train(**asked, results=tmp_path / "whole")
+    assert (resumed.config["resumed_from_step"], whole.config["resumed_from_step"]) == (3, 0)
+    predictions = [(tmp_path / name / record.files[0].path) for name, record in (("cut", resumed), ("whole", whole))]
+    one, other = map(np.load, predictions)
+    assert all(np.array_equal(one[name], other[name]) for name in one.files)
 
 
 def test_a_record_of_a_training_holds_evidence(tmp_path: Path) -> None:

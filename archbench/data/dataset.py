@@ -61,9 +61,10 @@ class Dataset:
 
     @property
     def origin(self) -> Origin:
-        """By what another process loads the same."""
+        """By what another process loads the same, from where its images lie here: another choice there might cut them otherwise."""
         assert self.request is not None
-        return Origin(self.request, self.changes, self.fingerprint, self.cut)
+        kept = (self.train if len(self.train) else self.test).kept
+        return Origin(dataclasses.replace(self.request, images_from=kept), self.changes, self.fingerprint)
 
     def resized(self, size: int) -> Dataset:
         """Every image scaled to `size` x `size` (bilinear, antialiased)."""

@@ -77,6 +77,8 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, dtype=np.float64) / (256 if image.mode.startswith("I") else 1)
+        if np.isnan(values).any():
+            raise ValueError("it holds NaN")
         image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")

@@ -34,9 +34,8 @@ class DataRequest:
 
 @dataclass(frozen=True)
 class Origin:
-    """What another process loads a data set by: the request, what becomes of every image, and the fingerprint and cut that come of it."""
+    """What another process loads a data set by: the request, what becomes of every image, and the fingerprint that comes of it."""
 
     request: DataRequest
     changes: tuple[tuple[str, int], ...]
     fingerprint: str
-    cut: str | None

@@ -96,7 +96,7 @@ def load(wanted: DataRequest, emit: Listener) -> Dataset:
 def load_again(like: Origin) -> Dataset:
     """The data set that another process has loaded, from what it left on the disk.
 
-    Raises ArchbenchError where it is not there any more, not the same, or would be cut otherwise for want of memory.
+    Raises ArchbenchError where it is not there any more, not the same, or does not fit where it lies for the other.
     """
     device = like.request.device.partition(":")[0]  # a process may see one GPU alone, which is its first
     dataset = load(dataclasses.replace(like.request, download=False, device=device), ignore)
@@ -104,8 +104,6 @@ def load_again(like: Origin) -> Dataset:
         dataset = {"resize": dataset.resized, "pad": dataset.padded}[how](size)
     if dataset.fingerprint != like.fingerprint:
         raise ArchbenchError(f"the images of {dataset.name} were changed since they were first read")
-    if dataset.cut != like.cut:
-        raise ArchbenchError(f"the images of {dataset.name} do not fit here as they did before; --images-from says where they lie")
     return dataset
 
 

@@ -50,6 +50,8 @@ class Cluster(Engine):
             raise ArchbenchError("--pretrained reads weights that lie on this machine: --engine local or workers tests them")
         if devices.choose(settings.device).kind == "mps":
             raise ArchbenchError("--engine ray: Ray does not share Apple GPUs out; --device cpu trains without")
+        if settings.images_from in ("mapped", "files"):
+            raise task.not_sent(f"images that are {settings.images_from}")
         reaching.check_installed(together=settings.devices > 1)
         self.devices = settings.devices
         self.is_ours = False
@@ -72,6 +74,8 @@ class Cluster(Engine):
     def records(self, jobs: Iterator[Job], plan: Plan, store: Store, emit: Listener) -> Generator[Record, None, None]:
         import ray
 
+        for dataset in plan.datasets.values():
+            task.Images.of(dataset)  # refused before the first Job is sent, not in the middle of a grid
         run = Run(plan, store, emit, self.devices)
         try:
             yield from run.records(jobs)

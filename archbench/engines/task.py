@@ -46,7 +46,7 @@ class Images:
         """The data set's. Raises ArchbenchError where its images do not lie in memory."""
         splits = [split for split in (dataset.train, dataset.test) if isinstance(split, Split)]
         if len(splits) < 2:
-            raise ArchbenchError(f"--engine ray sends images, and those of {dataset.name} do not lie in memory: --images-from memory")
+            raise not_sent(f"those of {dataset.name}")
         arrays = tuple(tensor.numpy() for split in splits for tensor in (split.images, split.labels))
         nothing = Split(torch.empty(0), torch.empty(0))
         return cls(dataclasses.replace(dataset, train=nothing, test=nothing), arrays)
@@ -57,6 +57,11 @@ class Images:
             warnings.simplefilter("ignore", UserWarning)  # torch knows no tensor that cannot be written to
             images, labels, *test = map(torch.from_numpy, self.arrays)
         return dataclasses.replace(self.about, train=Split(images, labels), test=Split(*test))
+
+
+def not_sent(which: str) -> ArchbenchError:
+    """Why images that lie on a disk, such as these, are not for Ray's tasks."""
+    return ArchbenchError(f"--engine ray sends images, and {which} do not lie in memory: --images-from memory, or --engine workers")
 
 
 @dataclass(frozen=True)

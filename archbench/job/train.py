@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -70,7 +71,9 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, ranks: Rank
     outcome.measurements.extend([_training_speed(task, result), *_input_speeds(task, result)])
     if result.diverged:
         outcome.status = "diverged"
-        outcome.failure = Failure(reason="diverged", message=f"the loss was not finite in epoch {len(result.curves['loss'])}")
+        losses = result.curves["loss"]
+        what = "weights were not finite after" if math.isfinite(losses[-1]) else "loss was not finite in"
+        outcome.failure = Failure(reason="diverged", message=f"the {what} epoch {len(losses)}")
     else:
         split = prepare.once(begun.test.to(job.device.torch))
         test = predict(model, split, prepare, plan, job.device, job.batch, with_logits=True, mirror=config.test_flip)

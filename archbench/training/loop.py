@@ -68,7 +68,7 @@ class Task:
 
 @dataclass
 class Fit:
-    """What a training leaves: curves with a value an epoch, whether the loss stopped being finite, and where it began."""
+    """What a training leaves: curves with a value an epoch, whether loss or weights stopped being finite, and where it began."""
 
     curves: dict[str, list[float]] = field(default_factory=dict)
     diverged: bool = False
@@ -129,7 +129,9 @@ def fit(
             at_end()
             raise
         pace.keep(at_end, 0.0 if epoch + 1 < task.config.epochs else None)
-    model.load_state_dict(stepper.result.state_dict())
+    trained = stepper.result.state_dict()
+    result.diverged = not all(bool(values.isfinite().all()) for values in trained.values() if values.is_floating_point())
+    model.load_state_dict(trained)
     return result
 
 

@@ -24,6 +24,8 @@ def make(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
     Raises ArchbenchError for a name or option that is not known.
     """
+    if doubled := sorted({"lr", "weight_decay"} & set(recipe.optimizer_options)):
+        raise ArchbenchError(f"{doubled[0]} is a key of the recipe, not one of optimizer_options")
     build = _timm if recipe.optimizer.startswith(TIMM) else _torch
     optimizer = build(groups(model, recipe), recipe)
     for group in optimizer.param_groups:

@@ -67,6 +67,8 @@ class Recipe(Strict):
             raise ValueError("milestones and the schedule 'step' belong together")
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones must rise (got {list(self.milestones)})")
+        if self.schedule != "step" and self.gamma != Recipe.model_fields["gamma"].default:
+            raise ValueError(f"gamma belongs to the schedule 'step' (the schedule is {self.schedule!r})")
         if self.milestones and self.warmup_fraction >= self.milestones[0]:
             raise ValueError(f"the warm-up ({self.warmup_fraction:g} of the run) lasts beyond the first milestone ({self.milestones[0]:g})")
         if (self.init == "normal") != (self.init_std is not None):

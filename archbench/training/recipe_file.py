@@ -29,8 +29,10 @@ def parsed(text: str, source: str, default_name: str | None = None) -> Recipe:
     values = RECIPES.values(text, source)
     if unknown_keys := sorted(set(values) - set(Recipe.model_fields)):
         raise ArchbenchError(f"recipe {source}: {unknown('key', unknown_keys[0], Recipe.model_fields)}")
+    values = {**({"name": default_name} if default_name else {}), **values}
+    as_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     try:
-        recipe = Recipe.model_validate({**({"name": default_name} if default_name else {}), **values})
+        recipe = Recipe.model_validate(as_tuples, strict=True)  # TOML has types, so that "3" is no number
     except ValidationError as error:
         raise ArchbenchError(f"recipe {source}: {complaint(error)}") from None
     try:
