@@ -177,7 +177,7 @@ def test_an_address_where_no_ray_is_takes_seconds(answer: bytes | None, tmp_path
 
 def test_images_that_do_not_lie_in_memory_are_refused_before_the_work(class_folders: Path, tmp_path: Path) -> None:
     asked = {"dataset": f"imagefolder:{class_folders}", "data_dir": tmp_path / "data"}
-    with pytest.raises(ArchbenchError, match=r"^--engine ray sends images, and images that are mapped do not lie in memory"):
+    with pytest.raises(ArchbenchError, match=r"^--engine ray sends images, and those of --images-from mapped do not lie in memory"):
         train("ray", tmp_path / "r", **asked, images_from="mapped")
     assert not (tmp_path / "data").exists()
     mapped = load(request(Settings.of(**asked, images_from="mapped")), ignore)

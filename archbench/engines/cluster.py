@@ -51,7 +51,7 @@ class Cluster(Engine):
         if devices.choose(settings.device).kind == "mps":
             raise ArchbenchError("--engine ray: Ray does not share Apple GPUs out; --device cpu trains without")
         if settings.images_from in ("mapped", "files"):
-            raise task.not_sent(f"images that are {settings.images_from}")
+            raise task.not_sent(f"those of --images-from {settings.images_from}")
         reaching.check_installed(together=settings.devices > 1)
         self.devices = settings.devices
         self.is_ours = False
