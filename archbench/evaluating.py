@@ -13,7 +13,7 @@ from archbench.data import Dataset, choice, load, request, shape_of
 from archbench.errors import ArchbenchError
 from archbench.events import Listener
 from archbench.execution import ExecutionPlan, resolve_precision
-from archbench.job import DataPart, Job, preprocessing
+from archbench.job import DataPart, Job
 from archbench.plan import PADDED_SIZE, Plan
 from archbench.records.schema import Record
 from archbench.records.sources import training_of
@@ -31,7 +31,7 @@ def make(beginning: str, settings: Settings, store: Store, emit: Listener) -> Pl
         raise ArchbenchError("--dataset names the set whose test split is used")
     record = training_of(beginning, store.root)
     source = transfer.with_weights(record, store)
-    preprocessing(record)
+    transfer.check_preparation(source)
     model, shape = catalogue.shaped(record.model.label, **dataclasses.asdict(source.shape))
     transfer.check_code(model, record)
     store.check_writable()

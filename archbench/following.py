@@ -21,7 +21,6 @@ from archbench.explaining import places, weighing
 from archbench.explaining.methods import METHODS, Target
 from archbench.job import DataPart, Job
 from archbench.job.base import Explaining
-from archbench.job.evaluate import preprocessing
 from archbench.models import Input, Model
 from archbench.models.isolation import preserved_settings
 from archbench.records.schema import Record
@@ -178,7 +177,7 @@ def job_of(source: transfer.Source, part: DataPart, asked: Explaining, device: D
 def explainable(source: transfer.Source) -> tuple[Model, Input]:
     """The network of a training. Raises ArchbenchError where it did not end well, its code was changed, or its Record tells too little."""
     record = source.record
-    preprocessing(record)
+    transfer.check_preparation(source)
     if record.status != "ok":
         raise ArchbenchError(f"the training {record.id} ended as {record.status}, so its weights explain nothing")
     return model_of(source)

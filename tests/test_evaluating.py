@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from archbench.config import Settings
 from archbench.data import Dataset, Split, load, request
 from archbench.errors import ArchbenchError
 from archbench.events import ignore
+from archbench.explaining.asked import Asked
 from archbench.publish.results import tables
 from archbench.records.schema import Record, seal
 from archbench.records.store import Store
@@ -45,6 +47,31 @@ def test_the_trainings_own_set_gives_its_own_figures_in_a_record_of_its_own(trai
     captions = [table.caption for table in tables([source, tested])]
     assert len(captions) == 2
     assert "360 test images) · weights trained on digits, recipe modern, epochs 6" in captions[1]
+
+
+def test_images_are_whitened_as_the_trainings_were(tmp_path: Path) -> None:
+    """The matrix lies in the store once for two seeds of the same images; other images go through it before the network sees them."""
+    asked = {"recipe": "paper", "epochs": 1, "results": tmp_path}
+    first, second = archbench.train(models="lenet", seeds="0,1", **asked)
+    (stored,), (other,) = ([file for file in each.files if "whitening" in file.path] for each in (first, second))
+    assert stored == other
+    assert len(list((tmp_path / "files").glob("whitening-*.pt"))) == 1
+    tested = archbench.evaluate(first.id, dataset="digits", results=tmp_path)
+    assert figures(tested) == figures(first)
+    assert tested.config["normalisation"]["zca_sha256"] == first.config["normalisation"]["zca_sha256"]
+    asked_for = Asked((first.id,), "gradcam", n=4)
+    maps = asked_for.explain(Settings.of(dataset="digits"), Store(tmp_path), ignore)
+    places = [int(name.removeprefix("test ")) for name in maps.names]
+    kept = np.load(tmp_path / next(file.path for file in first.files if file.path.endswith("predictions.npz")))
+    assert maps.columns[0].logits == pytest.approx(kept["logits"][places].astype(np.float32), abs=0.01)
+
+    (tmp_path / stored.path).write_bytes(b"changed")
+    failed = archbench.evaluate(first.id, dataset="digits", results=tmp_path, rerun=True)
+    assert failed.failure is not None
+    assert "is not the file that Record" in failed.failure.message
+    (tmp_path / stored.path).unlink()
+    with pytest.raises(ArchbenchError, match="whitened its images by a matrix that is not kept"):
+        archbench.evaluate(second.id, dataset="digits", results=tmp_path)
 
 
 def test_a_flip_at_the_test_is_said_and_left_out_where_it_may_change_the_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

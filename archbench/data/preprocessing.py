@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 import torch
 
-from archbench.data.split import CHANGED_AT_ONCE, Images, pieces
+from archbench.data.split import CHANGED_AT_ONCE, Images, Split, pieces
 from archbench.data.stored import StoredSplit
 from archbench.errors import ArchbenchError
 
@@ -29,6 +29,9 @@ class Preprocessing(Protocol):
 
     def described(self) -> dict[str, Any]:
         """What a user of the network must know of it."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The values that it takes, beside what is `described`, to prepare other images alike."""
 
 
 class Normaliser:
@@ -50,6 +53,10 @@ class Normaliser:
     def described(self) -> dict[str, list[float]]:
         """What is taken away from each channel's bytes, and what the rest is divided by: all that a user of the network must know."""
         return {"mean": self.mean.flatten().tolist(), "deviation": (1 / self.scale).flatten().tolist()}
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """None: all is `described`."""
+        return {}
 
     def __call__(self, images: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:
         """float32 `(N, C, H, W)` in the memory format asked for."""
@@ -102,6 +109,10 @@ class ContrastAndZca:
         digest = hashlib.sha256(self.matrix.cpu().numpy().tobytes()).hexdigest()
         return {"method": "gcn_zca", "contrast": CONTRAST, "zca_floor": ZCA_FLOOR, "zca_sha256": digest}
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """The mean image, float32 `(C x H x W,)`, and the matrix that whitens, square of that size."""
+        return {"mean": self.mean, "matrix": self.matrix}
+
 
 def contrast_normalised(images: torch.Tensor) -> torch.Tensor:
     """Each image less its mean over all pixels and channels, with an L2 norm of 55; float32, from uint8 `(N, C, H, W)`."""
@@ -141,6 +152,12 @@ def _of_moments(moments: torch.Tensor, pixels: int) -> tuple[torch.Tensor, torch
 
 def _deviations(variances: torch.Tensor) -> torch.Tensor:
     return torch.where(variances > 0, variances.sqrt(), 1.0).float()
+
+
+def as_seen(prepare: Preprocessing, images: torch.Tensor) -> torch.Tensor:
+    """Bytes `(N, C, H, W)` as a network sees them, float32: both steps at once."""
+    once = prepare.once(Split(images, torch.zeros(len(images), dtype=torch.int64, device=images.device)))
+    return prepare(once.loaded().images, torch.contiguous_format)
 
 
 def fitted(method: str, train: Images) -> Preprocessing:

@@ -70,7 +70,7 @@ class Luggage:
 
     checkpoint: bytes | None
     file: user_file.Text | None
-    source: tuple[Record, bytes] | None
+    source: tuple[Record, dict[str, bytes]] | None
 
     @classmethod
     def of(cls, job: Job, store: Store) -> Luggage:
@@ -78,7 +78,7 @@ class Luggage:
         path, source = store.checkpoint_path(job.key), None
         if job.source is not None or job.model.source is not None:
             found = job.source or transfer.source_of(job.model, job.shape, store)
-            source = found.record, (store.root / found.file.path).read_bytes()
+            source = found.record, {file.path: (store.root / file.path).read_bytes() for file in found.files}
         file = user_file.text_of(job.model.name) if user_file.is_user_file(job.model.name) else None
         return cls(path.read_bytes() if path.exists() else None, file, source)
 
@@ -89,11 +89,12 @@ class Luggage:
         if self.file is not None:
             user_file.take_over(job.model.name, self.file, store.root)
         if self.source is not None:
-            record, weights = self.source
+            record, files = self.source
             store.save(record)
-            path = store.root / next(file.path for file in record.files if Path(file.path).name == transfer.WEIGHTS)
-            path.parent.mkdir(parents=True)
-            path.write_bytes(weights)
+            for name, content in files.items():
+                path = store.root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
 
 
 class Post:

@@ -13,7 +13,7 @@ from archbench import catalogue, evaluating
 from archbench import device as devices
 from archbench.config import Settings
 from archbench.data.markings import marks
-from archbench.data.preprocessing import Normaliser
+from archbench.data.preprocessing import as_seen
 from archbench.device import Device
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, Notice
@@ -23,7 +23,6 @@ from archbench.explaining.localisation import localise
 from archbench.explaining.marked import marked
 from archbench.explaining.methods import METHODS, Found, Target
 from archbench.explaining.pictures import Pictures
-from archbench.job import preprocessing
 from archbench.models.isolation import preserved_settings
 from archbench.publish.explained import UNKNOWN, Column, Explained
 from archbench.publish.laying import equal_parts
@@ -100,13 +99,13 @@ class Asked:
         network = model.build(shape)
         transfer.load_whole(network, model, source, store)
         network = network.eval().to(device.torch)
-        normalise = Normaliser(*preprocessing(record), device.torch)
+        prepare = transfer.preparation(source, store, device.torch)
         called = f"{model.label} ({record.id})"
-        first = normalise(chosen.images[:1].to(device.torch), torch.contiguous_format)
+        first = as_seen(prepare, chosen.images[:1].to(device.torch))
         layer = "" if self.method == "occlusion" and self.layer is None else places.target(network, first, self.layer, called)
         target, parts = Target(network, called, layer), []
         for images, labels in zip(chosen.images.split(BATCH), chosen.labels.split(BATCH), strict=True):
-            prepared = normalise(images.to(device.torch), torch.contiguous_format)
+            prepared = as_seen(prepare, images.to(device.torch))
             parts.append(METHODS[self.method](target, prepared, self._choice(labels.to(device.torch), class_names)))
         maps, classes, logits = (torch.cat([getattr(part, name) for part in parts]).cpu().numpy() for name in Found._fields)
         looked_at = centres(network, layer, first) if layer else equal_parts(maps.shape[-1], first.shape[-1])
@@ -137,7 +136,7 @@ def _source(beginning: str, store: Store) -> Source:
     if record.status != "ok":
         raise ArchbenchError(f"the training {record.id} ended as {record.status}, so its weights explain nothing")
     source = transfer.with_weights(record, store)
-    preprocessing(record)
+    transfer.check_preparation(source)
     return source
 
 

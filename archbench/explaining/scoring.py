@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from archbench.data import Dataset
-from archbench.data.preprocessing import Normaliser
+from archbench.data.preprocessing import as_seen
 from archbench.events import Listener
 from archbench.explaining import baselines, places
 from archbench.explaining.centres import centres
@@ -21,7 +21,7 @@ from archbench.explaining.localisation import localise
 from archbench.explaining.methods import METHODS, Target
 from archbench.explaining.objects import Objects
 from archbench.job.base import EXPLAIN_PROTOCOL, Job
-from archbench.job.evaluate import attempted, of_training, preprocessing
+from archbench.job.evaluate import attempted, of_training
 from archbench.job.outcome import Outcome
 from archbench.job.tested import at_chance, folder_of
 from archbench.publish import scored
@@ -45,13 +45,14 @@ def _explain(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None
     network = job.model.build(job.shape)
     transfer.load_whole(network, job.model, job.source, store)
     network = network.eval().to(job.device.torch)
-    normalise = Normaliser(*preprocessing(job.source.record), job.device.torch)
-    test = predict(network, dataset.test.to(job.device.torch), normalise, job.plan, job.device, job.batch, with_logits=True)
+    prepare = transfer.preparation(job.source, store, job.device.torch)
+    split = prepare.once(dataset.test.to(job.device.torch))
+    test = predict(network, split, prepare, job.plan, job.device, job.batch, with_logits=True)
     told = job.explaining.known
     known = told if isinstance(told, Known) else drawn(job.data.name, job.explaining.n)
     explained = dataset.test.take(torch.from_numpy(known.places)).loaded()
     images, labels = (each.to(job.device.torch) for each in (explained.images, explained.labels))
-    images = normalise(images, torch.contiguous_format)
+    images = as_seen(prepare, images)
     layer = _layer(job, network, images)
     outcome.config = {**of_training(job.source.record), "explain": _facts(job, layer)}
     by = {source: _scores(network, images, labels, maps, known.objects) for source, maps in _sources(job, network, layer, images, labels)}

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from archbench.data import Dataset
-from archbench.data.preprocessing import Normaliser
-from archbench.errors import ArchbenchError, StorageError
+from archbench.data.preprocessing import Normaliser, Preprocessing
+from archbench.errors import StorageError
 from archbench.events import Listener, Started
 from archbench.execution import numerics, preserved_random_state
 from archbench.job.base import Job
@@ -52,11 +52,11 @@ def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> Non
     if job.source is not None:
         outcome.config = of_training(job.source.record)
     network = job.model.build(job.shape)
-    normalise = _loaded(job, network, store)
-    network, split = job.plan.place(network, job.device), dataset.test.to(job.device.torch)
+    prepare = _loaded(job, network, store)
+    network, split = job.plan.place(network, job.device), prepare.once(dataset.test.to(job.device.torch))
     wanted = bool((outcome.config.get("training") or {}).get("test_flip"))
     mirror = wanted and _keeps_classes(job, dataset)
-    test = predict(network, split, normalise, job.plan, job.device, job.batch, with_logits=True, mirror=mirror)
+    test = predict(network, split, prepare, job.plan, job.device, job.batch, with_logits=True, mirror=mirror)
     outcome.measurements.extend([error_row("test", test), *quality_rows(test)])
     outcome.warnings.extend([*at_chance(test), *([flipped()] if mirror else [])])
     if wanted and not mirror:
@@ -71,25 +71,15 @@ def _keeps_classes(job: Job, dataset: Dataset) -> bool:
     return dataset.mirror_safe or dataset.fingerprint == trained_on
 
 
-def _loaded(job: Job, network: nn.Module, store: Store) -> Normaliser:
+def _loaded(job: Job, network: nn.Module, store: Store) -> Preprocessing:
     """Give the network its weights, and return what becomes of images before it sees them."""
     if job.source is not None:
         transfer.load_whole(network, job.model, job.source, store)
-        mean, deviation = preprocessing(job.source.record)
-    else:
-        pretrained.load(job.model, network, download=False)  # the plan has fetched them
-        weights = pretrained.weights_of(job.model)
-        mean, deviation = (255 * torch.tensor(values) for values in (weights.mean, weights.deviation))
+        return transfer.preparation(job.source, store, job.device.torch)
+    pretrained.load(job.model, network, download=False)  # the plan has fetched them
+    weights = pretrained.weights_of(job.model)
+    mean, deviation = (255 * torch.tensor(values) for values in (weights.mean, weights.deviation))
     return Normaliser(mean, deviation, job.device.torch)
-
-
-def preprocessing(record: Record) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of each channel's bytes that a training used. Raises ArchbenchError where its Record tells of no such."""
-    told = record.config.get("normalisation")
-    if not isinstance(told, dict) or set(told) != {"mean", "deviation"}:
-        how = "does not tell how its images were normalised" if told is None else "whitened its images by a matrix that is not kept"
-        raise ArchbenchError(f"the Record {record.id} {how}, so no others can be prepared for its weights")
-    return torch.tensor(told["mean"]), torch.tensor(told["deviation"])
 
 
 def of_training(record: Record) -> dict[str, Any]:

@@ -76,13 +76,15 @@ def _train(job: Job, dataset: Dataset, store: Store, emit: Listener, ranks: Rank
         outcome.failure = Failure(reason="diverged", message=f"the {what} epoch {len(losses)}")
     else:
         split = prepare.once(begun.test.to(job.device.torch))
-        test = predict(model, split, prepare, plan, job.device, job.batch, with_logits=True, mirror=config.test_flip)
-        learned = predict(model, same_size(task.train, len(begun.test)), prepare, plan, job.device, job.batch, mirror=config.test_flip)
+        part = result.micro_batch
+        test = predict(model, split, prepare, plan, job.device, part, with_logits=True, mirror=config.test_flip)
+        learned = predict(model, same_size(task.train, len(begun.test)), prepare, plan, job.device, part, mirror=config.test_flip)
         outcome.measurements[:0] = [error_row("test", test), error_row("train", learned)]
         outcome.measurements.extend(quality_rows(test))
         outcome.warnings.extend([*at_chance(test), *_departures(task, result, model)])
         folder = folder_of(job)
         outcome.files.extend([keep_predictions(store, folder, test), _keep_weights(store, folder, model)])
+        outcome.files.extend(transfer.keep_whitening(store, prepare))
 
 
 def _departures(task: Task, result: Fit, model: torch.nn.Module) -> Iterator[Doubt]:

@@ -118,7 +118,7 @@ def fit(
             return result
         error = None
         if task.validation is not None:
-            error = predict(stepper.result, task.validation, prepare, task.plan, task.device, task.config.batch_size).error_pct.value
+            error = predict(stepper.result, task.validation, prepare, task.plan, task.device, stepper.part).error_pct.value
             result.add(val_error_pct=error)
         at_end = functools.partial(keep_at, epoch + 1, None)
         if not task.ranks.leads:

@@ -1,29 +1,42 @@
-"""Trained weights of one network as the frozen layers of another: DeCAF's features from an AlexNet that a Record tells of."""
+"""What a training leaves for other work: its weights and how images are prepared for them.
+
+The weights are taken whole, or as the frozen layers of another network: DeCAF's features come from an AlexNet that a Record tells of.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from archbench.data.preprocessing import ContrastAndZca, Normaliser, Preprocessing
 from archbench.errors import ArchbenchError, brief
 from archbench.models import Input, Model, entries
 from archbench.records.schema import Record, StoredFile
 from archbench.records.store import Store
+from archbench.training.checkpoint import torch_bytes
 
-WEIGHTS = "weights.pt"
+WEIGHTS, WHITENING = "weights.pt", re.compile(r"whitening-[0-9a-f]{16}\.pt")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A finished training and the file of its final weights."""
+    """A finished training, the file of its final weights, and the one that tells how its images were whitened, where one was kept."""
 
     record: Record
     file: StoredFile
+    whitening: StoredFile | None = None
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """What it takes to use the network elsewhere."""
+        return (self.file, *([self.whitening] if self.whitening is not None else []))
 
     @property
     def shape(self) -> Input:
@@ -57,15 +70,42 @@ def weights_in(store: Store, record_id: str) -> Source:
 
 def with_weights(record: Record, store: Store) -> Source:
     """A Record and its final weights. Raises ArchbenchError where these are not beside it."""
-    file = next((file for file in record.files if Path(file.path).name == WEIGHTS), None)
-    if file is None or not (store.root / file.path).is_file():
+    there = {Path(file.path).name: file for file in record.files if (store.root / file.path).is_file()}
+    if WEIGHTS not in there:
         raise ArchbenchError(f"the final weights of {record.id} are not beside the Record in {store.root}")
-    return Source(record, file)
+    return Source(record, there[WEIGHTS], next((file for name, file in there.items() if WHITENING.fullmatch(name)), None))
+
+
+def keep_whitening(store: Store, prepare: Preprocessing) -> Iterator[StoredFile]:
+    """Keep how images were whitened, where they were, under the file's own hash: trainings whose images were whitened alike share it."""
+    if values := {name: tensor.cpu().contiguous() for name, tensor in prepare.state().items()}:
+        content = torch_bytes(values)
+        name = f"whitening-{hashlib.sha256(content).hexdigest()[:16]}.pt"
+        yield store.write_file(Path("files") / name, lambda file: file.write(content))
+
+
+def check_preparation(source: Source) -> None:
+    """Raise ArchbenchError where nothing tells how other images can be made what a training's network saw."""
+    told = source.record.config.get("normalisation")
+    described = isinstance(told, dict) and set(told) == {"mean", "deviation"}
+    if not described and source.whitening is None:
+        how = "does not tell how its images were normalised" if told is None else "whitened its images by a matrix that is not kept"
+        raise ArchbenchError(f"the Record {source.record.id} {how}, so no others can be prepared for its weights")
+
+
+def preparation(source: Source, store: Store, device: torch.device) -> Preprocessing:
+    """What other images go through before a training's network sees them. Raises ArchbenchError where that is not known."""
+    check_preparation(source)
+    if source.whitening is not None:
+        values = _values(source.whitening, source.record, store)
+        return ContrastAndZca(values["mean"].to(device), values["matrix"].to(device))
+    told = source.record.config["normalisation"]
+    return Normaliser(torch.tensor(told["mean"]), torch.tensor(told["deviation"]), device)
 
 
 def take(network: nn.Module, source: Source, store: Store) -> None:
     """Load the source's weights into the frozen layers. Raises ArchbenchError when the file is not the one that the Record names."""
-    state = _state(source, store)
+    state = _values(source.file, source.record, store)
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     if missing := sorted(frozen - set(state)):
         raise ArchbenchError(f"the weights of {source.record.id} are of another version: they have no {missing[0]}")
@@ -78,7 +118,7 @@ def load_whole(network: nn.Module, model: Model, source: Source, store: Store) -
         raise ArchbenchError(f"the Record {source.record.id} is of {source.record.model.label}, not of {model.label}")
     check_code(model, source.record)
     try:
-        network.load_state_dict(_state(source, store))
+        network.load_state_dict(_values(source.file, source.record, store))
     except RuntimeError as error:
         raise ArchbenchError(f"the weights of {source.record.id} are of another version of {model.label}: {brief(error)}") from None
 
@@ -89,10 +129,10 @@ def check_code(model: Model, record: Record) -> None:
         raise ArchbenchError(f"the code of {model.label} was changed after the training of {record.id}, so its weights may not fit")
 
 
-def _state(source: Source, store: Store) -> dict[str, torch.Tensor]:
-    """The stored weights. Raises ArchbenchError when the file is not the one that the Record names."""
-    content = (store.root / source.file.path).read_bytes()
-    if hashlib.sha256(content).hexdigest() != source.file.sha256:
-        raise ArchbenchError(f"{source.file.path} is not the file that Record {source.record.id} names: its hash differs")
-    state: dict[str, torch.Tensor] = torch.load(io.BytesIO(content), weights_only=True)
-    return state
+def _values(file: StoredFile, record: Record, store: Store) -> dict[str, torch.Tensor]:
+    """Stored tensors by name. Raises ArchbenchError when the file is not the one that the Record names."""
+    content = (store.root / file.path).read_bytes()
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ArchbenchError(f"{file.path} is not the file that Record {record.id} names: its hash differs")
+    values: dict[str, torch.Tensor] = torch.load(io.BytesIO(content), weights_only=True)
+    return values
