@@ -15,7 +15,7 @@ from archbench.publish import results
 from archbench.records.listed import listed
 from archbench.records.schema import Record
 from archbench.records.store import Store, write_atomically
-from archbench.running import asked, execute, planned, scored, search, tested
+from archbench.running import asked, dry, execute, scored, search, tested
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def dry_run(*, emit: Listener = ignore, **settings: Any) -> pd.DataFrame:
 
     from archbench import estimate
 
-    return pd.DataFrame(estimate.planned(planned(asked(settings, settings), ("train", "profile"), emit)))
+    return pd.DataFrame(estimate.planned(dry(asked(settings, settings), ("train", "profile"), emit)))
 
 
 def answers(experiment: str, results: str | Path = Settings.results) -> dict[str, list[str]]:

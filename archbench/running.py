@@ -90,6 +90,14 @@ def execute(wanted: Asked, kinds: tuple[str, ...], emit: Listener, announce: Cal
             return _carried_out(plan, engine, store, settings.tag, listen)
 
 
+def dry(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
+    """What `execute` would carry out. Raises ArchbenchError as it does, but for what only the nodes of a cluster can tell."""
+    from archbench.engines.opening import engine_of
+
+    engine_of(wanted.settings)
+    return planned(wanted, kinds, emit)
+
+
 def planned(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
     """The plan, of which nothing is carried out yet."""
     from archbench import plan as planning

@@ -177,6 +177,14 @@ def test_an_option_overrides_with_its_default_too_where_it_is_given(archbench: C
     assert "2 runs: 2 to do, about" in answer.stderr
 
 
+def test_a_dry_run_refuses_what_the_run_would(tiny: str, tmp_path: Path) -> None:
+    """More devices than this machine has, and devices beside workers."""
+    with pytest.raises(ArchbenchError, match=r"^--devices 1024: there (is|are) \d+ cores? here$"):
+        package.dry_run(experiment=tiny, results=tmp_path, devices=1024, device="cpu")
+    with pytest.raises(ArchbenchError, match=r"^--devices gives a training several devices, --engine workers shares them out$"):
+        package.dry_run(experiment=tiny, results=tmp_path, devices=2, engine="workers")
+
+
 def test_an_experiment_is_run_resumed_and_answered(tiny: str, tmp_path: Path) -> None:
     """Two seeds of one network: one pair of runs without another network, and no verdict."""
     wanted = {"experiment": tiny, "results": tmp_path / "r", "deterministic": True}

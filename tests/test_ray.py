@@ -15,16 +15,20 @@ import pytest
 import torch
 
 import archbench
+from archbench import plan as planning
 from archbench import running
 from archbench.config import Settings
 from archbench.data import load, request
+from archbench.engines import cluster as ray_engine
 from archbench.engines import nodes, reaching
 from archbench.engines.mailbox import Kept, Letter
 from archbench.engines.nodes import Need, Node
 from archbench.engines.task import Images, Luggage, Post
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Epoch, Event, Finished, Notice, Started, Step, ignore
+from archbench.measure.complexity import count
 from archbench.models import entries, user_file
+from archbench.plan import Plan
 from archbench.records.schema import Record
 from archbench.records.store import Store
 
@@ -137,12 +141,31 @@ def test_a_run_that_was_told_to_end_still_leaves_its_checkpoint() -> None:
 
 @needs_ray
 def test_a_node_with_another_version_is_named(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archbench, "__version__", "9.9")
+    monkeypatch.setattr(nodes, "own_version", lambda: ("9.9", "abc"))
     with pytest.raises(
         ArchbenchError, match=r"^--engine ray: the node \S+ has archbench \d\S+, not 9\.9; all nodes need the one that asks$"
     ):
         train(f"ray:{cluster.address}", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_ray
+def test_a_job_that_no_node_can_take_any_more_fails_after_a_while(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen cores are asked for where nodes have one each."""
+    monkeypatch.setattr(ray_engine, "RETURN_S", 1.0)
+    monkeypatch.setattr(nodes.Needs, "of", lambda self, job: Need(16, 0, 2**20))
+    records = train(f"ray:{cluster.address}", tmp_path).records
+    message = "the cluster has no node any more that could run it: 16 cores and 1 MiB of memory are asked for"
+    assert [(each.status, each.failure and each.failure.message) for each in records] == [("failed", message)] * 2
+
+
+def test_a_node_that_joined_later_with_another_version_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = planned("lenet", tmp_path)
+    luggage, away = Luggage.of(job, Store(tmp_path)), Store(tmp_path / "away")
+    luggage.unpack(job, away)
+    monkeypatch.setattr(nodes, "own_version", lambda: ("9.9", "abc"))
+    with pytest.raises(ArchbenchError, match=rf"^--engine ray: the node {socket.gethostname()} has archbench 9\.9, not \d"):
+        luggage.unpack(job, away)
 
 
 def test_a_node_without_the_package_or_with_other_code_is_named() -> None:
@@ -194,6 +217,25 @@ def test_without_the_extra_the_way_to_it_is_named(tmp_path: Path, monkeypatch: p
         train("ray", tmp_path)
 
 
+def test_what_a_job_asks_of_a_node(tmp_path: Path) -> None:
+    """Two trainings on nodes of 8 and 4 cores: one on each, with as many cores as the smaller has; 600 MiB, the images, what is counted.
+
+    The images: 1,437 of digits to learn from and 360 to test on, of 32 x 32 bytes, with a label of 8 bytes each. Weights are there six
+    times, activations three times for each of 32 images, in 4 bytes each.
+    """
+    job, *_ = jobs = planned("lenet", tmp_path, seeds="0,1")
+    plan = Plan(jobs, (), {job.data.fingerprint: load(request(Settings.of()), ignore)}, (0.0, 0.0))
+    large, small = Node("a", "a", 8, 0, 10e9), Node("b", "b", 4, 0, 5e9)
+    need = nodes.Needs(plan, [large, small]).of(job)
+    images = (1437 + 360) * (32 * 32 + 8)
+    network = 4 * (6 * count(job.model, job.shape).params + 3 * count(job.model, job.shape).activations * 32)
+    assert need == Need(4, 0, 600 * 2**20 + images + network)
+    assert str(need).startswith("4 cores and 6")
+    assert nodes.Needs(plan, [Node("c", "c", 4, 0, 1e6)]).of(job).memory_bytes == 1_000_000
+    with pytest.raises(ArchbenchError, match=r"^--devices 13: the cluster has 12 cores$"):
+        nodes.Needs(plan, [large, small], 13)
+
+
 def test_what_a_node_runs_at_once() -> None:
     """Of 16 cores, 2 GPUs and 10 GB: of tasks with 4 cores 4, with a GPU each 2, with 6 GB each 1."""
     node = Node("id", "a", 16, 2, 10e9)
@@ -215,7 +257,5 @@ def test_a_file_of_the_users_own_travels(tmp_path: Path) -> None:
     assert sum(each.numel() for each in job.model.build(job.shape).parameters()) == 1024 * 10 + 10
 
 
-def planned(name: str, results: Path) -> tuple[Any, ...]:
-    from archbench import plan as planning
-
-    return planning.make(Settings.of(**{**QUICK, "models": name, "seeds": "0"}), ("train",), Store(results), ignore).jobs
+def planned(name: str, results: Path, seeds: str = "0") -> tuple[Any, ...]:
+    return planning.make(Settings.of(**{**QUICK, "models": name, "seeds": seeds}), ("train",), Store(results), ignore).jobs

@@ -89,6 +89,21 @@ def test_the_bootstrap_covers_what_two_architectures_differ_by_on_new_images_and
     assert share(by_welch) < 0.8
 
 
+def test_mcnemar_calls_equal_networks_unequal_as_often_as_it_says_and_equal_architectures_more_often() -> None:
+    """A network of each on 2,000 images: where seeds scatter by images alone the two err equally often, and where a seed is better or
+    worse as a whole they do not, which is why a call is about two trained networks.
+    """
+    draw = np.random.default_rng(8)
+
+    def rejected(apart: float) -> float:
+        wrong = [draw.beta(*HARD, 2000) for _ in range(PAIRS)]
+        sides = [(trained(draw, each, 1, apart)[0], trained(draw, each, 1, apart)[0]) for each in wrong]
+        return share([stats.mcnemar(before, after) < 0.05 for before, after in sides])
+
+    assert within(rejected(0.0), REJECTED)
+    assert rejected(0.3) > 2 * REJECTED[1]
+
+
 def test_holm_sees_something_where_nothing_is_in_one_table_of_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten architectures that are alike, five seeds each, 45 pairs by Welch: one false call in at most 5 % of tables, and not in none.
 

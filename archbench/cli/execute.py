@@ -87,7 +87,7 @@ def _show_plan(asked: Asked, request: Request, kinds: tuple[str, ...]) -> None:
     from archbench.cli import progress as shown
 
     with view.kept_clean(), shown.Progress(request.quiet) as progress:
-        plan = running.planned(asked, kinds, progress.listen)
+        plan = running.dry(asked, kinds, progress.listen)
         rows = estimate.planned(plan)
     if request.json:
         view.print_json([dataclasses.asdict(row) for row in rows])

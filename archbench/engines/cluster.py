@@ -29,6 +29,7 @@ from archbench.records.store import Store, write_atomically
 
 AHEAD = 2  # tasks sent for each that can run, so that none of the cluster's cores waits for us
 LEAVE_S, PROBE_S = 30.0, 120.0  # that trainings have to leave a checkpoint, that a node has to tell its version
+RETURN_S = 300.0  # that a Job waits for a node with room for it to come back
 
 
 @dataclass
@@ -101,9 +102,7 @@ class Cluster(Engine):
             except ray.exceptions.RayError as error:
                 if any(alive.id == node.id for alive in Node.alive(ray.nodes())):  # one that has died meanwhile is not asked for any more
                     raise ArchbenchError(f"--engine ray: the node {node.name} cannot run Python for this run: {brief(error)}") from None
-        ours = nodes.version()
-        assert ours is not None
-        nodes.check_versions(told, ours)
+        nodes.check_versions(told, nodes.own_version())
 
 
 class Run:
@@ -123,6 +122,7 @@ class Run:
         self.running: dict[Any, Errand] = {}
         self.again: deque[Errand] = deque()
         self.begun: set[str] = set()  # tries that have told something
+        self.homeless: dict[Any, float] = {}  # since when no node that lives could take them
 
     def records(self, jobs: Iterator[Job]) -> Iterator[Record]:
         """A Record of each Job."""
@@ -135,6 +135,7 @@ class Run:
                 record = self._record(reference, errand)
                 if record is not None:
                     yield record
+            yield from self._without_node()
 
     def end(self) -> None:
         """Let what runs leave its checkpoint, within half a minute, and take back what has not begun."""
@@ -213,6 +214,19 @@ class Run:
         for path, content in delivery.files.items():
             write_atomically(self.store.root / path, lambda file, content=content: file.write(content))  # type: ignore[misc]
         return delivery.record
+
+    def _without_node(self) -> Iterator[Record]:
+        """The failures of Jobs that for a while no node that lives could take, were it idle, for which Ray waits without end."""
+        now, alive = time.perf_counter(), Node.alive(self.ray.nodes())
+        for reference, errand in list(self.running.items()):
+            need = self.needs.of(errand.job)
+            at_once = self.devices if errand.job.kind == "train" else 1
+            if errand.attempt in self.begun or sum(need.fits(node) for node in alive) >= at_once:
+                self.homeless.pop(reference, None)
+            elif now - self.homeless.setdefault(reference, now) > RETURN_S:
+                self.ray.cancel(reference)
+                del self.running[reference], self.homeless[reference]
+                yield self._failure(errand, ModelError("NoNode", f"the cluster has no node any more that could run it: {need}"))
 
     def _lost(self, errand: Errand, why: str) -> Record | None:
         """None where it is tried again; its failure after the last try."""

@@ -48,6 +48,10 @@ class Need:
     gpus: int
     memory_bytes: int
 
+    def __str__(self) -> str:
+        gpus = f", {self.gpus} GPU{'s' * (self.gpus != 1)}" if self.gpus else ""
+        return f"{self.cores} core{'s' * (self.cores != 1)}{gpus} and {self.memory_bytes / 2**20:,.0f} MiB of memory are asked for"
+
     def fits(self, node: Node) -> int:
         """How many of such tasks a node runs at once."""
         kinds = ((node.cores, self.cores), (node.gpus, self.gpus), (node.memory_bytes, self.memory_bytes))
@@ -113,6 +117,14 @@ def version() -> tuple[str, str] | None:
         for path in sorted(folder.rglob("*.py")):
             digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
     return archbench.__version__, digest.hexdigest()[:8]
+
+
+@functools.cache
+def own_version() -> tuple[str, str]:
+    """That of this process, which has archbench."""
+    told = version()
+    assert told is not None
+    return told
 
 
 def check_versions(told: Iterable[tuple[str, tuple[str, str] | None]], ours: tuple[str, str]) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import queue
+import socket
 import tempfile
 import threading
 import warnings
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from archbench.data import Dataset, Split
+from archbench.engines import nodes
 from archbench.engines.base import work
 from archbench.engines.bench import check_same
 from archbench.engines.mailbox import Kept, Letter
@@ -66,11 +68,15 @@ def not_sent(which: str) -> ArchbenchError:
 
 @dataclass(frozen=True)
 class Luggage:
-    """What a Job takes along: the checkpoint that it goes on from, a user's own file, the training whose weights it takes."""
+    """What a Job takes along: the checkpoint that it goes on from, a user's own file, the training whose weights it takes.
+
+    And the version of archbench that packed it, since a node may have joined after all were asked for theirs.
+    """
 
     checkpoint: bytes | None
     file: user_file.Text | None
     source: tuple[Record, dict[str, bytes]] | None
+    version: tuple[str, str] = dataclasses.field(default_factory=nodes.own_version)
 
     @classmethod
     def of(cls, job: Job, store: Store) -> Luggage:
@@ -83,7 +89,8 @@ class Luggage:
         return cls(path.read_bytes() if path.exists() else None, file, source)
 
     def unpack(self, job: Job, store: Store) -> None:
-        """Lay it out where the Job looks for it."""
+        """Lay it out where the Job looks for it. Raises ArchbenchError where another version of archbench would use it."""
+        nodes.check_versions([(socket.gethostname(), nodes.own_version())], self.version)
         if self.checkpoint is not None:
             Store.keep_checkpoint(store, job.key, self.checkpoint)
         if self.file is not None:
