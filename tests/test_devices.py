@@ -110,10 +110,28 @@ def test_two_devices_remember_for_batch_norm_what_one_does_in_two_parts(tmp_path
     """Two steps alone: small differences of such a network's sums grow tenfold with each. Tests take the running statistics."""
     asked = {"models": "resnet_basic+width=0.25", "epochs": 2, "limit_train": 32}
     records = [train(tmp_path / name, **asked, **how) for name, how in (("parts", PARTS), ("devices", TWO))]
+    assert [record.config.get("norm_statistics") for record in records] == [None, "local"]
     losses = [record.samples["curves"]["loss"] for record in records]
     assert losses[1] == pytest.approx(losses[0], rel=FLOAT)
     logits = [np.load(tmp_path / name / record.files[0].path)["logits"] for name, record in zip(("parts", "devices"), records, strict=True)]
     assert logits[1] == pytest.approx(logits[0], abs=0.004)  # they are kept in float16, and lie within 4
+
+
+@needs_cores
+def test_what_two_devices_drop_is_drawn_again_alike_after_an_interruption(tmp_path: Path) -> None:
+    """NIN drops half of what two pools let through, on each device other parts of it, and one process others of the same images."""
+    asked = {"models": "nin+width=0.05", "epochs": 3}
+    with pytest.raises(Terminated):
+        train(tmp_path / "ended", end_after_the_first_epoch, **asked, **TWO)
+    resumed, undisturbed, alone = (
+        train(tmp_path / name, **asked, **how) for name, how in (("ended", TWO), ("whole", TWO), ("alone", PARTS))
+    )
+    assert resumed.config["resumed_from_step"] > 0
+    losses = [record.samples["curves"]["loss"] for record in (resumed, undisturbed, alone)]
+    assert losses[0] == losses[1]
+    assert losses[1] != pytest.approx(losses[2], rel=FLOAT)
+    logits = [np.load(tmp_path / name / record.files[0].path)["logits"] for name, record in (("ended", resumed), ("whole", undisturbed))]
+    assert np.array_equal(*logits)
 
 
 def test_devices_share_a_batch_and_draw_as_one_does() -> None:
