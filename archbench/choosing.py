@@ -80,8 +80,10 @@ class Chooser:
         """The job with the memory layout that is fastest for its model; a resumed one keeps its own, only trainings need one."""
         if job.kind != "train":
             return job
-        kept = checkpoint.plan_of(self.store.checkpoint_path(job.key), job.key, job.rerun, job.records)
-        return job.executed(ExecutionPlan(**kept).on(job.plan) if kept else self._timed(job))
+        start = checkpoint.readable(self.store.checkpoint_path(job.key), job.key, job.rerun, job.records)
+        if start is None:
+            return job.executed(self._timed(job))
+        return job.executed(ExecutionPlan(**start.plan).on(job.plan), start.steps(job.steps_per_epoch))
 
     def _timed(self, job: Job) -> ExecutionPlan:
         """The plan with its layout chosen. A model that cannot take a step keeps its plan, and its job will say why."""

@@ -29,6 +29,7 @@ DEFAULT_DATA_DIR = Path("~/.cache/archbench")
 INDEX = DEFAULT_DATA_DIR / "index"  # the folder of what `archbench.records.index` keeps
 LARGEST_SEED = 2**32 - 1
 MOST, MOST_PIXELS = 1_000_000, 8192
+MOST_RUNS = 10_000  # that are planned without being asked twice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,11 @@ class Settings:
     def data_root(self) -> Path:
         """The data folder with the home directory filled in."""
         return expanded(self.data_dir)
+
+
+def too_many(runs: int) -> ArchbenchError:
+    """For a grid that is planned only where that is meant."""
+    return ArchbenchError(f"this is a grid of {runs:,} runs; give --yes to plan more than {MOST_RUNS:,}")
 
 
 def expanded(path: Path) -> Path:

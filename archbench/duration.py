@@ -12,7 +12,7 @@ EXPLANATION_S = 0.03  # an image whose maps are scored
 
 
 def seconds(job: Job) -> float:
-    """In seconds; of a training its plan holds the time of a step."""
+    """In seconds; of a training its plan holds the time of a step, and what its checkpoint holds is done."""
     if job.kind == "profile":
         series = len(job.batches) * len(job.modes)
         return PROFILE_S + job.launches * (LAUNCH_S * len(job.modes) + SERIES_S * series)
@@ -22,4 +22,4 @@ def seconds(job: Job) -> float:
         return EVALUATION_S * (job.data.test_images if job.data else 0)
     assert job.data is not None
     evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
-    return RUN_S + job.parts * job.plan.step_seconds * (job.steps + EVALUATION_SHARE * evaluated / job.batch)
+    return RUN_S + job.parts * job.plan.step_seconds * (job.steps - job.made + EVALUATION_SHARE * evaluated / job.batch)

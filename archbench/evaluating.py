@@ -62,6 +62,8 @@ def fitting(source: transfer.Source, settings: Settings, emit: Listener) -> Data
     if offered.num_classes != shape.num_classes:
         raise ArchbenchError(f"{wanted.name} has {offered.num_classes} classes, and {of} knows {shape.num_classes}")
     loaded = load(wanted, emit)
+    if source.whitening is not None and loaded.test.crop is not None:
+        raise ArchbenchError(f"{of} sees images that were whitened once, and files are decoded anew each time: --images-from mapped")
     native = loaded.shape.size
     pads = native == PADDED_SIZE < shape.image_size and settings.image_size is None
     sized = loaded if native == shape.image_size else (loaded.padded if pads else loaded.resized)(shape.image_size)

@@ -86,7 +86,10 @@ class Asked:
         network = _drawn(model, shape)
         transfer.load_whole(network, model, source, store)
         told = source.record.config
-        notes = {"normalisation_of_bytes": json.dumps(told.get("normalisation")), "classes": json.dumps(told.get("classes"))}
+        normalisation = dict(told.get("normalisation") or {})
+        if source.whitening is not None:
+            normalisation |= {"file": source.whitening.path, "file_sha256": source.whitening.sha256}
+        notes = {"normalisation_of_bytes": json.dumps(normalisation), "classes": json.dumps(told.get("classes"))}
         return network, shape, {"archbench_record": self.record, **notes}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from archbench import budget, duration, environment, models, studies
 from archbench import device as devices
 from archbench.choosing import Chooser
-from archbench.config import Settings
+from archbench.config import MOST_RUNS, Settings, too_many
 from archbench.data import DataRequest, Dataset, Shape, choice, load, request, shape_of, suggested
 from archbench.data.dataset import parts
 from archbench.device import Device
@@ -33,7 +33,6 @@ from archbench.training.recipe import Recipe
 PROFILE_BATCH = 32
 PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
 WORDNET_ID = re.compile(r"n\d{8}")
-MOST_RUNS = 10_000  # that are planned without being asked twice
 # settings that mean nothing where nothing is trained
 NOT_TRAINED = ("epochs", "limit_train", "val_fraction", "flip", "tuned", "compile", "micro_batch", "devices", "sync_norm")
 
@@ -121,7 +120,7 @@ def _check(settings: Settings, device: Device, emit: Listener) -> None:
 
 def _check_number(runs: int, settings: Settings) -> None:
     if runs > MOST_RUNS and not settings.yes:
-        raise ArchbenchError(f"this is a grid of {runs:,} runs; give --yes to plan more than {MOST_RUNS:,}")
+        raise too_many(runs)
 
 
 def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
@@ -129,14 +128,14 @@ def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
     chosen = models.parse(settings.models)
     if not training or settings.pretrained:
         return chosen
-    named = models.parse(name for name in settings.models if not models.is_several(name))
-    kept = [model for model in chosen if model in named or not model.spec.frozen_from or model.source]
+    named = set(models.parse(name for name in settings.models if not models.is_several(name)))
+    kept = {model: None for model in chosen if model in named or not model.spec.frozen_from or model.source}
     for model in chosen:
         if model not in kept:
             emit(Notice(f"{model.label} is left out: it needs {model.label}+source=RECORD_ID of a trained {model.spec.frozen_from}"))
     if not kept:
         raise ArchbenchError(f"--models {','.join(settings.models)} leaves nothing to train")
-    return kept
+    return list(kept)
 
 
 class Planner:

@@ -75,15 +75,12 @@ def asked(values: Mapping[str, Any], given: Collection[str]) -> Asked:
 def execute(wanted: Asked, kinds: tuple[str, ...], emit: Listener, announce: Callable[[Plan], None] | None = None) -> Executed:
     """Plan and carry out; `announce` is called with the plan before the work begins."""
     from archbench import tracking
-    from archbench.engines.opening import engine_of
 
     settings = wanted.settings
-
-    tracking.check(settings.track)
     store = _store(settings)
-    _check_tags(store, settings.tag)
-    with engine_of(settings) as engine:
+    with _engine(settings) as engine:
         plan = planned(wanted, kinds, emit)
+        engine.check(plan)
         if announce is not None:
             announce(plan)
         with tracking.listening(settings.track, store.root, plan.jobs, emit) as listen:
@@ -91,15 +88,25 @@ def execute(wanted: Asked, kinds: tuple[str, ...], emit: Listener, announce: Cal
 
 
 def dry(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
-    """What `execute` would carry out. Raises ArchbenchError as it does, but for what only the nodes of a cluster can tell."""
+    """The plan that `execute` would carry out. Raises ArchbenchError as it does, but for what only the nodes of a cluster can tell."""
+    engine = _engine(wanted.settings)
+    plan = planned(wanted, kinds, emit)
+    engine.check(plan)
+    return plan
+
+
+def _engine(settings: Settings) -> Engine:
+    """The engine, which is not entered yet, with all that must be there beside it: trackers, a store whose tags can be read."""
+    from archbench import tracking
     from archbench.engines.opening import engine_of
 
-    engine_of(wanted.settings)
-    return planned(wanted, kinds, emit)
+    tracking.check(settings.track)
+    _check_tags(_store(settings), settings.tag)
+    return engine_of(settings)
 
 
 def planned(wanted: Asked, kinds: tuple[str, ...], emit: Listener) -> Plan:
-    """The plan, of which nothing is carried out yet."""
+    """The plan, whatever is to carry it out."""
     from archbench import plan as planning
 
     _make_deterministic(wanted.settings.deterministic)

@@ -1,4 +1,8 @@
-"""Intervals, tests and corrections. All are two-sided; `confidence` is 0.95 unless given."""
+"""Intervals, tests and corrections. All are two-sided; `confidence` is 0.95 unless given.
+
+scipy and statsmodels do the work where they can. Wilson's and Student's intervals, Welch's test of many pairs and Holm's rule are written
+out: tables of a hundred thousand Records call them too often for the libraries' own, which the tests hold them against.
+"""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Found:
 
 
 def name_of(job: Job) -> str:
-    """The study of a training as its recipe has it: the same network, data set, recipe, epochs and batch have one study."""
+    """The study of a training as its recipe has it: the same network, data set, recipe, epochs, batch and precision have one study."""
     assert job.training is not None and job.data is not None
     snapshot, data = job.snapshot, job.data
     identity = {
@@ -70,6 +70,7 @@ def name_of(job: Job) -> str:
         "input": dataclasses.asdict(job.shape),
         "training": job.training.model_dump(exclude={"hints"}),
         "data": [data.name, data.fingerprint, data.limit_train, data.train_fraction],
+        "executed": {name: value for name, value in job.plan.asked(job.batch).items() if name in ("precision", "micro_batch")},
     }
     return f"{plain_name(job.model.label)}-{hash_of(identity)[:KEY_LENGTH]}"
 
@@ -96,6 +97,7 @@ def _complete(job: Job, settings: Settings, store: Store) -> Found:
     assert job.training is not None and job.data is not None
     found = find(job, store.root)
     of = f"{job.model.label} on {job.data.name}, recipe {job.training.name}, {job.training.epochs} epochs, batch {job.batch}"
+    of += f", {job.plan.precision}"
     if found is None:
         raise ArchbenchError(f"--tuned: there is no study of {of} in {store.root}; {settings.command('tune', NOT_OF_A_SEARCH)} makes it")
     if found.trials < found.asked:

@@ -42,18 +42,23 @@ def test_finished_and_old_ones_go_and_none_that_is_in_use(tmp_path: Path) -> Non
     assert left == {f"{failed.key}.pt", "held.pt", ".writing-weights.pt-2", "weights.pt"}
 
 
-def test_folders_of_files_that_no_record_names_go_after_a_day(tmp_path: Path) -> None:
+def test_files_that_no_record_names_go_after_a_day(tmp_path: Path) -> None:
     """Not one that a Record names, nor a younger one, one of a run in progress, or one that is not named as a run's."""
     store, files = Store(tmp_path), tmp_path / "files"
     names = {name: f"nin-{digit * 16}-01234567" for name, digit in (("lost", "a"), ("named", "b"), ("young", "c"), ("at", "d"))}
     for name, folder in {**names, "mine": "mine"}.items():
         put(files / folder / "weights.pt", 0.5 if name == "young" else 2)
         os.utime(files / folder, ((NOW - timedelta(days=2)).timestamp(),) * 2)
-    stored = StoredFile(path=f"files/{names['named']}/weights.pt", bytes=5, sha256="")
+    whitening = {name: f"whitening-{name}.pt" for name in ("lost", "named", "young")}
+    for name, file in whitening.items():
+        put(files / file, 0.5 if name == "young" else 2)
+    paths = (f"files/{names['named']}/weights.pt", f"files/{whitening['named']}")
+    stored = tuple(StoredFile(path=path, bytes=5, sha256="") for path in paths)
     with store.lease("d" * 16):
-        gone = checkpoints.prune(store, [make_record(files=(stored,))], NOW)
-    assert [(each.key, each.bytes, each.state) for each in gone] == [("a" * 16, 5, "without a Record")]
-    assert {path.name for path in files.iterdir()} == {*names.values(), "mine"} - {names["lost"]}
+        gone = checkpoints.prune(store, [make_record(files=stored)], NOW)
+    assert [(each.key, each.bytes, each.state) for each in gone] == [("a" * 16, 5, "without a Record"), ("", 5, "without a Record")]
+    left = {*names.values(), *whitening.values(), "mine"} - {names["lost"], whitening["lost"]}
+    assert {path.name for path in files.iterdir()} == left
 
 
 def test_a_listing_takes_no_lease_and_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

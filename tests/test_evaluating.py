@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import archbench
-from archbench import evaluating
+from archbench import evaluating, exporting
 from archbench.config import Settings
 from archbench.data import Dataset, Split, load, request
+from archbench.engines.task import Luggage
 from archbench.errors import ArchbenchError
 from archbench.events import ignore
 from archbench.explaining.asked import Asked
@@ -65,6 +68,13 @@ def test_images_are_whitened_as_the_trainings_were(tmp_path: Path) -> None:
     kept = np.load(tmp_path / next(file.path for file in first.files if file.path.endswith("predictions.npz")))
     assert maps.columns[0].logits == pytest.approx(kept["logits"][places].astype(np.float32), abs=0.01)
 
+    (again,) = evaluating.make(first.id, Settings.of(dataset="digits", rerun=True), Store(tmp_path), ignore).jobs
+    luggage = Luggage.of(again, Store(tmp_path))
+    assert luggage.source is not None
+    assert {Path(name).name.split("-")[0] for name in luggage.source[1]} == {"weights.pt", "whitening"}
+    _, _, notes = exporting.Asked("lenet", first.id).build(Store(tmp_path))
+    assert json.loads(notes["normalisation_of_bytes"])["file"] == stored.path
+
     (tmp_path / stored.path).write_bytes(b"changed")
     failed = archbench.evaluate(first.id, dataset="digits", results=tmp_path, rerun=True)
     assert failed.failure is not None
@@ -72,6 +82,32 @@ def test_images_are_whitened_as_the_trainings_were(tmp_path: Path) -> None:
     (tmp_path / stored.path).unlink()
     with pytest.raises(ArchbenchError, match="whitened its images by a matrix that is not kept"):
         archbench.evaluate(second.id, dataset="digits", results=tmp_path)
+
+
+def test_other_images_must_lie_still_to_be_whitened(class_folders: Path, tmp_path: Path) -> None:
+    where = {"dataset": f"imagefolder:{class_folders}", "data_dir": tmp_path / "data", "image_size": 8}
+    (source,) = archbench.train(models="nin_tiny", recipe="paper", epochs=1, batch_size=4, results=tmp_path, images_from="mapped", **where)
+    assert source.status == "ok"
+    with pytest.raises(ArchbenchError, match=r"were whitened once, and files are decoded anew each time: --images-from mapped$"):
+        archbench.evaluate(source.id, results=tmp_path, images_from="files", **where)
+    assert figures(archbench.evaluate(source.id, results=tmp_path, images_from="memory", **where)) == figures(source)
+
+
+def test_no_more_images_go_through_at_once_than_did_in_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of 16 in parts of 4: learned, held out, tested and tested again."""
+    sizes: set[tuple[bool, int]] = set()
+    forward = nn.Linear.forward
+
+    def counted(layer: nn.Linear, images: torch.Tensor) -> torch.Tensor:
+        sizes.add((layer.training, len(images)))
+        return forward(layer, images)
+
+    monkeypatch.setattr(nn.Linear, "forward", counted)
+    asked = {"limit_train": 64, "epochs": 1, "batch_size": 16, "micro_batch": 4, "val_fraction": 0.25, "results": tmp_path}
+    (source,) = archbench.train(models="lenet", **asked)
+    archbench.evaluate(source.id, dataset="digits", results=tmp_path)
+    Asked((source.id,), "gradcam", n=8).explain(Settings.of(dataset="digits"), Store(tmp_path), ignore)
+    assert max(size for is_training, size in sizes if not is_training) == 4
 
 
 def test_a_flip_at_the_test_is_said_and_left_out_where_it_may_change_the_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,15 @@ def test_a_mistake_is_one_line(text: str, message: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_grid_of_many_networks_is_asked_about_before_they_are_made(tmp_path: Path) -> None:
+    """101 x 100 knobs are 10,100 networks, in two recipes."""
+    path = tmp_path / "own.toml"
+    knobs = f"width = {[n / 100 for n in range(1, 102)]}, mlp_depth = {list(range(100))}"
+    path.write_text(f"recipes = ['modern', 'fast']\n[[models]]\nnames = ['nin']\nknobs = {{ {knobs} }}\n")
+    with pytest.raises(ArchbenchError, match=r"this is a grid of 20,200 runs; give --yes to plan more than 10,000$"):
+        grid.of(str(path), {})
+
+
 def test_an_unknown_experiment_is_refused_with_a_near_name() -> None:
     with pytest.raises(ArchbenchError, match="unknown experiment 'haed'; did you mean 'head'"):
         files.load("haed")

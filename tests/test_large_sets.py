@@ -282,6 +282,18 @@ def test_the_rule(limit: int | None, needed: int, to_write: int, where: str, mac
     assert choice.choose(wanted(memory_limit=limit), needed, to_write, "", ignore) == where
 
 
+def test_processes_that_each_hold_the_images_share_the_memory(machine: None) -> None:
+    """8 GiB are free: of three processes each may take half of a third; a limit is each one's own. A worker asks for itself alone."""
+    third = 8 * GIB // 3
+    assert choice.choose(wanted(processes=3), third // 2, 0, "", ignore) == "memory"
+    assert choice.choose(wanted(processes=3), third // 2 + 1, 0, "", ignore) == "mapped"
+    assert choice.choose(wanted(processes=3, memory_limit=3 * GIB), 2 * GIB, 0, "", ignore) == "memory"
+    with pytest.raises(ArchbenchError, match=r"needs 3\.0 GiB of memory for its decoded images, 2\.7 GiB are free"):
+        choice.choose(wanted(processes=3, images_from="memory"), 3 * GIB, 0, "", ignore)
+    of = [request(Settings.of(**each)).processes for each in ({}, {"engine": "workers:2"}, {"devices": 4}, {"engine": "ray"})]
+    assert of == [1, 3, 5, 1]
+
+
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """8 GiB of memory free, 1 GiB taken by the process, 10 GiB of disk."""

@@ -7,11 +7,12 @@ import pytest
 import torch
 from conftest import make_record
 
-from archbench import choosing, duration, environment
+from archbench import choosing, duration, environment, running
 from archbench import plan as planning
 from archbench.config import Settings
 from archbench.device import Device
-from archbench.events import Event, Notice, ignore
+from archbench.errors import Terminated
+from archbench.events import Epoch, Event, Notice, ignore
 from archbench.execution import ExecutionPlan
 from archbench.plan import Plan, Planner
 from archbench.records.store import Store
@@ -50,6 +51,21 @@ def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:
     job = make(tmp_path, ("train",), models="alexnet").jobs[0]
     timed = duration.seconds(dataclasses.replace(job, plan=ExecutionPlan(step_s={"contiguous": 3.0})))
     assert timed == pytest.approx(0.3 + 3.0 * (4 + (360 + 64) / 32 / 3))
+
+
+def test_what_a_checkpoint_holds_is_not_counted_again(tmp_path: Path) -> None:
+    """Ended after the first of two epochs: two of four steps are to be made."""
+
+    def end(event: Event) -> None:
+        if isinstance(event, Epoch):
+            raise Terminated
+
+    with pytest.raises(Terminated):
+        running.execute(running.asked({**QUICK, "models": "lenet", "results": tmp_path}, ()), ("train",), end)
+    job = make(tmp_path, ("train",), models="lenet").jobs[0]
+    assert (job.made, job.steps) == (2, 4)
+    timed = duration.seconds(dataclasses.replace(job, plan=ExecutionPlan(step_s={"contiguous": 3.0})))
+    assert timed == pytest.approx(0.3 + 3.0 * (2 + (360 + 64) / 32 / 3))
 
 
 def test_a_model_that_cannot_take_a_step_does_not_stop_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

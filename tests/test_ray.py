@@ -152,10 +152,10 @@ def test_a_node_with_another_version_is_named(cluster: Any, tmp_path: Path, monk
 @needs_ray
 def test_a_job_that_no_node_can_take_any_more_fails_after_a_while(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen cores are asked for where nodes have one each."""
-    monkeypatch.setattr(ray_engine, "RETURN_S", 1.0)
+    monkeypatch.setattr(ray_engine, "RETURN_S", 0.0)
     monkeypatch.setattr(nodes.Needs, "of", lambda self, job: Need(16, 0, 2**20))
     records = train(f"ray:{cluster.address}", tmp_path).records
-    message = "the cluster has no node any more that could run it: 16 cores and 1 MiB of memory are asked for"
+    message = "the nodes that the cluster has left cannot run it: 16 cores and 1 MiB of memory are asked for"
     assert [(each.status, each.failure and each.failure.message) for each in records] == [("failed", message)] * 2
 
 

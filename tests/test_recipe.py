@@ -70,6 +70,15 @@ def test_a_recipe_of_the_users_own_is_named_after_its_file(tmp_path: Path) -> No
         (WHOLE + 'optimizer = "admw"\n', "unknown optimizer 'admw'; did you mean 'adamw'"),
         (WHOLE + 'optimizer = "lbfgs"\n', "not for this training loop"),
         (WHOLE + "optimizer_options = { betas = 3 }\n", "the optimizer sgd: .*betas"),
+        (WHOLE + 'optimizer = "adamw"\noptimizer_options = { betas = [0.9] }\n', "the optimizer adamw: .*index out of range"),
+        (WHOLE + 'optimizer = "adam"\noptimizer_options = { capturable = true }\n', "the optimizer adam cannot take a step: .*capturable"),
+        (
+            WHOLE + 'schedule = "timm:cosine"\nschedule_options = { warmup_epochs = 9 }\n',
+            "warmup_epochs is said by epochs and warmup_fraction",
+        ),
+        (WHOLE + 'schedule = "timm:plateau"\n', "unknown schedule of timm 'plateau'"),
+        (WHOLE + "weight_decay = inf\n", "weight_decay: input should be less than or equal to 1000000"),
+        (WHOLE + "clip_norm = inf\n", "clip_norm: input should be less than or equal to 1000000"),
         (WHOLE + 'schedule = "cosin"\n', "unknown schedule 'cosin'; did you mean 'cosine'"),
         (WHOLE + 'schedule = "torch:OneCycle"\n', "did you mean 'OneCycleLR'"),
         (WHOLE + "flip_alternates = true\n", "flip_alternates says how to flip"),
@@ -122,6 +131,13 @@ def test_schedules_of_torch_and_timm_by_name() -> None:
     assert decayed == [1, 1, 0.5, 0.5, 0.25]
     pytest.importorskip("timm")
     assert schedules.factors(small(schedule="timm:cosine"), 100)[50] == pytest.approx(0.5)
+    stepped = small(schedule="timm:multistep", schedule_options={"decay_milestones": [2, 4], "decay_rate": 0.5})
+    assert schedules.factors(stepped, 6) == [1, 0.5, 0.5, 0.25, 0.25, 0.25]  # timm lets the rate of step t fall at t + 1
+    assert schedules.factors(small(schedule="timm:constant"), 3) == [1, 1, 1]
+    for name, options in (("wsd", {}), ("rsqrt", {"stable_timescale": 20})):
+        rates = schedules.factors(small(schedule=f"timm:{name}", schedule_options=options), 100)
+        assert rates[0] == 1 > rates[-1]
+        assert sorted(rates, reverse=True) == rates
 
 
 def test_groups_of_the_papers_rates() -> None:
@@ -129,6 +145,14 @@ def test_groups_of_the_papers_rates() -> None:
     optimizer = optimizers.make(zoo.create("nin"), recipe_file.load("paper"))
     found = {(group["weight_decay"], round(group["lr"], 6)): len(group["params"]) for group in optimizer.param_groups}
     assert found == {(1e-4, 0.1): 8, (1e-4, 0.01): 1, (0.0, 0.2): 8, (0.0, 0.02): 1}
+
+
+def test_the_last_layer_is_the_heads_where_other_classifiers_help_to_train() -> None:
+    network = nn.Sequential()
+    for name in ("body", "head", "auxiliary"):
+        network.add_module(name, nn.Linear(2, 2))
+    slow = next(group for group in optimizers.groups(network, small(last_layer_lr_scale=0.1)) if group["lr"] == pytest.approx(0.01))
+    assert [id(each) for each in slow["params"]] == [id(network.get_submodule("head").weight)]
 
 
 def test_fast_steps_in_all_directions_of_a_layer_alike() -> None:
@@ -246,6 +270,10 @@ def test_layers_that_cannot_be_whitened_stay_as_they_are() -> None:
         before = first.weight.detach().clone()
         initial.whiten(nn.Sequential(first), torch.randn(10, 3, 8, 8))
         assert first.weight.equal(before)
+    frozen = nn.Conv2d(3, 6, 3).requires_grad_(False)
+    before = frozen.weight.clone()
+    initial.whiten(nn.Sequential(frozen), torch.randn(10, 3, 8, 8))
+    assert frozen.weight.equal(before)
 
 
 def test_the_average_of_weights_forgets_at_its_rate() -> None:
@@ -309,6 +337,7 @@ def test_micro_batches_are_halved_until_a_step_fits() -> None:
     taking = stepper(nn.Sequential(Greedy(4, 3)), ExecutionPlan(micro_batch_auto=True), said)
     assert math.isfinite(taking.step(images, labels, 0))
     assert taking.part == 2
+    taking.tell()
     assert said[-1] == Notice("out of memory: each batch of 16 now goes through in parts of 2")
     assert len(said) == 3
     resumed = stepper(nn.Sequential(Greedy(4, 3)), ExecutionPlan(micro_batch_auto=True))

@@ -281,7 +281,7 @@ def test_a_checkpoint_that_is_damaged_or_another_runs_is_refused(digits: Dataset
         path.write_bytes(damaged)
         with pytest.raises(ArchbenchError, match="is damaged; --rerun starts over"):
             checkpoint.load(path, "k")
-        assert checkpoint.plan_of(path, "k") is None
+        assert checkpoint.readable(path, "k") is None
 
 
 def test_a_full_disk_ends_the_run_and_is_no_failure_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

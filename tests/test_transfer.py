@@ -41,9 +41,11 @@ def weights(folder: Path, record: Record) -> dict[str, torch.Tensor]:
     return state
 
 
-def test_decaf_learns_on_features_that_stay_as_they_were_trained(trained: tuple[Path, Record]) -> None:
+@pytest.mark.parametrize("recipe", ["modern", "fast"])
+def test_decaf_learns_on_features_that_stay_as_they_were_trained(recipe: str, trained: tuple[Path, Record]) -> None:
+    """`fast` whitens first layers, and not one that is frozen."""
     folder, source = trained
-    (record,) = archbench.train(models=f"decaf+source={source.id}", results=folder, **QUICK)
+    (record,) = archbench.train(models=f"decaf+source={source.id}", recipe=recipe, results=folder, **QUICK)
     assert record.status == "ok"
     assert record.model.knobs == {"source": source.id}
     before, after = weights(folder, source), weights(folder, record)

@@ -364,12 +364,13 @@ def test_the_command_that_mends_a_search_has_the_options_of_a_search_alone() -> 
     assert fields - set(studies.NOT_OF_A_SEARCH) == taken - {"download", "rerun", "engine"}  # which a search takes, but needs not
 
 
-def test_a_study_is_its_own_for_each_recipe_and_data_but_not_for_what_is_held_out(tmp_path: Path, trials: Callable) -> None:
+def test_a_study_is_its_own_for_each_recipe_data_and_precision_but_not_for_what_is_held_out(tmp_path: Path, trials: Callable) -> None:
     def name(**settings: object) -> str:
         asked = Settings.of(**{**QUICK, "results": tmp_path, **settings})
         return studies.name_of(planning.make(asked, ("train",), Store(tmp_path), ignore).jobs[0])
 
-    same = name()
-    assert name(val_fraction=0.2) == name(seeds="3") == name(precision="fp32") == same
-    others = [name(epochs=3), name(batch_size=16), name(limit_train=170), name(models="alexnet+head=gap")]
-    assert len({same, *others}) == 5
+    same = name(precision="fp32")
+    assert name(precision="fp32", val_fraction=0.2) == name(precision="fp32", seeds="3") == same
+    changes = [{"epochs": 3}, {"batch_size": 16}, {"limit_train": 170}, {"models": "alexnet+head=gap"}, {"micro_batch": 8}]
+    others = [name(**{"precision": "fp32", **change}) for change in changes]
+    assert len({same, name(precision="bf16"), *others}) == 7

@@ -100,10 +100,10 @@ def _show_checkpoints(store: Store, prune: bool, json: bool) -> None:
         columns = {name: [str(_plain(each)[name]) for each in found] for name in ("key", "written", "bytes", "state")}
         view.print_table(view.columns_table(columns, whole="key"))
     if prune or not found:
-        folders = sum(each.path.is_relative_to(store.root / "files") for each in found)
-        checkpoint = len(found) - folders
-        and_folders = f" and {folders} folder{'s' * (folders != 1)} of files without a Record" * bool(folders)
-        view.say(f"{checkpoint} checkpoint{'s' * (checkpoint != 1)}{and_folders} {'removed' if prune else 'there'}")
+        others = sum(each.path.is_relative_to(store.root / "files") for each in found)
+        checkpoint = len(found) - others
+        and_others = f" and the files of {others} run{'s' * (others != 1)} without a Record" * bool(others)
+        view.say(f"{checkpoint} checkpoint{'s' * (checkpoint != 1)}{and_others} {'removed' if prune else 'there'}")
     view.report_problems(problems)
 
 

@@ -1,9 +1,10 @@
 """Where the images of a set lie during a run: in memory, in a mapped cache on the disk, or in their files.
 
 The rule of `--images-from auto`: in **memory** where the decoded images fit into `--memory-limit`, less what the process takes already
-(without a limit: into half of what is free, on the machine and on the device); else **mapped**, from a cache on the disk of `--data-dir`,
-where it fits into nine tenths of what is free there or is there already; else from the **files**, decoded anew in each epoch. From memory
-and mapped a training comes out the same, bit for bit; from the files it sees other parts of each image, and is another run.
+(without a limit: into half of what is free, on the machine and on the device, shared among all processes that hold them); else **mapped**,
+from a cache on the disk of `--data-dir`, where it fits into nine tenths of what is free there or is there already; else from the **files**,
+decoded anew in each epoch. From memory and mapped a training comes out the same, bit for bit; from the files it sees other parts of each
+image, and is another run.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def room_bytes(wanted: DataRequest) -> int | None:
 
     Raises ArchbenchError where a limit leaves none.
     """
-    free = [size for size in (available_bytes(), devices.choose(wanted.device).free_bytes()) if size is not None]
+    free = [size for size in (_available_bytes(wanted), devices.choose(wanted.device).free_bytes()) if size is not None]
     if wanted.memory_limit is None:
         return int(SHARE_OF_FREE * min(free)) if free else None
     taken = resident_bytes()
@@ -42,6 +43,12 @@ def room_bytes(wanted: DataRequest) -> int | None:
     return min([wanted.memory_limit - taken, *free])
 
 
+def _available_bytes(wanted: DataRequest) -> int | None:
+    """Free memory of the machine, for each process that holds the images."""
+    free = available_bytes()
+    return free if free is None else free // wanted.processes
+
+
 def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, remedy: str, emit: Listener) -> str:
     """`memory`, `mapped` or `files` for images of so many bytes, of which so many are not in a cache yet.
 
@@ -49,7 +56,7 @@ def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, remedy: 
     """
     room, asked = room_bytes(wanted), wanted.images_from
     if asked == "memory":
-        check_fits(wanted.name, needed_bytes, room if wanted.memory_limit else available_bytes(), remedy)
+        check_fits(wanted.name, needed_bytes, room if wanted.memory_limit else _available_bytes(wanted), remedy)
     if asked in ("memory", "files"):
         return asked
     if asked == "auto" and (room is None or needed_bytes <= room):

@@ -61,10 +61,13 @@ class Dataset:
 
     @property
     def origin(self) -> Origin:
-        """By what another process loads the same, from where its images lie here: another choice there might cut them otherwise."""
+        """By what another process loads the same, from where its images lie here: another choice there might cut them otherwise.
+
+        It asks for its own memory alone.
+        """
         assert self.request is not None
         kept = (self.train if len(self.train) else self.test).kept
-        return Origin(dataclasses.replace(self.request, images_from=kept), self.changes, self.fingerprint)
+        return Origin(dataclasses.replace(self.request, images_from=kept, processes=1), self.changes, self.fingerprint)
 
     def resized(self, size: int) -> Dataset:
         """Every image scaled to `size` x `size` (bilinear, antialiased)."""

@@ -12,7 +12,8 @@ class DataRequest:
 
     `limit_train` (images) and `test_only` (no training image) spare ImageNet from being decoded whole, `test_only` also
     `shapes` from being made whole; other sets are loaded whole.
-    `images_from`, `memory_limit` in bytes and the `device` decide where the images of class folders lie (choice.py).
+    `images_from`, `memory_limit` in bytes, the `device` and how many `processes` hold them decide where the images of class folders lie
+    (choice.py).
     `resize_ratio` is what the shorter side of an ImageNet image is scaled to, in sides of the crop, bicubic or bilinear.
     """
 
@@ -27,6 +28,7 @@ class DataRequest:
     test_only: bool = False
     images_from: str = "auto"
     memory_limit: int | None = None
+    processes: int = 1
     device: str = "cpu"
     resize_ratio: float = 256 / 224  # Krizhevsky et al. 2012, section 2
     bicubic: bool = False

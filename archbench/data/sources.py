@@ -15,8 +15,10 @@ from archbench.data import imagefolder, imagenet, shapes, torchvision_sets
 from archbench.data.dataset import DIGIT_NAMES, Dataset, Shape
 from archbench.data.request import DataRequest, Origin
 from archbench.data.split import Split
+from archbench.environment import cores_to_use
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, ignore
+from archbench.placing import LOCAL, WORKERS, Placing
 
 DIGITS_TEST = 360
 FROM_DISK = ("imagefolder", "imagenet")
@@ -74,7 +76,16 @@ def _request(settings: Settings, name: str, source: str, folder: Path | None, te
         images_from=settings.images_from,
         memory_limit=settings.memory_limit_bytes,
         device=settings.device,
+        processes=_processes(settings),
     )
+
+
+def _processes(settings: Settings) -> int:
+    """How many on this machine hold the images: this one, and those that train beside it."""
+    placing = Placing.of(settings.engine)
+    if placing.engine == WORKERS:
+        return 1 + (placing.workers or torch.cuda.device_count() or cores_to_use())
+    return 1 + settings.devices if settings.devices > 1 and placing.engine == LOCAL else 1
 
 
 def shape_of(wanted: DataRequest) -> Shape:

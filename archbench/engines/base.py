@@ -25,6 +25,9 @@ class Engine(abc.ABC):
     A context: what it has opened ends with it.
     """
 
+    def check(self, plan: Plan) -> None:  # noqa: B027 - most can carry out any
+        """Raise ArchbenchError for a plan that it cannot carry out."""
+
     @abc.abstractmethod
     def records(self, jobs: Iterator[Job], plan: Plan, store: Store, emit: Listener) -> Generator[Record, None, None]:
         """A Record of each Job, in the order in which they end; its files are in the store by then, the Record itself is not.

@@ -72,11 +72,13 @@ class Cluster(Engine):
         if self.is_ours:
             ray.shutdown()
 
+    def check(self, plan: Plan) -> None:
+        for dataset in plan.datasets.values():
+            task.Images.of(dataset)
+
     def records(self, jobs: Iterator[Job], plan: Plan, store: Store, emit: Listener) -> Generator[Record, None, None]:
         import ray
 
-        for dataset in plan.datasets.values():
-            task.Images.of(dataset)  # refused before the first Job is sent, not in the middle of a grid
         run = Run(plan, store, emit, self.devices)
         try:
             yield from run.records(jobs)
@@ -122,7 +124,7 @@ class Run:
         self.running: dict[Any, Errand] = {}
         self.again: deque[Errand] = deque()
         self.begun: set[str] = set()  # tries that have told something
-        self.homeless: dict[Any, float] = {}  # since when no node that lives could take them
+        self.unfit: dict[nodes.Need, float] = {}  # since when too few nodes live that could meet it
 
     def records(self, jobs: Iterator[Job]) -> Iterator[Record]:
         """A Record of each Job."""
@@ -211,6 +213,9 @@ class Run:
         except errors.RayError as error:
             return self._lost(errand, self._why(error))
         assert delivery.record is not None
+        failed = delivery.record.failure
+        if failed is not None and failed.reason == nodes.OtherVersionError.__name__:
+            raise ArchbenchError(f"{failed.message}; the same command goes on without it")
         for path, content in delivery.files.items():
             write_atomically(self.store.root / path, lambda file, content=content: file.write(content))  # type: ignore[misc]
         return delivery.record
@@ -221,12 +226,13 @@ class Run:
         for reference, errand in list(self.running.items()):
             need = self.needs.of(errand.job)
             at_once = self.devices if errand.job.kind == "train" else 1
-            if errand.attempt in self.begun or sum(need.fits(node) for node in alive) >= at_once:
-                self.homeless.pop(reference, None)
-            elif now - self.homeless.setdefault(reference, now) > RETURN_S:
+            if sum(need.fits(node) for node in alive) >= at_once:
+                self.unfit.pop(need, None)
+            elif errand.attempt not in self.begun and now - self.unfit.setdefault(need, now) >= RETURN_S:
                 self.ray.cancel(reference)
-                del self.running[reference], self.homeless[reference]
-                yield self._failure(errand, ModelError("NoNode", f"the cluster has no node any more that could run it: {need}"))
+                del self.running[reference]
+                times = f", {at_once} times" * (at_once > 1)
+                yield self._failure(errand, ModelError("NoNode", f"the nodes that the cluster has left cannot run it: {need}{times}"))
 
     def _lost(self, errand: Errand, why: str) -> Record | None:
         """None where it is tried again; its failure after the last try."""

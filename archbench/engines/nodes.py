@@ -18,6 +18,10 @@ PROCESS_BYTES = 600 * 2**20  # of a process that has imported torch and all that
 FLOAT_BYTES, WEIGHT_COPIES, ACTIVATION_COPIES = 4, 6, 3  # weights, gradients, optimizer, checkpoint; forward, backward, workspace
 
 
+class OtherVersionError(ArchbenchError):
+    """That a node has no archbench or another one."""
+
+
 @dataclass(frozen=True)
 class Node:
     """A node that Jobs can run on; its name, cores, GPUs and bytes of memory as Ray counts them."""
@@ -128,10 +132,10 @@ def own_version() -> tuple[str, str]:
 
 
 def check_versions(told: Iterable[tuple[str, tuple[str, str] | None]], ours: tuple[str, str]) -> None:
-    """Raise ArchbenchError, in one line, for nodes, each with its name and what it told, that have no archbench or another one."""
+    """Raise OtherVersionError, in one line, for nodes, each with its name and what it told, that have no archbench or another one."""
     for name, theirs in told:
         if theirs is None:
-            raise ArchbenchError(f"--engine ray: the node {name} has no archbench; install archbench {ours[0]} there")
+            raise OtherVersionError(f"--engine ray: the node {name} has no archbench; install archbench {ours[0]} there")
         if theirs != ours:
             what = f"archbench {theirs[0]}, not {ours[0]}" if theirs[0] != ours[0] else f"other code of archbench {ours[0]}"
-            raise ArchbenchError(f"--engine ray: the node {name} has {what}; all nodes need the one that asks")
+            raise OtherVersionError(f"--engine ray: the node {name} has {what}; all nodes need the one that asks")

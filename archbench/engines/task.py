@@ -25,7 +25,7 @@ from archbench.engines.bench import check_same
 from archbench.engines.mailbox import Kept, Letter
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Event
-from archbench.job import Job
+from archbench.job import Job, failure
 from archbench.job import follow as follow_in_training
 from archbench.models import user_file
 from archbench.records.schema import Record, StoredFile
@@ -84,7 +84,8 @@ class Luggage:
         path, source = store.checkpoint_path(job.key), None
         if job.source is not None or job.model.source is not None:
             found = job.source or transfer.source_of(job.model, job.shape, store)
-            source = found.record, {file.path: (store.root / file.path).read_bytes() for file in found.files}
+            files = found.files if job.source is not None else (found.file,)
+            source = found.record, {file.path: (store.root / file.path).read_bytes() for file in files}
         file = user_file.text_of(job.model.name) if user_file.is_user_file(job.model.name) else None
         return cls(path.read_bytes() if path.exists() else None, file, source)
 
@@ -186,12 +187,14 @@ def carry_out(
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory(prefix="archbench-") as folder, Post(attempt, leave) as post:
         store = AwayStore(Path(folder), post)
-        luggage.unpack(job, store)
         try:
+            luggage.unpack(job, store)
             check_same(job)
             record = work(job, images.dataset(), store, post.listen, ranks)
         except Terminated:
             return Delivery(None, {})
+        except nodes.OtherVersionError as error:
+            return Delivery(failure(job, error, 0.0), {})
         return Delivery(record, store.files)
 
 

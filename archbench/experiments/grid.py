@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from archbench import models
-from archbench.config import Settings, split_names
+from archbench.config import MOST_RUNS, Settings, split_names, too_many
 from archbench.errors import ArchbenchError, unknown
 from archbench.experiments import files
 from archbench.experiments.definition import Block, Cell, Experiment, Grid
@@ -26,7 +27,9 @@ def of(name: str, given: Mapping[str, Any]) -> tuple[Grid, list[Settings]]:
     Raises ArchbenchError in one line for whatever cannot be run.
     """
     experiment = files.load(name)
+    axes = {axis: _axis(experiment, axis, given) for axis in VARIED}
     try:
+        _check_number(experiment, axes, {**experiment.settings, **given}.get("yes"))
         every = tuple(_cells(experiment))
         _check_comparisons(Grid(experiment, every, experiment.recipes, experiment.train_fractions))
         cells = _picked(every, given.get("models"))
@@ -34,11 +37,21 @@ def of(name: str, given: Mapping[str, Any]) -> tuple[Grid, list[Settings]]:
         raise ArchbenchError(f"experiment {name}: {error}") from None
     base = {**experiment.settings, "seeds": experiment.seeds, **given, "experiment": name}
     base["models"] = tuple(dict.fromkeys(cell.label for cell in cells))
-    axes = {axis: _axis(experiment, axis, given) for axis in VARIED}
     settings = [Settings.of(**{**base, **_without_none(values)}) for values in _combinations(axes)]
     recipes = tuple(recipe_file.load(recipe).name for recipe in axes["recipes"]) if len(axes["recipes"]) > 1 else ()
     fractions = axes["train_fractions"] if len(axes["train_fractions"]) > 1 else ()
     return Grid(experiment, cells, recipes, fractions), settings
+
+
+def _check_number(experiment: Experiment, axes: Mapping[str, Sequence[Any]], yes: Any) -> None:
+    """Raise ArchbenchError for more networks with knobs, data sets, recipes and fractions than are planned without being asked twice.
+
+    Before any of them is made: a name counts once here, though it may stand for several networks, and seeds do not.
+    """
+    networks = sum(len(block.names) * math.prod(map(len, block.knobs.values())) for block in experiment.blocks)
+    runs = networks * math.prod(map(len, axes.values()))
+    if runs > MOST_RUNS and not yes:
+        raise too_many(runs)
 
 
 def _axis(experiment: Experiment, axis: str, given: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -104,7 +104,8 @@ class Asked:
         first = as_seen(prepare, chosen.images[:1].to(device.torch))
         layer = "" if self.method == "occlusion" and self.layer is None else places.target(network, first, self.layer, called)
         target, parts = Target(network, called, layer), []
-        for images, labels in zip(chosen.images.split(BATCH), chosen.labels.split(BATCH), strict=True):
+        part = source.at_once(BATCH)
+        for images, labels in zip(chosen.images.split(part), chosen.labels.split(part), strict=True):
             prepared = as_seen(prepare, images.to(device.torch))
             parts.append(METHODS[self.method](target, prepared, self._choice(labels.to(device.torch), class_names)))
         maps, classes, logits = (torch.cat([getattr(part, name) for part in parts]).cpu().numpy() for name in Found._fields)

@@ -47,7 +47,7 @@ def _explain(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> None
     network = network.eval().to(job.device.torch)
     prepare = transfer.preparation(job.source, store, job.device.torch)
     split = prepare.once(dataset.test.to(job.device.torch))
-    test = predict(network, split, prepare, job.plan, job.device, job.batch, with_logits=True)
+    test = predict(network, split, prepare, job.plan, job.device, job.source.at_once(job.batch), with_logits=True)
     told = job.explaining.known
     known = told if isinstance(told, Known) else drawn(job.data.name, job.explaining.n)
     explained = dataset.test.take(torch.from_numpy(known.places)).loaded()
@@ -117,10 +117,9 @@ def _sources(job: Job, network: nn.Module, layer: str, images: torch.Tensor, lab
 
 def _maps(job: Job, network: nn.Module, layer: str, images: torch.Tensor, labels: torch.Tensor) -> Maps:
     """Of each image's own class."""
-    assert job.explaining is not None
-    target = Target(network, job.model.label, layer)
-    parts = []
-    for some, classes in zip(images.split(job.batch), labels.split(job.batch), strict=True):
+    assert job.explaining is not None and job.source is not None
+    target, part, parts = Target(network, job.model.label, layer), job.source.at_once(job.batch), []
+    for some, classes in zip(images.split(part), labels.split(part), strict=True):
         parts.append(METHODS[job.explaining.method](target, some, lambda logits, classes=classes: classes).maps)  # type: ignore[misc]
     return Maps(torch.cat(parts).cpu().numpy(), centres(network, layer, images[:1]) if layer else None)
 

@@ -95,6 +95,7 @@ class Job:
     data: DataPart | None = None
     rerun: bool = False
     records: int = 0  # with a result that its key had when it was planned
+    made: int = 0  # steps of a training that its checkpoint held then
     tuned: dict[str, Any] | None = None  # a training's: the search that found its rate and decay
     time: bool = False  # a profile's: by operator class too
     batches: tuple[int, ...] = ()  # a profile's: batch sizes of its latency
@@ -108,9 +109,9 @@ class Job:
         """The same under another seed; what makes it the same is worked out once."""
         return self._like(OF_ALL_SEEDS, seed=seed)
 
-    def executed(self, plan: ExecutionPlan) -> Job:
-        """The same, executed as a plan says that was found by measuring; its key stays."""
-        return self._like((*OF_ALL_SEEDS, "key"), plan=plan)
+    def executed(self, plan: ExecutionPlan, made: int = 0) -> Job:
+        """The same, executed as a plan says that was found by measuring, behind so many steps; its key stays."""
+        return self._like((*OF_ALL_SEEDS, "key"), plan=plan, made=made)
 
     def beside(self, records: int) -> Job:
         """The same, planned when so many Records with a result had its key."""
@@ -134,8 +135,14 @@ class Job:
     @property
     def steps(self) -> int:
         """Steps of a training."""
-        assert self.training is not None and self.data is not None
-        return self.data.train_images // self.batch * self.training.epochs
+        assert self.training is not None
+        return self.steps_per_epoch * self.training.epochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of a training."""
+        assert self.data is not None
+        return self.data.train_images // self.batch
 
     @property
     def parts(self) -> int:

@@ -56,9 +56,7 @@ class Beginning:
     @property
     def step(self) -> int:
         """How many steps were made before."""
-        if self.start is None:
-            return 0
-        return self.start.epoch * self.task.steps_per_epoch + (self.start.position.step if self.start.position else 0)
+        return self.start.steps(self.task.steps_per_epoch) if self.start else 0
 
 
 def same_size(split: Images, n: int) -> Images:

@@ -56,7 +56,8 @@ def _evaluate(job: Job, dataset: Dataset, store: Store, outcome: Outcome) -> Non
     network, split = job.plan.place(network, job.device), prepare.once(dataset.test.to(job.device.torch))
     wanted = bool((outcome.config.get("training") or {}).get("test_flip"))
     mirror = wanted and _keeps_classes(job, dataset)
-    test = predict(network, split, prepare, job.plan, job.device, job.batch, with_logits=True, mirror=mirror)
+    part = job.source.at_once(job.batch) if job.source is not None else job.batch
+    test = predict(network, split, prepare, job.plan, job.device, part, with_logits=True, mirror=mirror)
     outcome.measurements.extend([error_row("test", test), *quality_rows(test)])
     outcome.warnings.extend([*at_chance(test), *([flipped()] if mirror else [])])
     if wanted and not mirror:

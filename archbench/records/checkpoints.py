@@ -2,7 +2,8 @@
 
 A run's checkpoint goes when its Record is saved. One is left where a run was interrupted: the same command goes on from it. `prune`
 removes those of runs that have their Record, and those that nobody has touched for 30 days; never one that a process is at. It also
-removes folders of predictions and weights that no Record names, as a run leaves that is killed before it has saved its Record.
+removes folders of predictions and weights that no Record names, and files that tell how images were whitened, as a run leaves that is
+killed before it has saved its Record.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def is_finished(path: Path, records: int) -> bool:
 class Kept:
     """One checkpoint: the key of its run, when it was written, and whether its run is `in use`, `finished`, `waiting` or `old`.
 
-    Or a folder of files, `without a Record`.
+    Or files `without a Record`: a folder of a run's own, or one file of several runs, which has no key.
     """
 
     key: str
@@ -87,7 +88,7 @@ def _kept(path: Path, store: Store, done: Counter[str], now: datetime) -> Kept |
 def prune(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
     """Remove the finished and the old ones, and what killed processes left a day ago: files half written, folders that no Record names.
 
-    Gives the checkpoints and folders that went.
+    Gives the checkpoints, folders and files that went.
     """
     records = list(records)
     gone = []
@@ -105,7 +106,7 @@ def prune(store: Store, records: Iterable[Record], now: datetime) -> list[Kept]:
 
 
 def _unnamed(store: Store, records: Iterable[Record], now: datetime) -> Iterator[Kept]:
-    """Folders of a run's own in `files` that no Record names and nobody has written to for a day."""
+    """Folders of a run's own in `files`, and files of several runs, that no Record names and nobody has written to for a day."""
     named = {store.root / file.path for record in records for file in record.files}
     kept_in = {path.parent for path in named}
     for folder in sorted((store.root / "files").glob("*/")):
@@ -118,9 +119,18 @@ def _unnamed(store: Store, records: Iterable[Record], now: datetime) -> Iterator
             if now - written > HALF_WRITTEN_FOR:
                 yield Kept(match["key"], folder, sum(each.st_size for each in facts[1:]), written, "without a Record")
 
+    for path in sorted((store.root / "files").glob("whitening-*.pt")):
+        with contextlib.suppress(FileNotFoundError):
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)  # each run that needs it writes it anew
+            if path not in named and now - written > HALF_WRITTEN_FOR:
+                yield Kept("", path, path.stat().st_size, written, "without a Record")
+
 
 def _removed(folder: Kept, store: Store) -> bool:
     """Whether it could be removed: not where a process is at its key."""
+    if not folder.key:
+        folder.path.unlink(missing_ok=True)
+        return True
     with store.lease(folder.key) as mine:
         if mine:
             shutil.rmtree(folder.path)

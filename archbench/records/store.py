@@ -25,7 +25,7 @@ from archbench.records.looking import RUNS
 from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Record, StoredFile, content_hash, readable
 
 SETTLED = ("ok", "diverged")  # the one that counts first
-FILES = "files"  # the folder of predictions and weights
+FILES = "files"  # the folder of predictions, weights, and what whitened images
 TABLES = "tables"  # the one of what is made of Records
 METADATA = "ro-crate-metadata.json"  # of a bundle, which unpacked is a results folder
 WRITING = ".writing-"  # begins the name of a file that is not whole yet

@@ -87,6 +87,10 @@ class Checkpoint:
         average = stepper.average.state() if stepper.average else None
         return cls(key, epoch, *states, stepper.scaler.state_dict(), stepper.part, average, position)
 
+    def steps(self, per_epoch: int) -> int:
+        """How many were made, of so many an epoch."""
+        return self.epoch * per_epoch + (self.position.step if self.position else 0)
+
     def restore(self, stepper: Stepper) -> None:
         """Give it back to a stepper that was made with the same settings."""
         stepper.model.load_state_dict(self.model)
@@ -145,13 +149,12 @@ def left(path: Path, key: str, rerun: bool, records: int) -> Checkpoint | None:
         return None
 
 
-def plan_of(path: Path, key: str, rerun: bool = False, records: int = 0) -> dict[str, Any] | None:
-    """The execution plan that a checkpoint keeps; None where there is no checkpoint, or none that `left` would take."""
+def readable(path: Path, key: str, rerun: bool = False, records: int = 0) -> Checkpoint | None:
+    """What `left` gives; None where there is none, or a damaged one."""
     try:
-        kept = left(path, key, rerun, records)
+        return left(path, key, rerun, records)
     except ArchbenchError:  # load says so again when the run begins, and it becomes that run's Record
         return None
-    return kept.plan if kept else None
 
 
 def _read(path: Path) -> dict[str, Any] | None:

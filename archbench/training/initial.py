@@ -56,10 +56,10 @@ def whiten(network: nn.Module, images: torch.Tensor) -> None:
     `images` are float `(N, C, H, W)` as the network sees them. Filters come in pairs of opposite sign, the strongest directions first,
     so that a ReLU loses neither half; filters that are left keep the weights they have. The small directions are damped. After
     airbench's whitening convolution (arXiv:2404.00498, section 3.1), which is a layer more; here the architecture stays as it is. A
-    network whose first layer with weights is no ungrouped convolution over the images' channels stays as it is.
+    network whose first layer with weights is no ungrouped convolution over the images' channels, or is frozen, stays as it is.
     """
     layer = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)), None)
-    if not isinstance(layer, nn.Conv2d) or layer.groups != 1 or layer.in_channels != images.shape[1]:
+    if not isinstance(layer, nn.Conv2d) or layer.groups != 1 or layer.in_channels != images.shape[1] or not layer.weight.requires_grad:
         return
     values, vectors = torch.linalg.eigh(_covariance_of_patches(layer, images))
     values, vectors = values.flip(0), vectors.flip(1)

@@ -99,7 +99,7 @@ def fit(
         start.restore(stepper)
         first_epoch, position, result.curves = start.epoch, start.position, start.curves
         result.micro_batch = stepper.part
-        result.resumed_from_step = first_epoch * task.steps_per_epoch + (position.step if position else 0)
+        result.resumed_from_step = start.steps(task.steps_per_epoch)
 
     def keep_at(epoch: int, position: Position | None) -> None:
         keep(Checkpoint.of(stepper, task.key, epoch, result.curves, position))
@@ -169,6 +169,7 @@ def train_epoch(
             break
         here = functools.partial(Position.at, step, total, begun, batches.draws, task.device)
         try:
+            stepper.tell()
             lr, memory = stepper.optimizer.param_groups[0]["lr"], Memory(*task.device.occupied())
             stepper.emit(Step(task.label, epoch * steps + step, mean, rate, lr, memory, read))
         except Terminated:

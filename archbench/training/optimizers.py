@@ -58,12 +58,14 @@ def check(recipe: Recipe) -> None:
         parameter.grad = torch.zeros_like(parameter)
     try:
         optimizer.step()
-    except (RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # of any kind, as options fail that are somebody else's to check
         raise ArchbenchError(f"the optimizer {recipe.optimizer} cannot take a step: {brief(error)}") from None
 
 
 def _last_layer(model: nn.Module) -> Iterable[nn.Parameter]:
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    """Of the head; classifiers beside it, which help to train, are registered behind it."""
+    named = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    layers = [layer for name, layer in named if "auxiliary" not in name.split(".")]
     return layers[-1].parameters(recurse=False) if layers else ()
 
 
@@ -79,7 +81,7 @@ def _torch(parameters: list[Group], recipe: Recipe) -> torch.optim.Optimizer:
         raise unknown("optimizer", recipe.optimizer, [*sorted(set(known) - set(UNFIT)), "timm:NAME"])
     try:
         return known[recipe.optimizer](parameters, lr=recipe.lr, **recipe.optimizer_options)
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         raise ArchbenchError(f"the optimizer {recipe.optimizer}: {brief(error)}") from None
 
 
@@ -94,6 +96,6 @@ def _timm(parameters: list[Group], recipe: Recipe) -> torch.optim.Optimizer:
         raise unknown("optimizer of timm", name, known)
     try:
         made: torch.optim.Optimizer = create_optimizer_v2(parameters, opt=name, lr=recipe.lr, weight_decay=0.0, **recipe.optimizer_options)
-    except (TypeError, ValueError, AssertionError) as error:
+    except Exception as error:
         raise ArchbenchError(f"the optimizer {recipe.optimizer}: {brief(error)}") from None
     return made

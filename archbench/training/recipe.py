@@ -40,8 +40,8 @@ class Recipe(Strict):
     lr_batch: Annotated[int, Ge(1)] | None = None
     bias_lr_scale: Positive = 1.0
     last_layer_lr_scale: Positive = 1.0
-    weight_decay: Annotated[float, Ge(0)] = 0.0
-    clip_norm: Annotated[float, Gt(0)] | None = None
+    weight_decay: Annotated[float, Ge(0), Le(1e6)] = 0.0
+    clip_norm: Positive | None = None
     schedule: str = "cosine"
     schedule_options: dict[str, Any] = Field(default_factory=dict)
     warmup_fraction: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -50,7 +50,7 @@ class Recipe(Strict):
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
     dropout_scale: Share = 1.0
     init: Literal["default", "he", "normal"] = "default"
-    init_std: Annotated[float, Gt(0)] | None = None
+    init_std: Positive | None = None
     whiten_first_layer: bool = False
     preprocessing: Literal["normalise", "gcn_zca"] = "normalise"
     translate: Annotated[int, Ge(0), Le(1024)] = 0

@@ -1,7 +1,8 @@
 """The learning rate of each step as a share of its peak, by the name of a schedule.
 
 `linear`, `cosine`, `constant` and `step` are given in full here; `torch:OneCycleLR` runs a scheduler of torch.optim.lr_scheduler and
-`timm:cosine` one of timm, once, before the training, and keeps the shares. So a resumed training needs no state of a scheduler.
+`timm:cosine` one of timm, once, before the training, and keeps the shares. So a resumed training needs no state of a scheduler. What such a
+scheduler calls epochs are steps here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from archbench.errors import ArchbenchError, brief, unknown
 from archbench.training.recipe import Recipe
 
 TORCH, TIMM = "torch:", "timm:"
+OURS = ("num_epochs", "warmup_epochs", "warmup_lr", "warmup_prefix", "cooldown_epochs")  # options of timm that a recipe has keys for
+OF_TIMM = ("cosine", "tanh", "step", "multistep", "poly", "constant", "wsd", "rsqrt")
 UNFIT = ("ReduceLROnPlateau", "LRScheduler", "SequentialLR", "ChainedScheduler", "LambdaLR", "MultiplicativeLR")
 
 
@@ -77,9 +80,10 @@ def _from_timm(recipe: Recipe, steps: int) -> list[float]:
     except ImportError:
         raise ArchbenchError(f"the schedule {recipe.schedule} needs timm: pip install timm") from None
     name = recipe.schedule.removeprefix(TIMM)
-    known = ("cosine", "tanh", "step", "poly")
-    if name not in known:
-        raise unknown("schedule of timm", name, known)
+    if name not in OF_TIMM:
+        raise unknown("schedule of timm", name, OF_TIMM)
+    if said := sorted(set(OURS) & set(recipe.schedule_options)):
+        raise ArchbenchError(f"{said[0]} is said by epochs and warmup_fraction of the recipe, not by schedule_options")
     options = {"num_epochs": max(steps, 1), "warmup_epochs": 0, **recipe.schedule_options}
     return _run(recipe, steps, lambda optimizer: create_scheduler_v2(optimizer, sched=name, **options)[0], updates=True)
 
@@ -95,6 +99,6 @@ def _run(recipe: Recipe, steps: int, make: Callable[[torch.optim.Optimizer], Any
             found.append(float(optimizer.param_groups[0]["lr"]))
             if step + 1 < steps:
                 scheduler.step(step + 1) if updates else scheduler.step()
-    except (TypeError, ValueError, AssertionError, ZeroDivisionError) as error:
+    except Exception as error:  # of any kind, as options fail that are somebody else's to check
         raise ArchbenchError(f"the schedule {recipe.schedule}: {brief(error)}") from None
     return found

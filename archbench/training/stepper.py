@@ -43,6 +43,7 @@ class Stepper:
         self.scaler = torch.amp.GradScaler(device.kind, enabled=plan.precision == "fp16")
         self.average = Average(model, config.average, steps) if config.average else None
         self.factors = schedules.factors(config, steps)
+        self.untold: list[Notice] = []  # a listener may end the run, which it can between two steps
         self.part = min(plan.micro_batch or config.batch_size, config.batch_size // ranks.world)
 
     @property
@@ -68,6 +69,11 @@ class Stepper:
             self.average.update(self.model)
         return loss
 
+    def tell(self) -> None:
+        """Emit what there is to say of the steps so far. Raises Terminated where the run must end."""
+        while self.untold:
+            self.emit(self.untold.pop(0))
+
     def _gradients(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Those of the mean loss over the batch, in parts that fit into memory; the loss."""
         while True:
@@ -83,7 +89,7 @@ class Stepper:
             self.optimizer.zero_grad()
             self.device.release_memory()
             norm = "; batch norm sees those alone" if has_batch_norm(self.model) else ""
-            self.emit(Notice(f"out of memory: each batch of {len(labels)} now goes through in parts of {self.part}{norm}"))
+            self.untold.append(Notice(f"out of memory: each batch of {len(labels)} now goes through in parts of {self.part}{norm}"))
 
     def _accumulated(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         total = torch.zeros((), device=labels.device)

@@ -33,6 +33,10 @@ class Source:
     file: StoredFile
     whitening: StoredFile | None = None
 
+    def at_once(self, batch: int) -> int:
+        """Of a batch, how many images go through the network at once: no more than did while it was trained."""
+        return min(batch, self.record.config.get("micro_batch") or batch)
+
     @property
     def files(self) -> tuple[StoredFile, ...]:
         """What it takes to use the network elsewhere."""
@@ -96,10 +100,13 @@ def check_preparation(source: Source) -> None:
 def preparation(source: Source, store: Store, device: torch.device) -> Preprocessing:
     """What other images go through before a training's network sees them. Raises ArchbenchError where that is not known."""
     check_preparation(source)
+    told = source.record.config["normalisation"]
     if source.whitening is not None:
         values = _values(source.whitening, source.record, store)
-        return ContrastAndZca(values["mean"].to(device), values["matrix"].to(device))
-    told = source.record.config["normalisation"]
+        prepare = ContrastAndZca(values["mean"].to(device), values["matrix"].to(device))
+        if prepare.described() != told:
+            raise ArchbenchError(f"the images of {source.record.id} were whitened by another rule than this version has: {told}")
+        return prepare
     return Normaliser(torch.tensor(told["mean"]), torch.tensor(told["deviation"]), device)
 
 
