@@ -125,12 +125,15 @@ def test_time_left_is_what_was_planned_at_the_pace_that_was_measured() -> None:
     left.stepped("a", 95)
     assert left.seconds(1195.0) == pytest.approx(2 * 205)
     left.finished("a")
-    left.started("b", 10, 5, 1200.0)  # half of it was done before: it says nothing of the pace, (200 + 5) / (100 + 5)
-    assert left.seconds(1200.0) == pytest.approx(205 / 105 * 100)
+    left.started("b", 10, 5, 1200.0)  # half was done before: not planned, and nothing of the pace, (200 + 5) / (100 + 5)
+    assert left.seconds(1200.0) == pytest.approx(205 / 105 * 200)
+    left.stepped("b", 9)
+    left.started("b", 10, 8, 1200.0)  # its process has died: three of the five steps are done
+    assert left.seconds(1200.0) == pytest.approx(205 / (100 + 120 + 5) * 80)
     left.started("c", 10, 0, 1200.0)  # not in the plan
     left.stepped("c", 5)
     left.finished("c")
-    assert left.seconds(1200.0) == pytest.approx(205 / 105 * 100)
+    assert left.seconds(1200.0) == pytest.approx(205 / (100 + 120 + 5) * 80)
 
 
 def test_words() -> None:

@@ -8,7 +8,8 @@ PRIOR_S = 5.0  # planned work whose pace is taken to be as planned, so that the 
 
 
 class TimeLeft:
-    """Planned seconds of each job by name, times the pace: how much longer than planned the work took that is done.
+    """Planned seconds of each job by name, of the steps that an earlier run has left, times the pace: how much longer than planned the work
+    took that is done.
 
     Times are those of one clock, in seconds.
     """
@@ -16,7 +17,7 @@ class TimeLeft:
     def __init__(self, planned: Mapping[str, float]) -> None:
         self.planned = planned
         self.steps: dict[str, int] = {}
-        self.before: dict[str, float] = {}  # shares of jobs that an earlier run had done
+        self.before: dict[str, int] = {}  # steps that an earlier run had done
         self.share = dict.fromkeys(planned, 0.0)
         self.begun_s: float | None = None
 
@@ -25,13 +26,14 @@ class TimeLeft:
         if self.begun_s is None:
             self.begun_s = now_s
         self.steps[job] = steps
-        if job in self.planned:
-            self.share[job] = self.before[job] = done / steps if steps else 0.0
+        self.before.setdefault(job, done)  # where its process has died meanwhile, what was done before that counts
+        self.stepped(job, done)
 
     def stepped(self, job: str, done: int) -> None:
         """A job has taken so many of its steps."""
-        if job in self.share and self.steps.get(job):
-            self.share[job] = min(done / self.steps[job], 1.0)
+        before = self.before.get(job, 0)
+        if job in self.share and (left := self.steps.get(job, 0) - before) > 0:
+            self.share[job] = min((done - before) / left, 1.0)
 
     def finished(self, job: str) -> None:
         """A job has ended, however it went."""
@@ -42,6 +44,6 @@ class TimeLeft:
         """About how long all jobs will still take; None before the first begins."""
         if self.begun_s is None:
             return None
-        done_s = sum(planned * (self.share[job] - self.before.get(job, 0.0)) for job, planned in self.planned.items())
+        done_s = sum(planned * self.share[job] for job, planned in self.planned.items())
         pace = (now_s - self.begun_s + PRIOR_S) / (done_s + PRIOR_S)
         return pace * sum(planned * (1 - self.share[job]) for job, planned in self.planned.items())
