@@ -60,8 +60,8 @@ def archbench_side(way: Way, root: Path, limit: str) -> Iterator[object]:
     from archbench.training.recipe import TrainingConfig
 
     where = {"dataset": f"imagefolder:{root / 'images'}", "data_dir": root / "cache", "images_from": way, "memory_limit": limit}
+    config = TrainingConfig(**{**recipe_file.load("modern").model_dump(), "batch_size": BATCH})  # first, as a plan does
     train = load(request(Settings.of(image_size=SIZE, device="cpu", **where)), ignore).train
-    config = TrainingConfig(**{**recipe_file.load("modern").model_dump(), "batch_size": BATCH})
     normalise = Normaliser.fitted(train)
     for epoch in itertools.count():
         yield from Batches(train, config, 0, epoch, "contiguous", normalise).after(0)
