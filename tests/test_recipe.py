@@ -155,6 +155,19 @@ def test_the_last_layer_is_the_heads_where_other_classifiers_help_to_train() -> 
     assert [id(each) for each in slow["params"]] == [id(network.get_submodule("head").weight)]
 
 
+def test_muon_steps_less_in_linear_layers_with_very_many_inputs() -> None:
+    """12,288 are three times 4,096; with another optimizer, and of 4,096, the rate is whole."""
+    with torch.device("meta"):
+        network = nn.Sequential(nn.Linear(12288, 16), nn.Linear(4096, 16), nn.Conv2d(512, 16, 3))
+
+    def scales(recipe: Recipe) -> list[float]:
+        rates = {id(parameter): group["lr"] for group in optimizers.groups(network, recipe) for parameter in group["params"]}
+        return [round(rates[id(layer.weight)] / recipe.lr, 6) for layer in network]
+
+    assert scales(recipe_file.load("fast")) == [round(1 / 3, 6), 1, 1]
+    assert scales(recipe_file.load("modern")) == [1, 1, 1]
+
+
 def test_fast_steps_in_all_directions_of_a_layer_alike() -> None:
     """Muon (Jordan et al. 2024): singular values of 1 to 100 in the gradient become 0.7 to 1.2 of one another's size in the step."""
     pytest.importorskip("timm")

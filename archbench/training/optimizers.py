@@ -1,6 +1,7 @@
 """The optimizer of a recipe, by name: one of torch.optim (`sgd`, `adamw`, `nadam`, ...) or of timm (`timm:lamb`).
 
-Weights decay, biases and the parameters of norms do not; biases and the last layer may have rates of their own.
+Weights decay, biases and the parameters of norms do not; biases and the last layer may have rates of their own. timm's Muon scales its step
+by the square root of a layer's inputs, and so does what they add up to: a linear layer with very many has its rate in inverse proportion.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from torch import nn
 from archbench.errors import ArchbenchError, brief, unknown
 from archbench.training.recipe import Recipe
 
-TIMM = "timm:"
+TIMM, MUON = "timm:", "timm:muon"
 UNFIT = {"lbfgs": "it evaluates the loss several times a step", "sparseadam": "no network here has sparse gradients"}
+WIDEST = 4096  # inputs of a linear layer that steps with Muon's whole rate; with 12,288 plain_cnn's units died within an epoch of `fast`
 Group = dict[str, Any]
 
 
@@ -36,12 +38,14 @@ def make(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def groups(model: nn.Module, recipe: Recipe) -> list[Group]:
     """Parameters by whether they decay and by their factor on the rate; groups without a parameter are left out."""
     last = {id(parameter) for parameter in _last_layer(model)} if recipe.last_layer_lr_scale != 1 else set()
+    wide = _wide_layers(model) if recipe.optimizer == MUON else {}
     found: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         scale = recipe.bias_lr_scale if name.rpartition(".")[2] == "bias" else 1.0
         scale *= recipe.last_layer_lr_scale if id(parameter) in last else 1.0
+        scale *= wide.get(id(parameter), 1.0)
         found.setdefault((parameter.ndim > 1, scale), []).append(parameter)
     return [
         {"params": parameters, "weight_decay": recipe.weight_decay if decays else 0.0, "lr": recipe.lr * scale}
@@ -67,6 +71,12 @@ def _last_layer(model: nn.Module) -> Iterable[nn.Parameter]:
     named = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     layers = [layer for name, layer in named if "auxiliary" not in name.split(".")]
     return layers[-1].parameters(recurse=False) if layers else ()
+
+
+def _wide_layers(model: nn.Module) -> dict[int, float]:
+    """The weights of linear layers with more inputs than Muon's whole rate is for, by their ids, and what it is multiplied by."""
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear) and layer.in_features > WIDEST]
+    return {id(layer.weight): WIDEST / layer.in_features for layer in layers}
 
 
 def _torch(parameters: list[Group], recipe: Recipe) -> torch.optim.Optimizer:
