@@ -25,6 +25,7 @@ TITLES = {
     "errors": "Errors over seeds",
     "experiment-recipes": "Modern and fast",
     "experiment-local_function": "The local function: linear, maxout, MLP",
+    "experiment-head": "The head: average, fully connected, with dropout",
     "ablations": "Knobs beside the network without",
     "claims": "The papers' claims",
     "lineage": "The lineage",
