@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 from annotated_types import Ge, Gt, Le, Lt
 
 from archbench.errors import ArchbenchError, unknown
-from archbench.placing import Placing
+from archbench.placing import LOCAL, WORKERS, Placing
 from archbench.sharding import Shard
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
@@ -135,6 +135,14 @@ class Settings:
     def memory_limit_bytes(self) -> int | None:
         """The limit in bytes. Raises ArchbenchError for what is no size."""
         return None if self.memory_limit is None else parse_bytes(self.memory_limit)
+
+    @property
+    def processes_beside(self) -> int | None:
+        """How many on this machine train beside this one, with images of their own; None where it is one for each core or GPU."""
+        placing = Placing.of(self.engine)
+        if placing.engine == WORKERS:
+            return placing.workers
+        return self.devices if self.devices > 1 and placing.engine == LOCAL else 0
 
     @property
     def data_root(self) -> Path:

@@ -16,7 +16,6 @@ from archbench.cli.view import err
 from archbench.config import Settings
 from archbench.errors import Terminated
 from archbench.events import Epoch, Event, Finished, Notice, Started
-from archbench.placing import LOCAL
 
 if TYPE_CHECKING:
     from archbench.plan import Plan
@@ -108,6 +107,6 @@ def announcement(plan: Plan, settings: Settings) -> list[str]:
             )
     if parts:
         compiling = ", compiling not counted" if settings.compile != "no" else ""
-        beside = "" if settings.engine == LOCAL else ", one after the other"
+        beside = "" if settings.engine == Settings.engine else ", one after the other"
         lines.append(f"to do: {' and '.join(parts)}, about {duration_text(plan.estimate_s)}{beside}{compiling}")
     return lines

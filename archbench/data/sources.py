@@ -18,7 +18,6 @@ from archbench.data.split import Split
 from archbench.environment import cores_to_use
 from archbench.errors import ArchbenchError, unknown
 from archbench.events import Listener, ignore
-from archbench.placing import LOCAL, WORKERS, Placing
 
 DIGITS_TEST = 360
 FROM_DISK = ("imagefolder", "imagenet")
@@ -63,6 +62,7 @@ def request(settings: Settings, test_only: bool = False) -> DataRequest:
 def _request(settings: Settings, name: str, source: str, folder: Path | None, test_only: bool) -> DataRequest:
     if settings.images_from in ("mapped", "files") and source not in FROM_DISK:
         raise ArchbenchError(f"--images-from {settings.images_from} is for {' and '.join(FROM_DISK)}; {name} always lies in memory")
+    beside = settings.processes_beside
     return DataRequest(
         name=name,
         source=source,
@@ -76,16 +76,8 @@ def _request(settings: Settings, name: str, source: str, folder: Path | None, te
         images_from=settings.images_from,
         memory_limit=settings.memory_limit_bytes,
         device=settings.device,
-        processes=_processes(settings),
+        processes=1 + (torch.cuda.device_count() or cores_to_use() if beside is None else beside),
     )
-
-
-def _processes(settings: Settings) -> int:
-    """How many on this machine hold the images: this one, and those that train beside it."""
-    placing = Placing.of(settings.engine)
-    if placing.engine == WORKERS:
-        return 1 + (placing.workers or torch.cuda.device_count() or cores_to_use())
-    return 1 + settings.devices if settings.devices > 1 and placing.engine == LOCAL else 1
 
 
 def shape_of(wanted: DataRequest) -> Shape:
