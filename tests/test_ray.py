@@ -23,7 +23,7 @@ from archbench.engines import cluster as ray_engine
 from archbench.engines import nodes, reaching
 from archbench.engines.mailbox import Kept, Letter
 from archbench.engines.nodes import Need, Node
-from archbench.engines.task import Images, Luggage, Post
+from archbench.engines.task import Images, Luggage, Post, carry_out
 from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Epoch, Event, Finished, Notice, Started, Step, ignore
 from archbench.measure.complexity import count
@@ -166,6 +166,11 @@ def test_a_node_that_joined_later_with_another_version_says_so(tmp_path: Path, m
     monkeypatch.setattr(nodes, "own_version", lambda: ("9.9", "abc"))
     with pytest.raises(ArchbenchError, match=rf"^--engine ray: the node {socket.gethostname()} has archbench 9\.9, not \d"):
         luggage.unpack(job, away)
+    images = Images.of(load(request(Settings.of()), ignore))
+    failed = carry_out(job, images, luggage, "first", torch.get_num_threads(), lambda letter: False).record
+    assert failed is not None
+    assert failed.failure is not None
+    assert failed.failure.reason == nodes.OtherVersionError.__name__  # which ends the command
 
 
 def test_a_node_without_the_package_or_with_other_code_is_named() -> None:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from archbench.records.schema import Record
-from archbench.records.store import WRITING, Store, with_result
+from archbench.records.store import FILES, WHITENING, WRITING, Store, with_result
 
 KEPT_FOR = timedelta(days=30)
 HALF_WRITTEN_FOR = timedelta(days=1)  # no write takes so long; its process was killed
@@ -109,7 +109,7 @@ def _unnamed(store: Store, records: Iterable[Record], now: datetime) -> Iterator
     """Folders of a run's own in `files`, and files of several runs, that no Record names and nobody has written to for a day."""
     named = {store.root / file.path for record in records for file in record.files}
     kept_in = {path.parent for path in named}
-    for folder in sorted((store.root / "files").glob("*/")):
+    for folder in sorted((store.root / FILES).glob("*/")):
         match = RUNS_OWN.search(folder.name)
         if match is None or folder in kept_in or folder.is_symlink():
             continue
@@ -119,7 +119,7 @@ def _unnamed(store: Store, records: Iterable[Record], now: datetime) -> Iterator
             if now - written > HALF_WRITTEN_FOR:
                 yield Kept(match["key"], folder, sum(each.st_size for each in facts[1:]), written, "without a Record")
 
-    for path in sorted((store.root / "files").glob("whitening-*.pt")):
+    for path in sorted((store.root / FILES).glob(f"{WHITENING}*.pt")):
         with contextlib.suppress(FileNotFoundError):
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)  # each run that needs it writes it anew
             if path not in named and now - written > HALF_WRITTEN_FOR:

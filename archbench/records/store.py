@@ -26,6 +26,7 @@ from archbench.records.schema import ID_LENGTH, SCHEMA_VERSION, Record, StoredFi
 
 SETTLED = ("ok", "diverged")  # the one that counts first
 FILES = "files"  # the folder of predictions, weights, and what whitened images
+WHITENING = "whitening-"  # begins the name of a file there that several runs share
 TABLES = "tables"  # the one of what is made of Records
 METADATA = "ro-crate-metadata.json"  # of a bundle, which unpacked is a results folder
 WRITING = ".writing-"  # begins the name of a file that is not whole yet

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,10 @@ from archbench.data.preprocessing import ContrastAndZca, Normaliser, Preprocessi
 from archbench.errors import ArchbenchError, brief
 from archbench.models import Input, Model, entries
 from archbench.records.schema import Record, StoredFile
-from archbench.records.store import Store
+from archbench.records.store import FILES, WHITENING, Store
 from archbench.training.checkpoint import torch_bytes
 
-WEIGHTS, WHITENING = "weights.pt", re.compile(r"whitening-[0-9a-f]{16}\.pt")
+WEIGHTS = "weights.pt"
 
 
 @dataclass(frozen=True)
@@ -77,15 +76,15 @@ def with_weights(record: Record, store: Store) -> Source:
     there = {Path(file.path).name: file for file in record.files if (store.root / file.path).is_file()}
     if WEIGHTS not in there:
         raise ArchbenchError(f"the final weights of {record.id} are not beside the Record in {store.root}")
-    return Source(record, there[WEIGHTS], next((file for name, file in there.items() if WHITENING.fullmatch(name)), None))
+    return Source(record, there[WEIGHTS], next((file for name, file in there.items() if name.startswith(WHITENING)), None))
 
 
 def keep_whitening(store: Store, prepare: Preprocessing) -> Iterator[StoredFile]:
     """Keep how images were whitened, where they were, under the file's own hash: trainings whose images were whitened alike share it."""
     if values := {name: tensor.cpu().contiguous() for name, tensor in prepare.state().items()}:
         content = torch_bytes(values)
-        name = f"whitening-{hashlib.sha256(content).hexdigest()[:16]}.pt"
-        yield store.write_file(Path("files") / name, lambda file: file.write(content))
+        name = f"{WHITENING}{hashlib.sha256(content).hexdigest()[:16]}.pt"
+        yield store.write_file(Path(FILES) / name, lambda file: file.write(content))
 
 
 def check_preparation(source: Source) -> None:
