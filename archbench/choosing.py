@@ -25,7 +25,7 @@ from archbench.execution import (
 from archbench.job import Job
 from archbench.models.isolation import preserved_settings
 from archbench.records.store import Store
-from archbench.training import checkpoint
+from archbench.training import checkpoint, optimizers
 
 
 class Chooser:
@@ -34,6 +34,7 @@ class Chooser:
     def __init__(self, settings: Settings, device: Device, store: Store, emit: Listener) -> None:
         self.settings, self.device, self.store, self.emit = settings, device, store, emit
         self._chosen: dict[Hashable, ExecutionPlan] = {}
+        self._updates: dict[Hashable, float | None] = {}
 
     def asked(self, precision: str, batch: int) -> ExecutionPlan:
         """What the settings say of a training in this precision and batch. Raises ArchbenchError for parts that the batch does not have."""
@@ -82,7 +83,7 @@ class Chooser:
             return job
         start = checkpoint.readable(self.store.checkpoint_path(job.key), job.key, job.rerun, job.records)
         if start is None:
-            return job.executed(self._timed(job))
+            return job.executed(self._timed(job).model_copy(update={"update_s": self._update_s(job)}))
         return job.executed(ExecutionPlan(**start.plan).on(job.plan), start.steps(job.steps_per_epoch))
 
     def _timed(self, job: Job) -> ExecutionPlan:
@@ -99,6 +100,23 @@ class Chooser:
                 self._chosen[step] = job.plan
             self.device.release_memory()
         return self._chosen[step]
+
+    def _update_s(self, job: Job) -> float | None:
+        """Seconds of a step of the recipe's optimizer, many where Muon meets large matrices: of two, as the first makes its state."""
+        assert job.training is not None
+        update = (job.model, job.shape, job.training.optimizer, repr(job.training.optimizer_options))
+        if update not in self._updates:
+            try:
+                with preserved_settings(), preserved_random_state(self.device):
+                    network = job.model.build(job.shape).to(self.device.torch)
+                optimizer = optimizers.make(network, job.training)
+                for parameter in network.parameters():
+                    parameter.grad = torch.zeros_like(parameter)
+                self._updates[update] = min(self.device.time(optimizer.step) for _ in range(2))
+            except Exception:  # a step of the whole was tried before, and said why; else the Job's Record will
+                self._updates[update] = None
+            self.device.release_memory()
+        return self._updates[update]
 
     def _laid_out(self, network: nn.Module, job: Job) -> tuple[torch.Tensor, ExecutionPlan]:
         """The images that went through at once, and the plan in the memory layout that was fastest; parts are halved where they may be."""

@@ -22,4 +22,6 @@ def seconds(job: Job) -> float:
         return EVALUATION_S * (job.data.test_images if job.data else 0)
     assert job.data is not None
     evaluated = job.data.test_images + min(job.data.test_images, job.data.train_images)
-    return RUN_S + job.parts * job.plan.step_seconds * (job.steps - job.made + EVALUATION_SHARE * evaluated / job.batch)
+    steps = job.steps - job.made
+    forth_and_back = job.parts * job.plan.step_seconds * (steps + EVALUATION_SHARE * evaluated / job.batch)
+    return RUN_S + forth_and_back + steps * (job.plan.update_s or 0.0)

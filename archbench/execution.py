@@ -31,7 +31,8 @@ DEFAULT_TRIM_THRESHOLD, DEFAULT_MMAP_MAX = 128 * 1024, 65536
 
 
 class ExecutionPlan(Strict):
-    """The choices for one job. `step_s` holds the seconds a training step took in each way that was tried.
+    """The choices for one job. `step_s` holds the seconds a training step with SGD took in each way that was tried,
+    `update_s` those of a step of the recipe's optimizer alone.
 
     `retain_memory` keeps freed memory in the process during a training on a CPU. `micro_batch` is how many images go through the network
     at once, where that is less than the batch; `micro_batch_auto` lets a training find it when memory runs out. `compile_auto` says that
@@ -51,6 +52,7 @@ class ExecutionPlan(Strict):
     devices: int = 1
     norm_over_devices: bool = False
     step_s: dict[str, float] = Field(default_factory=dict)
+    update_s: float | None = None
 
     def autocast(self, device: Device, cache: bool = True) -> torch.autocast:
         """Casts what a reduced precision casts, weights once where they are cached; in fp32 and tf32 nothing is cast, whatever was on."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,32 @@ def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:
     job = make(tmp_path, ("train",), models="alexnet").jobs[0]
     timed = duration.seconds(dataclasses.replace(job, plan=ExecutionPlan(step_s={"contiguous": 3.0})))
     assert timed == pytest.approx(0.3 + 3.0 * (4 + (360 + 64) / 32 / 3))
+
+
+def test_the_recipes_optimizer_is_counted_once_a_step(tmp_path: Path) -> None:
+    """4 steps of two parts of 3 s and an update of 5 s each; an evaluation has no update."""
+    job = make(tmp_path, ("train",), models="alexnet", micro_batch="16").jobs[0]
+    plan = ExecutionPlan(step_s={"contiguous": 3.0}, update_s=5.0, micro_batch=16)
+    assert duration.seconds(dataclasses.replace(job, plan=plan)) == pytest.approx(0.3 + 2 * 3.0 * (4 + (360 + 64) / 32 / 3) + 4 * 5.0)
+
+
+@pytest.mark.parametrize(("recipe", "optimizer"), [("modern", "SGD"), ("fast", "Muon")])
+def test_a_recipes_optimizer_is_timed_once_for_a_model(
+    recipe: str, optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that says 3 s; the first of two steps, of which the optimizer makes its state, is not the one that counts."""
+    timed: list[str] = []
+
+    def clock(device: Device, call: Callable[[], object]) -> float:
+        call()
+        if isinstance(owner := getattr(call, "__self__", None), torch.optim.Optimizer):
+            timed.append(type(owner).__name__)
+        return 3.0
+
+    monkeypatch.setattr(Device, "time", clock)
+    jobs = make(tmp_path, ("train",), models="lenet", recipe=recipe, seeds="0,1").jobs
+    assert [job.plan.update_s for job in jobs] == [3.0, 3.0]
+    assert timed == [optimizer, optimizer]
 
 
 def test_what_a_checkpoint_holds_is_not_counted_again(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OWN = (  # places whose values are a run's own, in its config and its environment; none tells which table a run stands in
     *(("config", name) for name in ("seed", "normalisation", "resumed_from_step")),
-    *(("config", "execution", name) for name in ("step_s", "compile_s")),
+    *(("config", "execution", name) for name in ("step_s", "update_s", "compile_s")),
     *(("environment", name) for name in ("conditions", "clock")),
 )
 DOUBTS, REST = ("warnings", "uncounted"), ("schema_version", "failure", "duration_s", "files")
