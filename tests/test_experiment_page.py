@@ -105,10 +105,13 @@ def test_all_p_of_all_questions_count_together() -> None:
 
 
 def test_the_gap_is_the_test_error_less_the_training_error() -> None:
+    """Five seeds, s² = 0.025: t(0.975, 4) = 2.776, half an interval 2.776 * sqrt(0.025 / 5) = 0.196; training errors do not differ."""
     records = [*seeds("nin", 10.0, train_pct=8), *seeds("nin+head=fc", 10.0, train_pct=3)]
     sentence = said(gridded(GAPS), records)[0]
     assert sentence.startswith("nin: the gap between test and training error is 5.0 points larger with head=fc than with head=gap")
-    assert formats.cells(experiment.tables([only(gridded(GAPS), records)], records, Kept())[0])["gap, points"].tolist() == ["2.00", "7.00"]
+    cells = formats.cells(experiment.tables([only(gridded(GAPS), records)], records, Kept())[0])
+    assert cells["gap, points"].tolist() == ["2.00 [1.80–2.20]", "7.00 [6.80–7.20]"]
+    assert cells["train error, %"].tolist() == ["8.00 [8.00–8.00]", "3.00 [3.00–3.00]"]
 
 
 def test_fractions_are_compared_each_with_its_own() -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from archbench import stats
 from archbench.publish import captioning, grouping, guard, notes, pairwise, verdicts
 from archbench.publish.beside import Profiles
 from archbench.publish.columns import PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, PAIRS, WELCH
-from archbench.publish.formats import Row, plain
+from archbench.publish.formats import MISSING, Row, figure, plain
 from archbench.publish.pairwise import ERROR, GAP, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
@@ -186,12 +187,19 @@ def _rows(found: Answers) -> list[Row]:
     return [
         {
             **training_row(runs, found.profiles.beside(runs[0]), found.profiles.counting(runs[0])),
-            "gap_points": pd.Series(Entry(runs, quantity=GAP).figures).mean(),
+            **_over_seeds("train_error{}_pct", grouping.there(grouping.figures_of(runs, "train_error_pct")), 0.0, 100.0),
+            **_over_seeds("gap{}_points", Entry(runs, quantity=GAP).figures, -100.0, 100.0),
             "recipe": point.recipe or "",
             "train_pct": math.nan if point.train_fraction is None else 100 * point.train_fraction,
         }
         for point, runs in _shown(found)
     ]
+
+
+def _over_seeds(name: str, values: Sequence[float], least: float, most: float) -> Row:
+    """Mean and Student's t interval, which ends where no value can lie; `name` has a place for the ends'."""
+    value, low, high, _ = stats.mean_t(values) if values else stats.Interval(math.nan, math.nan, math.nan, 0)
+    return {name.format(""): value, name.format("_low"): max(low, least), name.format("_high"): min(high, most)}
 
 
 def _shown(found: Answers) -> Iterable[tuple[Point, list[Record]]]:
@@ -219,13 +227,18 @@ def _pair_notes(rows: Sequence[Row], found: Answers, kept: Kept) -> list[str]:
     return lines
 
 
+def _with_ends(row: Row, name: str) -> str:
+    value, low, high = (row[name.format(end)] for end in ("", "_low", "_high"))
+    return MISSING if math.isnan(value) else figure(value, low, high, usual=2)
+
+
 COLUMNS: Columns = {
     "model": lambda row: row["model"],
     "recipe": lambda row: row["recipe"] or "–",
     "training set, %": lambda row: plain(row["train_pct"], lambda value: f"{value:g}"),
     **TRAINED,
-    "train error, %": lambda row: plain(row["train_error_pct"], lambda value: f"{value:.2f}"),
-    "gap, points": lambda row: plain(row["gap_points"], lambda value: f"{value:.2f}"),
+    "train error, %": lambda row: _with_ends(row, "train_error{}_pct"),
+    "gap, points": lambda row: _with_ends(row, "gap{}_points"),
     **{header: PROFILED[header] for header in ("params", "MACs")},
 }
 COMPARED: Columns = {
