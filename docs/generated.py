@@ -26,6 +26,7 @@ TITLES = {
     "experiment-recipes": "Modern and fast",
     "experiment-local_function": "The local function: linear, maxout, MLP",
     "experiment-head": "The head: average, fully connected, with dropout",
+    "experiment-data_scale": "Heads on less data",
     "ablations": "Knobs beside the network without",
     "claims": "The papers' claims",
     "lineage": "The lineage",
@@ -37,7 +38,7 @@ TITLES = {
     "environment": "Machines, versions and commits",
     "maps": "Class maps against known objects",
 }
-APART = {"maps": "class_maps"}  # tables of an experiment that has a folder of its own
+APART = {"maps": "class_maps", "experiment-data_scale": "narrow"}  # tables of an experiment that has a folder of its own
 
 
 def on_files(files: Any, config: Any) -> Any:
