@@ -102,8 +102,13 @@ class Chooser:
         return self._chosen[step]
 
     def _update_s(self, job: Job) -> float | None:
-        """Seconds of a step of the recipe's optimizer, many where Muon meets large matrices: of two, as the first makes its state."""
+        """Seconds of a step of the recipe's optimizer, many where Muon meets large matrices: of two, as the first makes its state.
+
+        None for SGD, which is in the steps that are timed.
+        """
         assert job.training is not None
+        if job.training.optimizer == "sgd":
+            return None
         update = (job.model, job.shape, job.training.optimizer, repr(job.training.optimizer_options))
         if update not in self._updates:
             try:

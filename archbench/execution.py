@@ -32,7 +32,7 @@ DEFAULT_TRIM_THRESHOLD, DEFAULT_MMAP_MAX = 128 * 1024, 65536
 
 class ExecutionPlan(Strict):
     """The choices for one job. `step_s` holds the seconds a training step with SGD took in each way that was tried,
-    `update_s` those of a step of the recipe's optimizer alone.
+    `update_s` those of a step of the recipe's optimizer alone, where that is another.
 
     `retain_memory` keeps freed memory in the process during a training on a CPU. `micro_batch` is how many images go through the network
     at once, where that is less than the batch; `micro_batch_auto` lets a training find it when memory runs out. `compile_auto` says that

@@ -81,6 +81,7 @@ def row(records: Sequence[Record], claimed: dict[str, Any] = CLAIM) -> dict[str,
         ([20.0, 20.0], "inconclusive"),
         ([9.0], "inconclusive"),
         ([9.0, 9.0, None], "inconclusive"),  # one of three diverged
+        ([9.0, 9.1, 9.2, None], "inconclusive"),  # enough that did not, yet not those of any seed
     ],
 )
 def test_the_verdict_is_by_the_interval_from_three_seeds_on(found_pct: list[float | None], verdict: str) -> None:
@@ -177,6 +178,7 @@ def test_runs_that_diverged_are_said_and_in_no_figure() -> None:
     records = trained([9.0, None])
     (table,) = claims.tables(claims.frame(records), records)
     assert "net: 1 of 2 runs diverged and are in no figure" in table.notes
+    assert formats.cells(table)["verdict"].tolist() == ["inconclusive (1 of 2 runs diverged)"]
     assert formats.cells(table)["ours"].tolist() == ["9.00 % on cifar10, paper, 8 epochs"]
 
 

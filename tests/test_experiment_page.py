@@ -86,6 +86,15 @@ def test_fewer_than_five_seeds_carry_no_verdict() -> None:
     assert first.endswith("4 and 5 seeds): inconclusive, fewer than 5 seeds.")
 
 
+def test_no_verdict_is_drawn_from_those_that_did_not_diverge() -> None:
+    """Five and five that learned, far apart; behind one side two seeds more that did not."""
+    ended = {"status": "diverged", "failure": {"reason": "loss", "message": "m"}, "measurements": ()}
+    lost = [make_record("nin+head=fc", seed=seed, **ended) for seed in (5, 6)]
+    records = [*seeds("nin", 10.0), *seeds("nin+head=fc", 20.0), *lost]
+    (first, _) = said(gridded(HEAD), records)
+    assert first.endswith("5 seeds each): inconclusive, since 2 of 7 runs of head=fc diverged.")
+
+
 def test_with_predictions_the_verdict_holds_for_other_images_too(tmp_path: Path) -> None:
     """Of 200 images one side errs on 20 to 24 drawn for each seed, the other on 80 to 84; without scatter nothing can be told."""
     labels, draw = np.arange(200) % 10, np.random.default_rng(0)

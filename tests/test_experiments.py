@@ -98,6 +98,9 @@ def test_what_is_given_beside_it_overrides_the_experiment(tiny: str) -> None:
     assert found.train_fractions == ()
 
 
+TWO_OF_ONE_NAME = "\n[[questions]]\nask = 'a'\nfactor = 'model'\nagainst = 'vgg'" * 2
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -107,6 +110,11 @@ def test_what_is_given_beside_it_overrides_the_experiment(tiny: str) -> None:
         ("models = ['nim']", "unknown model 'nim'; did you mean 'nin'"),
         ("modles = ['nin']", "unknown key 'modles'; did you mean 'models'"),
         ("models = ['nin']\nseeds = []", "seeds is empty, so there is nothing to run"),
+        ("models = ['nin']\nseeds = 0.5", r"seeds: whole numbers are needed, as 3, \[0, 1\] or '0-4' \(got 0.5\)"),
+        ("models = ['nin']\nrecipes = ['']", r"experiment .*\.toml: unknown recipe ''"),
+        ("[[models]]\nnames = 'nin'", r"names: a list is needed, as \['nin'\]"),
+        ("[[models]]\nnames = ['nin']\nknobs = { head = ['gap'], equal = ['foo'] }", "nin: equal cannot be 'foo'; valid: macs, params"),
+        (f"models = ['nin', 'vgg']{TWO_OF_ONE_NAME}", "two questions are 'a'; the tables would not tell them apart"),
         ("models = ['nin']\nseeds = '5-1'", "the range 5-1 runs backwards"),
         ("models = ['nin']\nrecipes = ['fast', 'modren']", "unknown recipe 'modren'; did you mean 'modern'"),
         ("models = ['nin']\ntrain_fractions = [2.0]", "--train-fraction"),

@@ -70,6 +70,9 @@ def _only_known(what: str, given: Iterable[str], kind: type[BaseModel]) -> None:
 
 def _check_questions(experiment: Experiment) -> None:
     """Raise ArchbenchError for a question about something that the experiment does not vary."""
+    asked = [question.ask for question in experiment.questions]
+    if twice := [ask for ask in dict.fromkeys(asked) if asked.count(ask) > 1]:
+        raise ArchbenchError(f"two questions are {twice[0]!r}; the tables would not tell them apart")
     knobs = {knob: values for block in experiment.blocks for knob, values in block.knobs.items()}
     for question in experiment.questions:
         if question.maps is not None and experiment.explain is None:
@@ -96,6 +99,10 @@ def _complaint(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"{where} is missing"
+    if first["type"] == "tuple_type" and isinstance(first["input"], str | int | float):
+        return f"{where}: a list is needed, as {[first['input']]}"
+    if where == "seeds" and not isinstance(first["input"], str):
+        return f"seeds: whole numbers are needed, as 3, [0, 1] or '0-4' (got {first['input']!r})"
     if first["type"] == "too_short":
         return f"{where} is empty, so there is nothing to run"
     return f"{where}: {message[0].lower()}{message[1:]} (got {first['input']!r})" if where else message

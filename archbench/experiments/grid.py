@@ -14,6 +14,7 @@ from archbench.errors import ArchbenchError, unknown
 from archbench.experiments import files
 from archbench.experiments.definition import Block, Cell, Experiment, Grid
 from archbench.models import Model
+from archbench.models.model import QUANTITIES
 from archbench.training import recipe_file
 
 # what an experiment varies, and the option that overrides it
@@ -33,12 +34,13 @@ def of(name: str, given: Mapping[str, Any]) -> tuple[Grid, list[Settings]]:
         every = tuple(_cells(experiment))
         _check_comparisons(Grid(experiment, every, experiment.recipes, experiment.train_fractions))
         cells = _picked(every, given.get("models"))
+        recipes = tuple(recipe_file.load(recipe).name for recipe in axes["recipes"] if recipe is not None and "recipe" not in given)
     except ArchbenchError as error:
         raise ArchbenchError(f"experiment {name}: {error}") from None
     base = {**experiment.settings, "seeds": experiment.seeds, **given, "experiment": name}
     base["models"] = tuple(dict.fromkeys(cell.label for cell in cells))
     settings = [Settings.of(**{**base, **_without_none(values)}) for values in _combinations(axes)]
-    recipes = tuple(recipe_file.load(recipe).name for recipe in axes["recipes"]) if len(axes["recipes"]) > 1 else ()
+    recipes = recipes if len(axes["recipes"]) > 1 else ()
     fractions = axes["train_fractions"] if len(axes["train_fractions"]) > 1 else ()
     return Grid(experiment, cells, recipes, fractions), settings
 
@@ -91,6 +93,8 @@ def _networks(block: Block) -> list[Model]:
 
 def _with_knobs(network: Model, knobs: Mapping[str, Any]) -> Model:
     """The network with knobs. Where they are its defaults it equals itself, so that `equal` says nothing."""
+    if knobs.get("equal", QUANTITIES[0]) not in QUANTITIES:
+        raise ArchbenchError(f"{network.name}: equal cannot be {knobs['equal']!r}; valid: {', '.join(QUANTITIES)}")
     (bare,) = models.parse(["+".join([network.label, *(f"{key}={value}" for key, value in knobs.items() if key != "equal")])])
     if "equal" not in knobs or not bare.knobs:
         return bare

@@ -92,7 +92,7 @@ def _trained(runs: Sequence[Record], profiles: Profiles, kept: Kept) -> Ablation
                 **error_figures(side.runs),
                 **{name: value for name, value in found.items() if name not in ("model", "against")},
                 "against": base.name,
-                "verdict": verdicts.word(found),
+                "verdict": verdicts.word(found, verdicts.diverged({base.name: base.runs, side.name: side.runs})),
                 **_costs(*both),
                 "records": " ".join(dict.fromkeys(record.id for record in members)),
             }

@@ -30,7 +30,7 @@ FIGURES = ("test_error_pct", "test_error_low_pct", "test_error_high_pct", "n", "
 CAPTION = "published errors beside ours"
 RULE = (
     f"reproduced: the interval's upper end is at most the claim plus {TOLERANCE_POINTS} points, from {LEAST_SEEDS} seeds on; "
-    "not reproduced: its lower end lies above that; inconclusive: in between, or fewer seeds"
+    "not reproduced: its lower end lies above that; inconclusive: in between, with fewer seeds, or where one diverged"
 )
 COMPARABLE = (
     "not comparable: network, data, length, share of the training set, preprocessing, augmentation or test are not the paper's, as named"
@@ -84,6 +84,8 @@ def verdict(claim_pct: float, figures: Mapping[str, Any], differing: Sequence[st
     limit = claim_pct + TOLERANCE_POINTS
     if differing:
         return NOT_COMPARABLE, "; ".join(differing)
+    if figures["diverged"]:
+        return INCONCLUSIVE, f"{figures['diverged']} of {figures['runs']} runs diverged"
     if figures["n"] < LEAST_SEEDS:
         return INCONCLUSIVE, f"seeds: {figures['n']}, a verdict takes {LEAST_SEEDS}"
     if figures["test_error_high_pct"] <= limit + SLACK:

@@ -169,7 +169,9 @@ def _compared(grid: Grid, runs: Mapping[Point, list[Record]], kept: Kept) -> lis
     rows = []
     for (question, (one, other)), entries in zip(asked, sides, strict=True):
         told = next(found) if _has_results(entries) else verdicts.untold(*(len(each.tested) for each in entries))
-        rows.append({**told, **verdicts.named(question, one, other), "verdict": verdicts.word(told)})
+        names = verdicts.named(question, one, other)
+        why = verdicts.diverged({names["base"]: runs[one], names["side"]: runs[other]})
+        rows.append({**told, **names, "verdict": verdicts.word(told, why), "why": why})
     return rows
 
 
@@ -246,4 +248,5 @@ COMPARED: Columns = {
     "pair": lambda row: f"{row['side']}, {row['base']}",
     **{header: PAIRS[header] for header in ("points", "interval", "p", "new images")},
     "verdict": lambda row: row["verdict"],
+    "why": lambda row: row["why"] or MISSING,
 }

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from archbench.publish.formats import Row
+from archbench.publish.formats import Row, fixed
 from archbench.publish.pairwise import LEAST_SEEDS, LEVEL
 
 BETTER, WORSE, SAME, INCONCLUSIVE = "better", "worse", "no difference told", "inconclusive"
 VERDICT = (
     f"verdict: of the first of a pair against the second, by Welch's t at the 5 % level, from {LEAST_SEEDS} seeds on both sides on; "
-    "each p is Holm's over all pairs of this experiment"
+    "none where a run diverged; each p is Holm's over all pairs of this experiment"
 )
 NUMBERS = (
     *("difference_points", "low_points", "high_points", "p", "low_images_points", "high_images_points", "p_images", "p_permuted"),
@@ -20,6 +21,7 @@ NUMBERS = (
 
 if TYPE_CHECKING:
     from archbench.experiments.definition import Level, Point, Question
+    from archbench.records.schema import Record
 
 
 def untold(n: int, n_against: int) -> Row:
@@ -27,9 +29,15 @@ def untold(n: int, n_against: int) -> Row:
     return {"model": "", "against": "", "n": n, "n_against": n_against, **dict.fromkeys(NUMBERS, math.nan)}
 
 
-def word(row: Row) -> str:
-    """The verdict of the second of a pair against the first."""
-    if math.isnan(row["p_holm"]):
+def diverged(runs: Mapping[str, Sequence[Record]]) -> str:
+    """`2 of 5 runs of head=fc diverged`; empty where none of any side did."""
+    lost = {name: sum(run.status == "diverged" for run in members) for name, members in runs.items()}
+    return " and ".join(f"{count} of {len(runs[name])} runs of {name} diverged" for name, count in lost.items() if count)
+
+
+def word(row: Row, lost: str = "") -> str:
+    """The verdict of the second of a pair against the first; none where runs are lost, as the others are not those of any seed."""
+    if lost or math.isnan(row["p_holm"]):
         return INCONCLUSIVE
     if row["p_holm"] > LEVEL:
         return SAME
@@ -79,11 +87,13 @@ def _interval(row: Row) -> str:
     bounds = (row["low_points"], row["high_points"]) if row["difference_points"] > 0 else (-row["high_points"], -row["low_points"])
     if math.isnan(bounds[0]) or n == n_against == 1:  # an interval of two trained networks says nothing of their kinds
         return seeds
-    return f"95 % {bounds[0]:.1f} to {bounds[1]:.1f}, {seeds}"
+    return f"95 % {fixed(bounds[0], 1)} to {fixed(bounds[1], 1)}, {seeds}"
 
 
 def _verdict(row: Row) -> str:
     """The word, and what it does not hold for."""
+    if row["why"]:
+        return f"{row['verdict']}, since {row['why']}"
     if row["verdict"] == INCONCLUSIVE:
         few = min(row["n"], row["n_against"]) < LEAST_SEEDS
         return f"{INCONCLUSIVE}, fewer than {LEAST_SEEDS} seeds" if few else f"{INCONCLUSIVE}, since no error differs from seed to seed"
