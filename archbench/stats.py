@@ -54,6 +54,8 @@ def mean_t(values: Sequence[float], confidence: float = 0.95) -> Interval:
 
 def _variance(values: Sequence[float]) -> float:
     """Within a bit or two; `statistics.variance` takes ten times as long to get those right too."""
+    if min(values) == max(values):  # the mean of equal ones may be off by a bit
+        return 0.0
     mean = statistics.fmean(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from conftest import make_record
 
@@ -38,6 +39,13 @@ def test_where_a_row_of_few_seeds_has_the_least_mean_the_best_is_not_known() -> 
 
 def test_seeds_that_all_agree_tell_nothing() -> None:
     assert best.least([[1.0] * 5, [2.0] * 5]) == {0, 1}
+
+
+def test_equal_errors_have_no_variance_whatever_their_mean() -> None:
+    """The mean of six times 86.84 is off by a bit, which is no scatter: as between two, nothing is told."""
+    sides = [[86.84] * 6, [87.84] * 6]
+    assert np.isnan(stats.welch_from(sides, 0)).all()
+    assert math.isnan(stats.difference_t(*sides).p)
 
 
 def test_the_verdicts_are_those_of_the_errors_page() -> None:

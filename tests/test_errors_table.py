@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 from conftest import CommandLine, make_record, make_tested
 
+from archbench import stats
 from archbench.cli.tables import _check_one_ranking
 from archbench.errors import ArchbenchError
 from archbench.publish import classes, errors, formats, guard, pairwise
 from archbench.publish.errors import Ranking
+from archbench.publish.pairwise import Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.results import Table
 from archbench.records.schema import Doubt, Record
@@ -139,6 +142,17 @@ def test_absent_predictions_are_said_and_damaged_ones_are_a_problem(tmp_path: Pa
     assert kept.problems == ["files/a-1/predictions.npz was changed after it was written: its hash is not its Record's"]
 
 
+def test_runs_of_one_network_under_two_versions_of_torch_are_two_rows_when_mixed() -> None:
+    """Two seeds and three, which one row would rank as five."""
+    environment = make_record().environment
+    newer = {**environment, "libraries": {**environment["libraries"], "torch": "2.99.0"}}
+    two, three = ([make_record("a", seed=seed, error_pct=9.0 + seed / 10) for seed in part] for part in ((0, 1), (2, 3, 4)))
+    newer_three = [record.model_copy(update={"environment": newer}) for record in three]
+    mixed, _ = tables([*two, *newer_three, *seeds("b", around(20.0))], mix=True)
+    assert formats.cells(mixed)[["model", "seeds"]].to_numpy().tolist() == [["a¹", "2"], ["a²", "3"], ["b¹", "5"]]
+    assert mixed.frame["rank"].isna().all()
+
+
 def test_settings_that_differ_are_ranked_apart_unless_told_to_mix() -> None:
     other = under("bf16", epochs=2)
     records = [*seeds("a", around(10.0)), *seeds("b", around(15.0), config=other), *seeds("c", around(12.0))]
@@ -212,10 +226,23 @@ def test_a_tuned_network_is_called_so_beside_itself() -> None:
     assert any(note.startswith("tuned: ") for note in ranked.notes)
 
 
-def test_the_bootstrap_of_many_pairs_draws_enough_for_holm() -> None:
+def test_the_bootstrap_of_many_pairs_draws_enough_for_holm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 253 pairs (23 networks) the least p of 10,000 draws, 2 / 10,001, comes to 0.0506; 4 / 0.05 draws a pair keep it below 0.05."""
-    draws = math.ceil(pairwise.DRAWS_A_PAIR * 253)
-    assert 253 * 2 / (draws + 1) < 0.05 < 253 * 2 / 10_001
+    least = 253 * 2 / 0.05
+    assert least > 10_001
+    labels, wrong = np.arange(20) % 10, np.zeros((5, 20), bool)
+    one, *others = (Entry(make_tested(tmp_path, f"a{number}", wrong, labels)) for number in range(24))
+    drawn: list[int] = []
+
+    def difference(*sides: object, draws: int) -> stats.Comparison:
+        drawn.append(draws)
+        return stats.Comparison(0.0, -1.0, 1.0, 1.0)
+
+    monkeypatch.setattr(stats, "difference_over_images", difference)
+    pairs = itertools.islice(itertools.cycle((one, other) for other in others), 253)
+    pairwise.compared(pairs, Kept(tmp_path))
+    assert len(drawn) == 253
+    assert min(drawn) + 1 > least
 
 
 def test_lost_predictions_make_no_verdict_surer(tmp_path: Path) -> None:

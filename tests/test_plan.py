@@ -47,6 +47,15 @@ def test_whatever_changes_the_result_changes_the_key(tmp_path: Path, change: dic
     assert plain.key != changed.key
 
 
+def test_muons_limit_is_in_the_record_and_in_the_key_once_it_is_another(tmp_path: Path) -> None:
+    job = make(tmp_path, ("train",), models="lenet").jobs[0]
+    assert job.training is not None
+    assert job.training.model_dump()["muon_inputs"] == 4096
+    assert "muon_inputs" not in job.identity["training"]
+    other = dataclasses.replace(job, training=job.training.model_copy(update={"muon_inputs": 1024}))
+    assert other.key != job.key
+
+
 def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:
     """64 images in batches of 32 for 2 epochs: 4 steps; 360 test and 64 training images to evaluate at a third of a step; 0.3 s beside."""
     job = make(tmp_path, ("train",), models="alexnet").jobs[0]

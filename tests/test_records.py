@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -225,8 +226,16 @@ def test_odd_labels_make_plain_file_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["checkpoints", "files", "runs", ".leases"])
 def test_a_file_where_a_folder_should_be_is_found_before_the_work(folder: str, tmp_path: Path) -> None:
     (tmp_path / folder).write_text("")
-    with pytest.raises(ArchbenchError, match=r"cannot write .*; --results names another folder"):
+    with pytest.raises(
+        ArchbenchError, match=rf"cannot write .*: {re.escape(str(tmp_path / folder))} is no folder; --results names another"
+    ):
         Store(tmp_path).check_writable()
+
+
+def test_a_file_in_place_of_a_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("")
+    with pytest.raises(ArchbenchError, match=rf": {re.escape(str(tmp_path / 'a.toml'))} is no folder"):
+        Store(tmp_path / "a.toml").check_writable()
 
 
 def test_a_full_disk_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from archbench.device import Device
 from archbench.execution import ExecutionPlan
 from archbench.models import Input, Model
 from archbench.records.schema import ModelSnapshot, hash_of_plain, plain
-from archbench.training.recipe import Recipe, TrainingConfig
+from archbench.training.recipe import MUON_INPUTS, Recipe, TrainingConfig
 from archbench.training.transfer import Source
 
 PROTOCOL = 1
@@ -192,7 +192,8 @@ class Job:
             "device": self.device.kind,
         }
         if self.training is not None and self.data is not None:
-            training = self.training.model_dump(exclude={"hints"})
+            said_since = {"muon_inputs"} if self.training.muon_inputs == MUON_INPUTS else set()  # so that keys stay what they were
+            training = self.training.model_dump(exclude={"hints", *said_since})
             if self.tuned is not None:  # more trials are another run, even where they found the same
                 identity["tuned"] = [self.tuned["study"], self.tuned["trials"]]
             return {**identity, "training": training, "data": self.data.facts}

@@ -97,7 +97,9 @@ def tested(records: Iterable[Record]) -> Sequence[Record]:
 
 
 def _ranking(rows: Sequence[Record], kept: Kept) -> Ranking:
-    entries = _marked(sorted(map(Entry, grouping.by_column(notes.told_apart(rows), "group").values()), key=_by_error))
+    alike = grouping.by_column(notes.told_apart(rows), "group").values()
+    runs = [each for members in alike for each in grouping.by_alike(members, guard.condition).values()]  # as groups know no machine
+    entries = _marked(sorted(map(Entry, runs), key=_by_error))
     return Ranking(entries, pairwise.pairs([each for each in entries if each.tested], kept), guard.differing(rows))
 
 

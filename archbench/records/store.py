@@ -282,7 +282,8 @@ def write_error(path: Path, error: OSError) -> StorageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"no space left on the disk to write {path}; what was finished before is kept")
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        folder = next((each for each in path.parents if each.exists() and not each.is_dir()), path.parent)
+        met = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+        folder = next((each for each in (met, *met.parents) if each.exists() and not each.is_dir()), path.parent)
         return StorageError(f"cannot write {path}: {folder} is no folder")
     return StorageError(f"cannot write {path}: {error.strerror or error}")
 

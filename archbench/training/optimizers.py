@@ -13,11 +13,10 @@ import torch
 from torch import nn
 
 from archbench.errors import ArchbenchError, brief, unknown
-from archbench.training.recipe import Recipe
+from archbench.training.recipe import MUON_INPUTS, Recipe, TrainingConfig
 
 TIMM, MUON = "timm:", "timm:muon"
 UNFIT = {"lbfgs": "it evaluates the loss several times a step", "sparseadam": "no network here has sparse gradients"}
-WIDEST = 4096  # inputs of a linear layer that steps with Muon's whole rate; with 12,288 plain_cnn's units died within an epoch of `fast`
 Group = dict[str, Any]
 
 
@@ -38,7 +37,8 @@ def make(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def groups(model: nn.Module, recipe: Recipe) -> list[Group]:
     """Parameters by whether they decay and by their factor on the rate; groups without a parameter are left out."""
     last = {id(parameter) for parameter in _last_layer(model)} if recipe.last_layer_lr_scale != 1 else set()
-    wide = _wide_layers(model) if recipe.optimizer == MUON else {}
+    most = recipe.muon_inputs if isinstance(recipe, TrainingConfig) else MUON_INPUTS
+    wide = _wide_layers(model, most) if recipe.optimizer == MUON else {}
     found: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -73,10 +73,10 @@ def _last_layer(model: nn.Module) -> Iterable[nn.Parameter]:
     return layers[-1].parameters(recurse=False) if layers else ()
 
 
-def _wide_layers(model: nn.Module) -> dict[int, float]:
+def _wide_layers(model: nn.Module, most: int) -> dict[int, float]:
     """The weights of linear layers with more inputs than Muon's whole rate is for, by their ids, and what it is multiplied by."""
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear) and layer.in_features > WIDEST]
-    return {id(layer.weight): WIDEST / layer.in_features for layer in layers}
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear) and layer.in_features > most]
+    return {id(layer.weight): most / layer.in_features for layer in layers}
 
 
 def _torch(parameters: list[Group], recipe: Recipe) -> torch.optim.Optimizer:
