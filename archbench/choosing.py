@@ -51,7 +51,7 @@ class Chooser:
             compiled=compiled == "yes",
             compile_auto=compiled == "auto",
             deterministic=deterministic,
-            retain_memory=can_retain_memory(self.device),
+            retain_memory=self.settings.memory_limit is None and can_retain_memory(self.device),
             micro_batch=size if size < batch else None,
             micro_batch_auto=self.settings.micro_batch == "auto",
             devices=self.settings.devices,

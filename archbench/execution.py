@@ -34,10 +34,10 @@ class ExecutionPlan(Strict):
     """The choices for one job. `step_s` holds the seconds a training step with SGD took in each way that was tried,
     `update_s` those of a step of the recipe's optimizer alone, where that is another.
 
-    `retain_memory` keeps freed memory in the process during a training on a CPU. `micro_batch` is how many images go through the network
-    at once, where that is less than the batch; `micro_batch_auto` lets a training find it when memory runs out. `compile_auto` says that
-    whether to compile was measured, `compile_s` what trying took. `devices` is how many train one network together, each on its part of a
-    batch; `norm_over_devices` lets batch norm see the images of all of them.
+    `retain_memory` keeps freed memory in the process during a training on a CPU, which is faster, where none is limited. `micro_batch` is
+    how many images go through the network at once, where that is less than the batch; `micro_batch_auto` lets a training find it when
+    memory runs out. `compile_auto` says that whether to compile was measured, `compile_s` what trying took. `devices` is how many train one
+    network together, each on its part of a batch; `norm_over_devices` lets batch norm see the images of all of them.
     """
 
     precision: str = "fp32"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import re
 from pathlib import Path
 
 import psutil
 
+# glibc's mallopt: numbers of the parameters, from how many bytes on a block is mapped, and how many are kept at the end of the heap
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+MAPPED_BYTES, KEPT_BYTES = 2**20, 64 * 2**20
 MEMINFO, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
@@ -20,6 +25,19 @@ def available_bytes() -> int | None:
 def resident_bytes() -> int:
     """The resident size of this process."""
     return int(psutil.Process().memory_info().rss)
+
+
+def map_large() -> None:
+    """With glibc, give back what was freed, and from now on map each large block by itself, so that it goes back as soon as it is freed.
+
+    glibc begins so, and stops for blocks of up to 32 MiB once one was freed: batches of images then leave holes among what threads
+    allocate, and the process grows. See mallopt(3) and malloc_trim(3).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        glibc = ctypes.CDLL(None)
+        glibc.malloc_trim(0)
+        glibc.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
+        glibc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _of_machine() -> int | None:

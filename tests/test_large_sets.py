@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -408,3 +411,36 @@ def test_the_line_of_an_epoch_shows_both_rates() -> None:
     with console.capture() as captured:
         Progress(quiet=False, console=console).listen(Epoch("nin · seed 0", 1, 4, 1.5, 210.0, None, Input(212.4, 1234.0)))
     assert captured.get() == "nin · seed 0: epoch 1/4 · loss 1.500 · 210 images/s (input 212, model 1,234)\n"
+
+
+# how many blocks are mapped, by glibc's mallinfo2: a block of 8 MiB beside what was there, before and behind `map_large`
+MAPPED = """
+import ctypes
+from archbench import memory
+
+glibc = ctypes.CDLL(None)
+names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+info = type("Info", (ctypes.Structure,), {"_fields_": [(name, ctypes.c_size_t) for name in names]})
+glibc.mallinfo2.restype, glibc.malloc.restype = info, ctypes.c_void_p
+glibc.malloc.argtypes, glibc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+
+
+def added(size):
+    before = glibc.mallinfo2().hblks
+    block = glibc.malloc(size)
+    found = glibc.mallinfo2().hblks - before
+    glibc.free(block)
+    return found
+
+
+print(added(16 * 2**20), added(8 * 2**20))
+memory.map_large()
+print(added(8 * 2**20), added(2**19))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_large_blocks_are_mapped_again_although_one_was_freed() -> None:
+    """glibc raises its threshold to the 16 MiB that were freed first, so that 8 MiB are not mapped; then they are, half a MiB is not."""
+    done = subprocess.run([sys.executable, "-c", MAPPED], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["1", "0", "1", "0"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def test_muons_limit_is_in_the_record_and_in_the_key_once_it_is_another(tmp_path
     assert "muon_inputs" not in job.identity["training"]
     other = dataclasses.replace(job, training=job.training.model_copy(update={"muon_inputs": 1024}))
     assert other.key != job.key
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_freed_memory_is_kept_unless_memory_is_limited(tmp_path: Path) -> None:
+    for limit, kept in ((None, True), ("8GB", False)):
+        assert make(tmp_path, ("train",), models="lenet", device="cpu", memory_limit=limit).jobs[0].plan.retain_memory is kept
 
 
 def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from archbench.data.request import DataRequest
 from archbench.data.split import Split
 from archbench.data.survey import Survey
 from archbench.events import Listener, Notice
+from archbench.memory import map_large
 
 
 def load(
@@ -42,6 +43,8 @@ def load(
         splits, hashed = _from_files(wanted, classes, works)
     else:
         splits, hashed = _decoded(wanted, kept, works, caches, found), None
+    if kept != "memory" and wanted.memory_limit is not None:
+        map_large()
     nothing = Decoded(Split(torch.empty((0, 3, size, size), dtype=torch.uint8), torch.empty(0, dtype=torch.int64)), 0)
     train, test = (splits.get(split, nothing) for split in ("train", "test"))
     if skipped := train.skipped + test.skipped:
