@@ -83,7 +83,8 @@ class Chooser:
             return job
         start = checkpoint.readable(self.store.checkpoint_path(job.key), job.key, job.rerun, job.records)
         if start is None:
-            return job.executed(self._timed(job).model_copy(update={"update_s": self._update_s(job)}))
+            plan = self._timed(job)
+            return job.executed(plan.model_copy(update={"update_s": self._update_s(job)}) if plan.step_s else plan)
         return job.executed(ExecutionPlan(**start.plan).on(job.plan), start.steps(job.steps_per_epoch))
 
     def _timed(self, job: Job) -> ExecutionPlan:
@@ -118,7 +119,8 @@ class Chooser:
                 for parameter in network.parameters():
                     parameter.grad = torch.zeros_like(parameter)
                 self._updates[update] = min(self.device.time(optimizer.step) for _ in range(2))
-            except Exception:  # a step of the whole was tried before, and said why; else the Job's Record will
+            except Exception as error:  # it becomes a Record when the job meets it again
+                self.emit(Notice(f"{job.model.label} cannot take a step of the recipe's optimizer: {brief(error)}"))
                 self._updates[update] = None
             self.device.release_memory()
         return self._updates[update]

@@ -78,7 +78,8 @@ class ExecutionPlan(Strict):
     def on(self, other: ExecutionPlan) -> ExecutionPlan:
         """What this one chose by measuring, on the devices, and in the parts that these need, of another that asks for the same."""
         parts = {} if other.micro_batch_auto else {"micro_batch": other.micro_batch}
-        return self.model_copy(update={"devices": other.devices, "norm_over_devices": other.norm_over_devices, **parts})
+        asked = {name: getattr(other, name) for name in ("devices", "norm_over_devices", "retain_memory")}
+        return self.model_copy(update={**asked, **parts})
 
     @property
     def step_seconds(self) -> float:

@@ -63,6 +63,11 @@ def test_freed_memory_is_kept_unless_memory_is_limited(tmp_path: Path) -> None:
         assert make(tmp_path, ("train",), models="lenet", device="cpu", memory_limit=limit).jobs[0].plan.retain_memory is kept
 
 
+def test_a_resumed_training_keeps_freed_memory_as_is_asked_now() -> None:
+    kept, limited = ExecutionPlan(retain_memory=True, step_s={"contiguous": 1.0}), ExecutionPlan(retain_memory=False)
+    assert kept.on(limited) == limited.model_copy(update={"step_s": {"contiguous": 1.0}})
+
+
 def test_the_estimate_is_steps_times_the_measured_step(tmp_path: Path) -> None:
     """64 images in batches of 32 for 2 epochs: 4 steps; 360 test and 64 training images to evaluate at a third of a step; 0.3 s beside."""
     job = make(tmp_path, ("train",), models="alexnet").jobs[0]

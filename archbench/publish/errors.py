@@ -97,10 +97,11 @@ def tested(records: Iterable[Record]) -> Sequence[Record]:
 
 
 def _ranking(rows: Sequence[Record], kept: Kept) -> Ranking:
-    alike = grouping.by_column(notes.told_apart(rows), "group").values()
-    runs = [each for members in alike for each in grouping.by_alike(members, guard.condition).values()]  # as groups know no machine
+    runs, differing = list(grouping.by_column(notes.told_apart(rows), "group").values()), guard.differing(rows)
+    if differing:  # a group knows neither machine nor versions
+        runs = [each for members in runs for each in grouping.by_alike(members, guard.condition).values()]
     entries = _marked(sorted(map(Entry, runs), key=_by_error))
-    return Ranking(entries, pairwise.pairs([each for each in entries if each.tested], kept), guard.differing(rows))
+    return Ranking(entries, pairwise.pairs([each for each in entries if each.tested], kept), differing)
 
 
 def _by_error(entry: Entry) -> tuple[bool, float, str]:
