@@ -277,6 +277,16 @@ def test_a_terminal_without_the_signs_shows_others(tmp_path: Path) -> None:
     assert b"nin" in answer.stdout
 
 
+def test_folders_of_its_names_where_it_runs_hide_nothing(tmp_path: Path) -> None:
+    (tmp_path / "archbench").mkdir()
+    (tmp_path / "zoo").mkdir()
+    command = [sys.executable, "-m", "archbench", "list", "--json"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "nin" in {model["name"] for model in json.loads(answer.stdout)}
+    code = "import archbench, zoo; print(archbench.__version__, zoo.__file__)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+
+
 def test_an_empty_store_is_no_error(archbench: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     answer = archbench("tables", "--results", "r")
