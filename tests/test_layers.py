@@ -95,7 +95,7 @@ ALLOWED = {
     "pytest_plugin": {"models", "environment", "device", "config", "errors"},
     "pytest_suite": {"pytest_plugin", "catalogue", "measure", "models", "execution", "errors"},
     "experiments": {"experiments", "toml_files", "models", "training", "records", "config", "errors"},
-    "duration": {"job"},
+    "duration": {"job", "measure", "models", "device", "errors"},
     "estimate": {"plan", "job", "measure", "models", "execution", "device", "memory", "records"},
     "two_way": {"stats"},
     "rank_correlation": {"stats"},

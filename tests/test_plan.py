@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,14 +10,18 @@ import pytest
 import torch
 from conftest import make_record
 
-from archbench import choosing, duration, environment, running
+from archbench import choosing, duration, environment, models, running
 from archbench import plan as planning
 from archbench.config import Settings
 from archbench.device import Device
-from archbench.errors import Terminated
+from archbench.errors import ArchbenchError, Terminated
 from archbench.events import Epoch, Event, Notice, ignore
 from archbench.execution import ExecutionPlan
+from archbench.job import Job
+from archbench.measure import complexity
+from archbench.models import Input
 from archbench.plan import Plan, Planner
+from archbench.records.schema import Record
 from archbench.records.store import Store
 
 QUICK = {"models": "alexnet,nin_tiny", "limit_train": 64, "epochs": 2, "deterministic": True}
@@ -80,6 +85,59 @@ def test_the_recipes_optimizer_is_counted_once_a_step(tmp_path: Path) -> None:
     job = make(tmp_path, ("train",), models="alexnet", micro_batch="16").jobs[0]
     plan = ExecutionPlan(step_s={"contiguous": 3.0}, update_s=5.0, micro_batch=16)
     assert duration.seconds(dataclasses.replace(job, plan=plan)) == pytest.approx(0.3 + 2 * 3.0 * (4 + (360 + 64) / 32 / 3) + 4 * 5.0)
+
+
+def test_the_estimate_of_a_profile_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of 1,000 multiply-adds and elements written, together 11,000 at 70 each, in 10 operations; 0.7 of the peak does 5,500.
+
+    A pass of 4 images takes 8 s and 250 us. Two launches of 3 s and a series each: 0.15 s, 4 passes until warm and 5.5 in rounds; with
+    operators 36 more and 12 ms for each of 10. Compiling takes 20 s. 4 s and 20 passes once.
+    """
+    monkeypatch.setattr(duration, "_macs_per_s", lambda device, precision: 5500 / 0.7)
+    monkeypatch.setattr(duration, "_work", lambda model, shape: (11_000, 10))
+    job = make(tmp_path, ("profile",), models="lenet", batch_sizes="4", launches=2, batch_size=4).jobs[0]
+    one = 8 + 250e-6
+    series, once = 3 + 0.15 + 9.5 * one, 4 + 20 * one
+    assert duration.seconds(dataclasses.replace(job, time=False)) == pytest.approx(once + 2 * series)
+    assert duration.seconds(dataclasses.replace(job, time=True)) == pytest.approx(once + 2 * (series + 36 * one + 0.12))
+    both = dataclasses.replace(job, time=False, modes=("eager", "compiled"))
+    assert duration.seconds(both) == pytest.approx(once + 2 * (2 * series + 20))
+
+
+def test_a_network_that_cannot_run_takes_little_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise ArchbenchError("lenet cannot run: no kernel for it")
+
+    duration._work.cache_clear()
+    monkeypatch.setattr(complexity, "count", refuse)
+    job = make(tmp_path, ("profile",), models="lenet", launches=2).jobs[0]
+    assert duration.seconds(job) == pytest.approx(4 + 2 * (3 + len(job.batches) * (0.15 + 0.8)))
+    duration._work.cache_clear()
+
+
+@pytest.mark.slow
+def test_the_committed_profiles_took_what_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All together within a factor of 1.25 and half of them within 1.15, at the rate of products that a Record tells, else 100 GMAC/s."""
+    measured, expected = [], []
+    for record in Store(Path(__file__).parents[1] / "results").load()[0]:
+        if record.kind == "profile" and record.config.get("launches") == 3 and "equal" not in record.model.knobs:
+            measured.append(record.duration_s)
+            expected.append(estimated_again(record, monkeypatch))
+    ratios = [max(a / b, b / a) for a, b in zip(measured, expected, strict=True)]
+    assert len(ratios) > 60
+    assert 1 / 1.25 < sum(measured) / sum(expected) < 1.25
+    assert statistics.median(ratios) < 1.15
+
+
+def estimated_again(record: Record, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Seconds for a profile of the same network, batches and launches."""
+    rate = next((row.value for row in record.measurements if row.name == "peak_macs_per_s"), 100e9)
+    monkeypatch.setattr(duration, "_macs_per_s", lambda device, precision: rate)
+    snapshot, config = record.model, record.config
+    model, shape = models.parse([snapshot.label])[0], Input(snapshot.num_classes, snapshot.in_channels, snapshot.image_size)
+    job = Job("profile", model, shape, Device("cpu"), ExecutionPlan(), config["batch"], launches=config["launches"])
+    job = dataclasses.replace(job, batches=tuple(config["batches"]), modes=tuple(config["modes"]))
+    return duration.seconds(dataclasses.replace(job, time="time_s" in record.samples))
 
 
 @pytest.mark.parametrize(("recipe", "steps"), [("modern", []), ("fast", ["Muon", "Muon"])])
