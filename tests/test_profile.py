@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,17 @@ def test_modes_that_are_not_there_are_refused(archbench: CommandLine) -> None:
     assert (unknown.returncode, unknown.stderr) == (2, "archbench: unknown mode 'quick'; known are eager, compiled, cuda_graph\n")
     refused = archbench("profile", "--modes", "eager,cuda_graph", "--device", "cpu")
     assert (refused.returncode, refused.stderr) == (2, "archbench: --modes cuda_graph needs a CUDA device; cpu has no CUDA graphs\n")
+
+
+def test_a_dry_run_says_what_a_profile_takes_and_runs_nothing(archbench: CommandLine, tmp_path: Path) -> None:
+    answer = archbench("profile", "--models", "lenet,nin_tiny", "--dry-run", "--json", "--results", "r")
+    assert answer.returncode == 0, answer.stderr
+    rows = json.loads(answer.stdout)
+    assert [(row["model"], row["kind"], row["todo"], row["there"]) for row in rows] == [
+        (name, "profile", 1, 0) for name in ("lenet", "nin_tiny")
+    ]
+    assert 5 * 3 < rows[0]["seconds"] < rows[1]["seconds"]  # five launches of 3 s each and more
+    assert not list(tmp_path.glob("r/runs/*.json"))
 
 
 def test_batch_sizes_are_numbers(archbench: CommandLine) -> None:
