@@ -33,15 +33,20 @@ def shares(first: Sequence[str], second: Sequence[str], values: Sequence[float],
     The sums are of type II, as `anova_lm(ols("value ~ first * second"), typ=2)` of statsmodels gives them, taken over their sum; they
     are found by projecting, so that the bootstrap takes no time. Intervals are its percentiles over 2,000 draws of the values within
     each cell, by a fixed seed, widened by sqrt(n / (n - 1)) since they are drawn around their own mean; NaN where a cell has one value.
+    What chance adds to a sum is in the values once and in draws from them twice: its degrees of freedom times the mean square within
+    cells, which is taken from each drawn sum.
     """
     levels = [np.unique(names, return_inverse=True)[1] for names in (first, second)]
     cell = np.unique(np.stack(levels), axis=1, return_inverse=True)[1].ravel()
-    found = _parts(np.asarray(values, dtype=float)[None], levels[0], levels[1], cell)[0]
-    counts = np.bincount(cell)
+    own = np.asarray(values, dtype=float)
+    squares, freedom = _squares(own[None], levels[0], levels[1], cell)
+    found, counts = _parts(squares)[0], np.bincount(cell)
     if counts.min() < 2:
         drawn = np.full((1, len(found)), np.nan)
     else:
-        drawn = _parts(_drawn(np.asarray(values, dtype=float), cell, counts), levels[0], levels[1], cell)
+        sums, _ = _squares(_drawn(own, cell, counts), levels[0], levels[1], cell)
+        within = squares[0, -1] / (len(own) - len(counts))
+        drawn = _parts(np.maximum(sums - freedom * within, 0))
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     return Shares(*(Interval(float(found[i]), float(low[i]), float(high[i]), len(values)) for i in range(len(found))))
@@ -57,19 +62,27 @@ def _drawn(values: Array, cell: NDArray[np.intp], counts: NDArray[np.intp]) -> A
     return made
 
 
-def _parts(values: Array, first: NDArray[np.intp], second: NDArray[np.intp], cell: NDArray[np.intp]) -> Array:
-    """`(draws, 5)`: the four parts in percent, and the first less the second."""
+def _squares(values: Array, first: NDArray[np.intp], second: NDArray[np.intp], cell: NDArray[np.intp]) -> tuple[Array, Array]:
+    """`(draws, 4)`: the sums of squares of the four parts; and the degrees of freedom of the first three, 0 for what is left."""
     one, other, both = (np.eye(each.max() + 1)[each] for each in (first, second, cell))
     centred = values - values.mean(axis=1, keepdims=True)
-    only_one, only_other, added, whole = (_left(centred, design) for design in (one, other, np.hstack([one, other]), both))
-    squares = np.maximum(np.stack([only_other - added, only_one - added, added - whole, whole], axis=1), 0)  # but for rounding
+    (only_one, of_one), (only_other, of_other), (added, of_added), (whole, of_cells) = (
+        _left(centred, design) for design in (one, other, np.hstack([one, other]), both)
+    )
+    squares = np.stack([only_other - added, only_one - added, added - whole, whole], axis=1)
+    freedom = np.array([of_added - of_other, of_added - of_one, of_cells - of_added, 0], dtype=float)
+    return np.maximum(squares, 0), freedom  # below 0 by rounding alone
+
+
+def _parts(squares: Array) -> Array:
+    """`(draws, 5)`: the four parts in percent, and the first less the second."""
     total = squares.sum(axis=1, keepdims=True)
     parts = 100 * np.divide(squares, total, out=np.full_like(squares, np.nan), where=total > 0)
     return np.column_stack([parts, parts[:, 0] - parts[:, 1]])
 
 
-def _left(values: Array, design: Array) -> Array:
-    """The sum of squares that a design leaves."""
+def _left(values: Array, design: Array) -> tuple[Array, int]:
+    """The sum of squares that a design leaves, and the design's rank."""
     basis, sizes, _ = np.linalg.svd(design, full_matrices=False)
-    left: Array = np.square(values).sum(axis=1) - np.square(values @ basis[:, sizes > NEGLIGIBLE * sizes[0]]).sum(axis=1)
-    return left
+    kept = basis[:, sizes > NEGLIGIBLE * sizes[0]]
+    return np.square(values).sum(axis=1) - np.square(values @ kept).sum(axis=1), kept.shape[1]
