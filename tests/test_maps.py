@@ -261,8 +261,27 @@ def test_ground_foretells_the_error_where_both_go_together_over_networks() -> No
         "Share of the map on the ground with the link kept, against the rise of the error when it breaks: Spearman's ρ = 1.00 "
         "(n = 25 runs of 5 networks, 95 % 1.00 to 1.00 over networks): it foretells it.",
         "With the link broken, after one of 95 %: 12.0 points more of the map lie on the ground where the answer is wrong "
-        "(5 networks, 95 % 10.0 to 14.0): more.",
+        "(5 networks, 95 % 10.0 to 14.0, p < 0.001): more.",
     )
+
+
+def test_what_wrong_answers_have_on_the_ground_is_judged_beside_all_links_that_there_are() -> None:
+    """-1, 1, 3, 5 and 7 points more in five networks: t = 3 / sqrt(10 / 5) = 2.1213, p = 0.1012, the larger of two.
+
+    2 points more at the other link: t = 5 / sqrt(2) = 3.5355, p = 0.0241, by Holm 0.0482. Without a link there is none to break.
+    """
+
+    def linked(link: int, more: float) -> list[Record]:
+        tests = ((place, seed, test) for place in range(5) for seed in range(5) for test in ("kept", "broken"))
+        return [
+            explained(f"net{place}", link=link, test=test, seed=seed, right=40.0, wrong=39.0 + more + 2 * place)
+            for place, seed, test in tests
+        ]
+
+    one, other = map_answers.foretells(cells([*linked(0, 9.0), *linked(80, 0.0), *linked(95, 2.0)]))[-2:]
+    assert one.startswith("With the link broken, after one of 80 %: 3.0 points more")
+    assert one.endswith("p = 0.101, Holm's over 2 links): no difference told.")
+    assert other.endswith("p = 0.048, Holm's over 2 links): more.")
 
 
 @pytest.mark.parametrize(("networks", "seeds", "why"), [(5, 4, "fewer than 5 seeds"), (4, 5, "fewer than 5 networks")])

@@ -193,13 +193,18 @@ def _foretells(rho: Interval, few: bool) -> str:
 
 
 def _wrong_and_right(cells: Sequence[Cell], few: bool) -> list[str]:
-    """Of each link, image by image with the link broken: the mean over networks of what each network's seeds come to."""
-    lines = []
-    for link in sorted({cell.link for cell in cells if cell.link is not None}):
+    """Of each link, image by image where it breaks: the mean over networks of what each network's seeds come to; p is Holm's over links."""
+    found = {}
+    for link in sorted({cell.link for cell in cells if cell.link}):
         means = [mean for cell in cells if cell.link == link and (mean := _more_where_wrong(cell)) is not None]
         if means:
-            lines.append(f"With the link broken, after one of {link} %: {_difference(stats.mean_t(means), few)}.")
-    return lines
+            found[link] = means
+    adjusted = stats.holm_adjusted([_p(means) for means in found.values()])
+    beside = f", Holm's over {len(found)} links" * (len(found) > 1)
+    return [
+        f"With the link broken, after one of {link} %: {_difference(stats.mean_t(means), p, beside, few)}."
+        for (link, means), p in zip(found.items(), adjusted, strict=True)
+    ]
 
 
 def _more_where_wrong(cell: Cell) -> float | None:
@@ -209,21 +214,23 @@ def _more_where_wrong(cell: Cell) -> float | None:
     return statistics.fmean(both) if both else None
 
 
-def _difference(found: Interval, few: bool) -> str:
+def _difference(found: Interval, p: float, beside: str, few: bool) -> str:
     size = f"{abs(found.value):.1f} points {'more' if found.value > 0 else 'less'} of the map lie on the ground where the answer is wrong"
     ends = sorted((found.low, found.high) if found.value > 0 else (-found.low, -found.high))
-    interval = "" if math.isnan(found.low) else f", 95 % {ends[0]:.1f} to {ends[1]:.1f}"
-    return f"{size} ({found.n} network{'s' * (found.n != 1)}{interval}): {_verdict(found, few)}"
+    interval = "" if math.isnan(p) else f", 95 % {ends[0]:.1f} to {ends[1]:.1f}, p {f'= {p:.3f}' if p >= 0.001 else '< 0.001'}{beside}"
+    return f"{size} ({found.n} network{'s' * (found.n != 1)}{interval}): {_verdict(found, p, few)}"
 
 
-def _verdict(found: Interval, few: bool) -> str:
+def _verdict(found: Interval, p: float, few: bool) -> str:
     if few:
         return f"{INCONCLUSIVE}, fewer than {LEAST_SEEDS} seeds"
     if found.n < LEAST_GROUPS:
         return f"{INCONCLUSIVE}, fewer than {LEAST_GROUPS} networks"
-    if found.low <= 0 <= found.high:
+    if math.isnan(p):
+        return f"{INCONCLUSIVE}, since all networks are alike"
+    if p > LEVEL:
         return SAME
-    return "more" if found.low > 0 else "less"
+    return "more" if found.value > 0 else "less"
 
 
 def _seeds(cells: Sequence[Cell]) -> int:
