@@ -112,10 +112,7 @@ def test_a_row_has_the_mean_with_students_interval_and_one_seed_none() -> None:
         ({"training": {"flip": False, "translate": 0}}, "augmentation: none, the paper's translation and flip"),
         ({"training": {"translate": 2}}, "translation: 2 pixels, the paper's 4"),
         ({"data": {"crop": "a drawn crop"}}, "augmentation: a drawn crop and flip, the paper's translation and flip"),
-        (
-            {"training": {"test_flip": True}},
-            "augmentation: translation and flip, mirror images in the test, the paper's translation and flip",
-        ),
+        ({"training": {"test_flip": True}}, "test: each image and its mirror image, the paper's each image once"),
         ({"model": {"image_size": 64}}, "input: 64 pixels, the network's own 32"),
         ({"data": {"name": "cifar10-jpeg"}, "training": {"epochs": 2}}, "data: cifar10-jpeg; length: 2 epochs, the paper's 8"),
     ],
@@ -136,6 +133,16 @@ def test_what_no_source_tells_fails_nobody_and_stands_against_nobody() -> None:
     missed = row(trained([20.0, 20.0, 20.0]), untold)
     expected = "; ".join(f"{what}: the paper's is not known" for what in ("length", "preprocessing", "augmentation"))
     assert (missed["verdict"], missed["why"]) == ("not comparable", expected)
+
+
+def test_what_is_not_known_is_said_beside_what_differs() -> None:
+    found = row(trained([9.0, 9.0, 9.0], data={"name": "cifar10-jpeg"}), {**CLAIM, "epochs": None})
+    assert (found["verdict"], found["why"]) == ("not comparable", "data: cifar10-jpeg; length: the paper's is not known")
+
+
+def test_a_test_with_mirror_images_is_another_where_the_papers_augmentation_is_not_known() -> None:
+    found = row(trained([9.0, 9.0, 9.0], training={"test_flip": True}), {**CLAIM, "augmentation": ""})
+    assert found["why"] == "test: each image and its mirror image, the paper's each image once; augmentation: the paper's is not known"
 
 
 def test_a_translation_by_an_untold_number_of_pixels_is_not_known() -> None:
@@ -170,8 +177,18 @@ def test_each_setting_has_a_row_and_the_sentences_count_claims() -> None:
     short = page("claims", records[3:], Kept())
     assert short.readings[0].answers[""] == (
         "0 of 1 claims can be set beside our Records at equal conditions.",
-        "1 have Records under other conditions alone; what differs: length in 1.",
+        "1 have Records under other conditions alone; what differs or is not known, in the nearest of each: length in 1.",
     )
+
+
+def test_what_differs_is_counted_of_the_nearest_record() -> None:
+    """One training differs in the data alone, the other in the length and the share too."""
+    near = trained([12.0], data={"name": "cifar10-jpeg"}, key="near", group="near")
+    far = trained(
+        [12.0], data={"name": "cifar10-jpeg", "limit_train": 500, "train_images": 500}, training={"epochs": 1}, key="far", group="far"
+    )
+    (reading,) = page("claims", [*near, *far], Kept(), specs=[spec(CLAIM)]).readings
+    assert reading.answers[""][1].endswith("in the nearest of each: data in 1.")
 
 
 def test_runs_that_diverged_are_said_and_in_no_figure() -> None:
@@ -187,10 +204,10 @@ def test_claims_of_an_older_form_are_read() -> None:
     old = {name: CLAIM[name] for name in ("dataset", "error_pct", "where")}
     plain, head = ({**old, "augmentation": text} for text in ("none", "none (fully connected head)"))
     records = trained([9.0, 9.0, 9.0], training={"translate": 0, "flip": False}, model={"spec": spec(plain, head)})
-    found = claims.frame(records).to_dict("records")
+    found, unknown = claims.frame(records).to_dict("records"), "length: the paper's is not known; preprocessing: the paper's is not known"
     assert [(row["augmentation"], row["verdict"], row["why"]) for row in found] == [
-        ("none", "reproduced", "length: the paper's is not known; preprocessing: the paper's is not known"),
-        ("none", "not comparable", "network: the paper's has a fully connected head"),
+        ("none", "reproduced", unknown),
+        ("none", "not comparable", f"network: the paper's has a fully connected head; {unknown}"),
     ]
     newer = trained([9.0], model={"spec": spec({**CLAIM, "of_a_later_version": 1})})
     assert claims.frame(newer)["claimed_epochs"].tolist() == [8]

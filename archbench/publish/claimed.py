@@ -16,6 +16,7 @@ from archbench.records.store import by_age
 
 OLD_FORM = re.compile(r"(none) \((.+)\)")  # of the augmentation, before claims had knobs: `none (fully connected head)`
 NEEDED = {"dataset", "augmentation", "error_pct", "where"}  # of a claim; what it lacks beside these is empty
+ONCE, MIRRORED = "each image once", "each image and its mirror image"  # seen in a test
 PLAIN = "normalise"  # what a Record of before recipes had a preprocessing was trained with
 
 
@@ -56,7 +57,8 @@ class Claimed(zoo.Claim):
         apart = [f"network: {self.network}"] * bool(self.network)
         apart += [f"data: {data['name']}"] * (data["name"] != self.dataset)
         apart += [f"input: {size} pixels, the network's own {self.pixels}"] * (self.pixels not in (None, size))
-        apart += [f"test: each image once, the paper's {self.tested}"] * bool(self.tested)
+        seen, theirs = MIRRORED if training.get("test_flip") else ONCE, self.tested or ONCE
+        apart += [f"test: {seen}, the paper's {theirs}"] * (seen != theirs)
         if not training:
             return [*apart, "weights: published ones, not trained here"]
         epochs, prepared = training["epochs"], training.get("preprocessing", PLAIN)
@@ -129,5 +131,4 @@ def in_words(augmentation: str) -> str:
 def _augmentation(training: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """What a training did to its images, in the words of claims; a crop that was drawn anew each time stands in place of translation."""
     moved = [data["crop"]] if data.get("crop") else ["translation"] * bool(training.get("translate"))
-    done = moved + ["flip"] * bool(training.get("flip"))
-    return (" and ".join(done) or "none") + ", mirror images in the test" * bool(training.get("test_flip"))
+    return " and ".join(moved + ["flip"] * bool(training.get("flip"))) or "none"

@@ -83,7 +83,7 @@ def verdict(claim_pct: float, figures: Mapping[str, Any], differing: Sequence[st
     """The verdict over a mean with its interval over `n` seeds, and why, where it is not the interval alone."""
     limit = claim_pct + TOLERANCE_POINTS
     if differing:
-        return NOT_COMPARABLE, "; ".join(differing)
+        return NOT_COMPARABLE, "; ".join([*differing, *filter(None, [_not_known(unknown)])])
     if figures["diverged"]:
         return INCONCLUSIVE, f"{figures['diverged']} of {figures['runs']} runs diverged"
     if figures["n"] < LEAST_SEEDS:
@@ -112,8 +112,8 @@ def _row(claim: Claimed, runs: Sequence[Record]) -> Row:
     figures, first = error_figures(runs), runs[0]
     if figures["n"] < 2:
         figures |= {"test_error_low_pct": math.nan, "test_error_high_pct": math.nan}
-    found, why = verdict(claim.error_pct, figures, claim.differing(first), claim.unknown)
     training = first.config["training"] or {}
+    found, why = verdict(claim.error_pct, figures, claim.differing(first), claim.unknown if training else [])
     return {
         **claim.row,
         "model": first.model.label,
@@ -147,9 +147,9 @@ def _sentences(rows: pd.DataFrame) -> Iterable[str]:
     yield f"{beside}: {_judged(equal)}." if equal else f"{beside}."
     other = [part for part in by_claim if NOT_COMPARABLE in set(part.verdict) and not any(part is each for each in equal)]
     if other:
-        kinds = Counter(kind for part in other for kind in {kind for why in part.why for kind in _kinds(why)})
+        kinds = Counter(kind for part in other for kind in min(map(_kinds, part.why), key=len))
         said = ", ".join(f"{kind} in {count}" for kind, count in sorted(kinds.items(), key=lambda each: (-each[1], each[0])))
-        yield f"{len(other)} have Records under other conditions alone; what differs: {said}."
+        yield f"{len(other)} have Records under other conditions alone; what differs or is not known, in the nearest of each: {said}."
     missing = [part for part in by_claim if set(part.verdict) == {NO_RECORD}]
     if missing:
         elsewhere = sum(bool(part.why.iloc[0]) for part in missing)
@@ -166,8 +166,8 @@ def _judged(equal: Sequence[pd.DataFrame]) -> str:
 
 
 def _kinds(why: str) -> list[str]:
-    """`data`, `length`: what the parts of a reason begin with."""
-    return [part.partition(":")[0] for part in why.split("; ") if part]
+    """`data`, `length`: what the parts of a reason begin with, each once."""
+    return list(dict.fromkeys(part.partition(":")[0] for part in why.split("; ") if part))
 
 
 def _ours(row: Row) -> str:

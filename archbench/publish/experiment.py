@@ -17,13 +17,15 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import captioning, grouping, guard, notes, pairwise, verdicts
 from archbench.publish.beside import Profiles
+from archbench.publish.best import FEW_SEEDS, SEEDS, least
 from archbench.publish.columns import PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, PAIRS, WELCH
+from archbench.publish.footnotes import OfColumns
 from archbench.publish.formats import MISSING, Row, figure, plain
 from archbench.publish.pairwise import ERROR, GAP, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
-from archbench.publish.results import Table, marked, newest, training_row
+from archbench.publish.results import Table, errors_of, newest, training_row
 from archbench.publish.spread import SPREAD, Spread
 from archbench.publish.verdicts import VERDICT
 from archbench.records.schema import Record
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from archbench.experiments.definition import Grid, Point, Question
 
 POINTS = "points: what the first of a pair has more than the second, in percent points of error; intervals are 95 % each"
-GAP_NOTE = "gap: the test error less the error on as many training images, in percent points"
+GAP_NOTE = "gap: the test error less the error on training images, all or as many as test images, in percent points"
+ERROR_HEADER = "test error, %"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def tables(found: Iterable[Answers], records: Sequence[Record], kept: Kept) -> l
     made: list[Table] = []
     for each in found:
         frame, shown = pd.DataFrame(_rows(each)), tuple(each.records)
-        best, why = marked(frame, (runs for _, runs in _shown(each)))
+        best, why = _best(each)
         below = (*_notes(each, frame, records), *why)
         made.append(Table(each.caption, frame, below, COLUMNS, shown=shown, best=best))
         for question in each.grid.experiment.questions:
@@ -209,15 +212,40 @@ def _shown(found: Answers) -> Iterable[tuple[Point, list[Record]]]:
     return {_place(point): (point, runs) for point, runs in found.runs.items() if runs}.values()
 
 
+def _best(found: Answers) -> tuple[dict[str, frozenset[int]], list[str]]:
+    """The rows with the least error, and what their mark means; of each share of the training set, as one of less data is another task."""
+    shown = list(_shown(found))
+    errors = [errors_of(runs) for _, runs in shown]
+    fractions = [point.train_fraction for point, _ in shown]
+    shares = [[place for place, each in enumerate(fractions) if each == fraction] for fraction in dict.fromkeys(fractions)]
+    marked = frozenset(places[each] for places in shares for each in least([errors[place] for place in places]))
+    if not any(sum(bool(errors[place]) for place in places) > 1 for places in shares):
+        return {}, []
+    if len(shares) == 1 or not marked:
+        return {ERROR_HEADER: marked}, [SEEDS if marked else FEW_SEEDS]
+    return {ERROR_HEADER: marked}, [OfColumns(SEEDS.replace("bold: ", "bold, at each share of the training set: "), *SEEDS.under)]
+
+
 def _notes(found: Answers, rows: pd.DataFrame, records: Sequence[Record]) -> list[str]:
     shown = found.records
     absent = dict.fromkeys(_place(point) for point, runs in found.runs.items() if not runs)
     lines = [*notes.interval_notes(shown), *[GAP_NOTE] * bool(rows.gap_points.notna().any())]
-    lines += notes.diverged(rows.to_dict("records"))
+    lines += [*notes.diverged(rows.to_dict("records")), *_of_recipes(found)]
     if absent:
         lines.append(f"not run: {', '.join(' '.join(str(part) for part in place if part is not None) for place in absent)}")
     lines += [*notes.failed(shown, records), *notes.tuning(shown), *notes.of_other_threads(shown)]
     return [*lines, *notes.doubts(shown), *notes.widths(shown), *notes.older(shown, records)]
+
+
+def _of_recipes(found: Answers) -> list[str]:
+    """`batch: fast 64, modern 128`, for what the recipes do not share."""
+    told = {run.config["training"]["name"]: guard.facts(run) for run in found.records} if "recipe" in varied_in(found.grid) else {}
+    apart = [name for name in guard.VARIED["recipe"] if name != "recipe" and len({facts[name] for facts in told.values()}) > 1]
+    return [f"{name}: {', '.join(f'{recipe} {_in_words(facts[name])}' for recipe, facts in told.items())}" for name in apart]
+
+
+def _in_words(fact: Any) -> str:
+    return {True: "yes", False: "no"}[fact] if isinstance(fact, bool) else str(fact)
 
 
 def _pair_notes(rows: Sequence[Row], found: Answers, kept: Kept) -> list[str]:

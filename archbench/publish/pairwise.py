@@ -67,11 +67,13 @@ def compared(entries: Iterable[tuple[Entry, Entry]], kept: Kept) -> list[dict[st
     """A row for each pair: `difference` is what the second has more, in percent points; each p counts beside those of all pairs."""
     both = list(entries)
     family = sum(_enough(*pair) for pair in both if pair[0].quantity == ERROR)
+    singles = sum(_of_two_networks(*pair) for pair in both)
     found = [_pair(*pair, kept, draws=max(stats.DRAWS, math.ceil(DRAWS_A_PAIR * family))) for pair in both]
     for row, p in zip(found, permuting.p_values([(one.figures, other.figures) for one, other in both]), strict=True):
         row["p_permuted"] = p
     for name in ADJUSTED:
-        size = family if name == "p_images" else None  # pairs whose predictions are gone count too, or the others' would seem surer
+        # pairs whose predictions are gone count too, or the others' would seem surer
+        size = {"p_images": family, "p_two_networks": singles}.get(name)
         for row, adjusted in zip(found, stats.holm_adjusted([row[name] for row in found], size), strict=True):
             row[f"{name}_holm"] = adjusted
     return [{**row, "verdict": _verdict(row)} for row in found]
@@ -101,10 +103,14 @@ def _enough(one: Entry, other: Entry) -> bool:
     return min(len(one.tested), len(other.tested)) >= LEAST_SEEDS
 
 
+def _of_two_networks(one: Entry, other: Entry) -> bool:
+    """Whether two trained networks are compared, whose errors on each image say more than their numbers."""
+    return one.quantity == ERROR and len(one.tested) == len(other.tested) == 1
+
+
 def _pair(one: Entry, other: Entry, kept: Kept, draws: int) -> dict[str, Any]:
-    runs = len(one.tested), len(other.tested)
     enough, wrong = _enough(one, other), _wrong(one, other, kept)
-    of_two = stats.difference_of_networks(wrong[0][0], wrong[1][0]) if wrong and runs == (1, 1) else None
+    of_two = stats.difference_of_networks(wrong[0][0], wrong[1][0]) if wrong and _of_two_networks(one, other) else None
     over_images = stats.difference_over_images(*wrong, draws=draws) if wrong and enough else None
     told = of_two or _told(one, other)
     return {
@@ -126,7 +132,7 @@ def _pair(one: Entry, other: Entry, kept: Kept, draws: int) -> dict[str, Any]:
 
 def _told(one: Entry, other: Entry) -> Comparison:
     """Welch's t; of the errors of one run each, Newcombe's interval."""
-    if len(one.tested) == len(other.tested) == 1 and one.quantity == ERROR:
+    if _of_two_networks(one, other):
         counts = _count(one.tested[0]), _count(other.tested[0])
         if counts[0] is not None and counts[1] is not None:
             return stats.difference_of_errors(counts[0], counts[1])

@@ -12,7 +12,7 @@ from archbench.publish.pairwise import LEAST_SEEDS, LEVEL
 BETTER, WORSE, SAME, INCONCLUSIVE = "better", "worse", "no difference told", "inconclusive"
 VERDICT = (
     f"verdict: of the first of a pair against the second, by Welch's t at the 5 % level, from {LEAST_SEEDS} seeds on both sides on; "
-    "none where a run diverged; each p is Holm's over all pairs of this experiment"
+    "none where a run diverged; each p is Holm's over all pairs of this experiment that can be tested so"
 )
 NUMBERS = (
     *("difference_points", "low_points", "high_points", "p", "low_images_points", "high_images_points", "p_images", "p_permuted"),
