@@ -43,19 +43,19 @@ def make(beginning: str, settings: Settings, store: Store, emit: Listener) -> Pl
         memory_format=trained["memory_format"],
         deterministic=settings.deterministic or trained["deterministic"],
     )
-    dataset = fitting(source, settings, emit)
-    part = DataPart(dataset.name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
     batch = settings.batch_size or record.config["batch"]
+    dataset = fitting(source, settings, emit, batch)
+    part = DataPart(dataset.name, dataset.fingerprint, 0, len(dataset.test), None, 1.0, 0.0, dataset.skipped)
     choice.check_batch(dataset, batch)
     job = Job("evaluated", model, shape, device, plan, batch, record.config["seed"], data=part, rerun=settings.rerun, source=source)
     there = None if settings.rerun else settled(store.load()[0]).get(job.key)
     return Plan(() if there else (job,), (there,) if there else (), {dataset.fingerprint: dataset}, () if there else (0.0,))
 
 
-def fitting(source: transfer.Source, settings: Settings, emit: Listener) -> Dataset:
-    """The data set as the network wants it: its size, its channels, its order of classes."""
+def fitting(source: transfer.Source, settings: Settings, emit: Listener, batch: int = 0) -> Dataset:
+    """The data set as the network wants it: its size, its channels, its order of classes; `batch` images are tested at once."""
     shape, of = source.shape, f"the network of {source.record.id}"
-    wanted = dataclasses.replace(request(settings, test_only=True), image_size=shape.image_size)
+    wanted = dataclasses.replace(request(settings, test_only=True), image_size=shape.image_size, batch_size=batch)
     offered = shape_of(wanted)
     if offered.channels != shape.in_channels:
         raise ArchbenchError(f"{wanted.name} has images of {offered.channels} channel(s), and {of} takes {shape.in_channels}")

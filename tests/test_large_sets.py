@@ -22,7 +22,7 @@ from archbench.data.crop import drawn_box
 from archbench.data.dataset import parts
 from archbench.data.decoding import Part
 from archbench.data.feed import Feed, Wanted, ahead_within
-from archbench.data.memory import GIB
+from archbench.data.memory import GIB, MIB
 from archbench.data.preprocessing import ContrastAndZca, Normaliser, channel_statistics
 from archbench.data.request import DataRequest
 from archbench.data.split import Images, Rate
@@ -274,25 +274,78 @@ def wanted(**changes: object) -> DataRequest:
     [
         (None, 4 * GIB, 0, "memory"),  # half of the 8 GiB that are free
         (None, 4 * GIB + 1, 4 * GIB, "mapped"),
-        (3 * GIB, 2 * GIB, 0, "memory"),  # the process takes 1 GiB already
-        (3 * GIB, 2 * GIB + 1, 0, "mapped"),
+        (3 * GIB, 2 * GIB - 64 * MIB, 0, "memory"),  # the process takes 1 GiB already, and 64 MiB what is beside batches
+        (3 * GIB, 2 * GIB - 64 * MIB + 1, 0, "mapped"),
         (90 * GIB, 9 * GIB, 9 * GIB, "mapped"),  # never more than is free
         (None, 99 * GIB, 9 * GIB, "mapped"),  # nine tenths of the 10 GiB of the disk; the rest is cached already
         (None, 99 * GIB, 9 * GIB + 1, "files"),
     ],
 )
 def test_the_rule(limit: int | None, needed: int, to_write: int, where: str, machine: None) -> None:
-    assert choice.choose(wanted(memory_limit=limit), needed, to_write, "", ignore) == where
+    assert choice.choose(wanted(memory_limit=limit), needed, to_write, MIB, "", ignore) == where
+
+
+@pytest.mark.parametrize(("more", "where"), [(0, "memory"), (1, "mapped")])
+def test_a_limit_leaves_room_for_copies_and_batches(more: int, where: str, machine: None) -> None:
+    """3 GiB, of which the process takes 1; 512 MiB of images and twice as many of copies are 1,536; a batch of 56 images of 1 MiB takes
+    64 + 8 x 56 = 512 MiB. Without a limit half of what is free leaves room enough.
+    """
+    asked = {"batch_size": 56, "copies": 2.0}
+    assert choice.choose(wanted(memory_limit=3 * GIB, **asked), 512 * MIB + more, 0, MIB, "", ignore) == where
+    assert choice.choose(wanted(**asked), 4 * GIB, 0, MIB, "", ignore) == "memory"
+
+
+LIMITED = """
+import dataclasses, resource, sys
+from archbench.config import Settings
+from archbench.data import choice, load, request
+from archbench.data.preprocessing import Normaliser
+from archbench.events import ignore
+from archbench.memory import resident_bytes
+from archbench.training import recipe_file
+from archbench.training.batches import Batches
+from archbench.training.recipe import TrainingConfig
+
+folder, cache, more, batch = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+config = TrainingConfig(**{**recipe_file.load("modern").model_dump(), "batch_size": batch})
+limit = resident_bytes() + more
+asked = Settings.of(dataset=f"imagefolder:{folder}", data_dir=cache, image_size=224, device="cpu", memory_limit=f"{limit}B")
+dataset = load(dataclasses.replace(request(asked), batch_size=batch), ignore)
+choice.check_batch(dataset, batch)
+for _ in Batches(dataset.train, config, 0, 0, "contiguous", Normaliser.fitted(dataset.train)).after(0):
+    pass
+print(dataset.train.kept, limit - 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of the resident size is told in KiB on Linux alone")
+@pytest.mark.parametrize(("more_mib", "where"), [(171 + 20, "mapped"), (171 + 141 + 10, "memory")])
+def test_the_peak_stays_below_the_limit(more_mib: int, where: str, tmp_path: Path) -> None:
+    """1,190 images of 147 KiB are 171 MiB, eight batches of 64 and 64 MiB another 137: images alone would fit into the smaller limit."""
+    for number in range(20):
+        save_image(tmp_path / "one" / f"{number}.jpg", number, (224, 224))
+    files = sorted((tmp_path / "one").iterdir())
+    for split, count in (("train", 1_000), ("test", 190)):
+        for label in "ab":
+            (tmp_path / "set" / split / label).mkdir(parents=True)
+        for number in range(count):
+            (tmp_path / "set" / split / "ab"[number % 2] / f"{number}.jpg").hardlink_to(files[number % 20])
+    given = [str(tmp_path / "set"), str(tmp_path / "cache"), str(more_mib * MIB), "64"]
+    answer = subprocess.run([sys.executable, "-c", LIMITED, *given], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    kept, left = answer.stdout.split()
+    assert (kept, int(left) > 0) == (where, True)
 
 
 def test_processes_that_each_hold_the_images_share_the_memory(machine: None) -> None:
     """8 GiB are free: of three processes each may take half of a third; a limit is each one's own. A worker asks for itself alone."""
     third = 8 * GIB // 3
-    assert choice.choose(wanted(processes=3), third // 2, 0, "", ignore) == "memory"
-    assert choice.choose(wanted(processes=3), third // 2 + 1, 0, "", ignore) == "mapped"
-    assert choice.choose(wanted(processes=3, memory_limit=3 * GIB), 2 * GIB, 0, "", ignore) == "memory"
+    assert choice.choose(wanted(processes=3), third // 2, 0, MIB, "", ignore) == "memory"
+    assert choice.choose(wanted(processes=3), third // 2 + 1, 0, MIB, "", ignore) == "mapped"
+    assert choice.choose(wanted(processes=3, memory_limit=3 * GIB), 2 * GIB - 64 * MIB, 0, MIB, "", ignore) == "memory"
     with pytest.raises(ArchbenchError, match=r"needs 3\.0 GiB of memory for its decoded images, 2\.7 GiB are free"):
-        choice.choose(wanted(processes=3, images_from="memory"), 3 * GIB, 0, "", ignore)
+        choice.choose(wanted(processes=3, images_from="memory"), 3 * GIB, 0, MIB, "", ignore)
     of = [request(Settings.of(**each)).processes for each in ({}, {"engine": "workers:2"}, {"devices": 4}, {"engine": "ray"})]
     assert of == [1, 3, 5, 1]
 
@@ -310,11 +363,11 @@ def test_what_cannot_be_done_is_a_line(machine: None) -> None:
     for images_from, limit, message in (
         ("mapped", None, "pets takes 20.0 GiB decoded, and its cache 20.0 GiB of the disk of /data, where 10.0 GiB are free"),
         ("memory", None, "pets needs 20.0 GiB of memory for its decoded images, 8.0 GiB are free: a smaller set"),
-        ("memory", 3 * GIB, "pets needs 20.0 GiB of memory for its decoded images, 2.0 GiB are free: a smaller set"),
+        ("memory", 3 * GIB, "pets needs 20.1 GiB of memory for its decoded images, 2.0 GiB are free: a smaller set"),
         ("auto", GIB // 2, "--memory-limit: 512.0 MiB are less than the 1.0 GiB that the process takes before any image"),
     ):
         with pytest.raises(ArchbenchError) as caught:
-            choice.choose(wanted(images_from=images_from, memory_limit=limit), 20 * GIB, 20 * GIB, "a smaller set", ignore)
+            choice.choose(wanted(images_from=images_from, memory_limit=limit), 20 * GIB, 20 * GIB, MIB, "a smaller set", ignore)
         assert str(caught.value).startswith(message)
 
 

@@ -68,6 +68,11 @@ def test_freed_memory_is_kept_unless_memory_is_limited(tmp_path: Path) -> None:
         assert make(tmp_path, ("train",), models="lenet", device="cpu", memory_limit=limit).jobs[0].plan.retain_memory is kept
 
 
+def test_a_limit_that_a_set_in_memory_does_not_keep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArchbenchError, match=r"^a batch of 32 images of digits takes 64\.2 MiB .* images may take 0\.0 MiB of memory: "):
+        make(tmp_path, ("train",), models="lenet", memory_limit="1KB")
+
+
 def test_a_resumed_training_keeps_freed_memory_as_is_asked_now() -> None:
     kept, limited = ExecutionPlan(retain_memory=True, step_s={"contiguous": 1.0}), ExecutionPlan(retain_memory=False)
     assert kept.on(limited) == limited.model_copy(update={"step_s": {"contiguous": 1.0}})

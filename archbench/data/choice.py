@@ -1,10 +1,10 @@
 """Where the images of a set lie during a run: in memory, in a mapped cache on the disk, or in their files.
 
-The rule of `--images-from auto`: in **memory** where the decoded images fit into `--memory-limit`, less what the process takes already
-(without a limit: into half of what is free, on the machine and on the device, shared among all processes that hold them); else **mapped**,
-from a cache on the disk of `--data-dir`, where it fits into nine tenths of what is free there or is there already; else from the **files**,
-decoded anew in each epoch. From memory and mapped a training comes out the same, bit for bit; from the files it sees other parts of each
-image, and is another run.
+The rule of `--images-from auto`: in **memory** where the decoded images, what a training copies of them and the batches in use fit into
+`--memory-limit`, less what the process takes already (without a limit: where the images fit into half of what is free, on the machine and
+on the device, shared among all processes that hold them); else **mapped**, from a cache on the disk of `--data-dir`, where it fits into
+nine tenths of what is free there or is there already; else from the **files**, decoded anew in each epoch. From memory and mapped a
+training comes out the same, bit for bit; from the files it sees other parts of each image, and is another run.
 """
 
 from __future__ import annotations
@@ -49,17 +49,20 @@ def _available_bytes(wanted: DataRequest) -> int | None:
     return free if free is None else free // wanted.processes
 
 
-def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, remedy: str, emit: Listener) -> str:
-    """`memory`, `mapped` or `files` for images of so many bytes, of which so many are not in a cache yet.
+def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, image_bytes: int, remedy: str, emit: Listener) -> str:
+    """`memory`, `mapped` or `files` for images of so many bytes, of which so many are not in a cache yet; one takes `image_bytes`.
 
     Raises ArchbenchError, with the `remedy`, where they do not fit where the user wants them.
     """
     room, asked = room_bytes(wanted), wanted.images_from
+    in_memory = needed_bytes
+    if wanted.memory_limit is not None:
+        in_memory += int(wanted.copies * needed_bytes) + least_bytes(wanted.batch_size * image_bytes)
     if asked == "memory":
-        check_fits(wanted.name, needed_bytes, room if wanted.memory_limit else _available_bytes(wanted), remedy)
+        check_fits(wanted.name, in_memory, room if wanted.memory_limit else _available_bytes(wanted), remedy)
     if asked in ("memory", "files"):
         return asked
-    if asked == "auto" and (room is None or needed_bytes <= room):
+    if asked == "auto" and (room is None or in_memory <= room):
         return "memory"
     free_disk = _free_disk_bytes(wanted.root)
     fits = to_write_bytes <= SHARE_OF_DISK * free_disk
@@ -67,7 +70,10 @@ def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, remedy: 
     short = f"its cache {size_text(to_write_bytes)} of the disk of {wanted.root}, where {size_text(free_disk)} are free"
     if fits:
         if asked == "auto":
-            emit(Notice(f"{decoded}, and images may take {size_text(room or 0)} of memory: they are mapped from a cache on the disk"))
+            beside = f", {size_text(in_memory)} with batches and copies" if in_memory > needed_bytes else ""
+            emit(
+                Notice(f"{decoded}{beside}, and images may take {size_text(room or 0)} of memory: they are mapped from a cache on the disk")
+            )
         return "mapped"
     if asked == "mapped":
         raise ArchbenchError(f"{decoded}, and {short}: --data-dir names another disk, --images-from files needs no cache")
@@ -76,16 +82,21 @@ def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, remedy: 
 
 
 def check_batch(dataset: Dataset, batch: int) -> None:
-    """Raise ArchbenchError where a batch of images that lie on the disk takes more memory than it may."""
+    """Raise ArchbenchError where a batch takes more memory than it may beside the images that lie there already."""
     split = dataset.test
-    if not isinstance(split, StoredSplit) or split.room_bytes is None:
-        return
+    room = split.room_bytes if isinstance(split, StoredSplit) else _left_bytes(dataset)
     least = least_bytes(batch * math.prod(split.shape[1:]))
-    if least > split.room_bytes:
+    if room is not None and least > room:
         raise ArchbenchError(
             f"a batch of {batch} images of {dataset.name} takes {size_text(least)} with the one that is read meanwhile, and images may "
-            f"take {size_text(split.room_bytes)} of memory: --memory-limit sets another limit, --batch-size a smaller batch"
+            f"take {size_text(max(room, 0))} of memory: --memory-limit sets another limit, --batch-size a smaller batch"
         )
+
+
+def _left_bytes(dataset: Dataset) -> int | None:
+    """What a limit leaves beside images in memory; None where there is no limit."""
+    limit = dataset.request.memory_limit if dataset.request is not None else None
+    return None if limit is None else limit - resident_bytes()
 
 
 def _free_disk_bytes(folder: Path) -> int:

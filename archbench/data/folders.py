@@ -38,12 +38,12 @@ def load(
     found = {split: cached(cache, works[split].listing, size, emit) for split, cache in caches.items()}
     needed = {split: image_bytes(len(work.listing), size) for split, work in works.items()}
     to_write = sum(needed[split] for split in works if found[split] is None)
-    kept = choice.choose(wanted, sum(needed.values()), to_write, remedy, emit)
+    kept = choice.choose(wanted, sum(needed.values()), to_write, image_bytes(1, size), remedy, emit)
     if kept == "files":
         splits, hashed = _from_files(wanted, classes, works)
     else:
         splits, hashed = _decoded(wanted, kept, works, caches, found), None
-    if kept != "memory" and wanted.memory_limit is not None:
+    if wanted.memory_limit is not None:
         map_large()
     nothing = Decoded(Split(torch.empty((0, 3, size, size), dtype=torch.uint8), torch.empty(0, dtype=torch.int64)), 0)
     train, test = (splits.get(split, nothing) for split in ("train", "test"))

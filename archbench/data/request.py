@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -13,7 +13,8 @@ class DataRequest:
     `limit_train` (images) and `test_only` (no training image) spare ImageNet from being decoded whole, `test_only` also
     `shapes` from being made whole; other sets are loaded whole.
     `images_from`, `memory_limit` in bytes, the `device` and how many `processes` hold them decide where the images of class folders lie
-    (choice.py).
+    (choice.py). Beside a limit, so do the images that a step or a test takes at once, and how many `copies` of all, of as many bytes each,
+    a training makes of those that lie in memory; neither tells one set from another.
     `resize_ratio` is what the shorter side of an ImageNet image is scaled to, in sides of the crop, bicubic or bilinear.
     """
 
@@ -32,6 +33,8 @@ class DataRequest:
     device: str = "cpu"
     resize_ratio: float = 256 / 224  # Krizhevsky et al. 2012, section 2
     bicubic: bool = False
+    batch_size: int = field(default=0, compare=False)
+    copies: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
