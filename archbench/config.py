@@ -113,7 +113,11 @@ class Settings:
         for name in values:
             if name not in fields:
                 raise unknown("setting", name, fields)
-        settings: Self = _checked(cls, {**values, **_spelled_out(values)})
+        told = {**values, **_spelled_out(values)}
+        for field in dataclasses.fields(cls):
+            if isinstance(told.get(field.name), bool) and "bool" not in str(field.type):  # which pydantic would take for 1
+                raise ArchbenchError(f"--{field.name.replace('_', '-')}: {told[field.name]} is no value for it")
+        settings: Self = _checked(cls, told)
         return settings
 
     def command(self, command: str, leave_out: Iterable[str]) -> str:
@@ -166,10 +170,8 @@ def expanded(path: Path) -> Path:
 def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that have several spellings, from the one on a command line or in a notebook."""
     spelled: dict[str, Any] = {}
-    if isinstance(values.get("models"), str):
-        spelled["models"] = split_names(values["models"])
-    elif "models" in values:
-        spelled["models"] = _texts(values["models"])
+    if "models" in values:
+        spelled["models"] = named_models(values["models"])
     if "batch_sizes" in values:
         spelled["batch_sizes"] = parse_batch_sizes(values["batch_sizes"])
     for name in ("modes", "tag", "track"):
@@ -186,8 +188,10 @@ def _spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
     return spelled
 
 
-def _texts(models: Any) -> tuple[str, ...]:
-    """Names in a list. Raises ArchbenchError for anything else."""
+def named_models(models: Any) -> tuple[str, ...]:
+    """Names with commas, or in a list. Raises ArchbenchError for anything else."""
+    if isinstance(models, str):
+        return split_names(models)
     names = tuple(models) if isinstance(models, Iterable) else (models,)
     if not all(isinstance(name, str) for name in names):
         raise ArchbenchError(f"models takes names, as 'nin,resnet*' or ['nin', 'resnet*'] (got {models!r})")
@@ -239,7 +243,7 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
     """`"0,2"` to `(0, 2)`, `"0-4"` to `(0, 1, 2, 3, 4)`; a number or a sequence of numbers is taken as it is."""
-    if isinstance(seeds, int):
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
         seeds = (seeds,)
     if not isinstance(seeds, str | Iterable):
         raise ArchbenchError(f"--seeds takes whole numbers from 0 to {LARGEST_SEED} (got {seeds!r})")
@@ -279,6 +283,6 @@ def parse_bytes(text: str) -> int:
 
 
 def _valid_seeds(seeds: tuple[int, ...], given: object) -> tuple[int, ...]:
-    if not seeds or not all(isinstance(seed, int) and 0 <= seed <= LARGEST_SEED for seed in seeds):
+    if not seeds or not all(type(seed) is int and 0 <= seed <= LARGEST_SEED for seed in seeds):
         raise ArchbenchError(f"--seeds takes whole numbers from 0 to {LARGEST_SEED} (got {given!r})")
     return seeds

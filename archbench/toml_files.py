@@ -45,7 +45,7 @@ class Shelf:
         """What a text says; `source` names it in errors. Raises ArchbenchError in one line."""
         try:
             return tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a whole number of thousands of digits among them
             raise ArchbenchError(f"{self.what} {source} is not TOML: {error}") from None
 
     @property

@@ -18,6 +18,7 @@ from archbench.events import Event, Notice, ignore
 from archbench.experiments import files, grid
 from archbench.experiments.definition import Grid
 from archbench.records.store import Store
+from archbench.training import recipe_file
 
 TINY = """
 train_fractions = [0.5, 1.0]
@@ -98,6 +99,7 @@ def test_what_is_given_beside_it_overrides_the_experiment(tiny: str) -> None:
     assert found.train_fractions == ()
 
 
+OF_RECIPES = "\n[[questions]]\nask = 'a'\nfactor = 'recipe'\nagainst = 'hour'"
 TWO_OF_ONE_NAME = "\n[[questions]]\nask = 'a'\nfactor = 'model'\nagainst = 'vgg'" * 2
 
 
@@ -115,6 +117,13 @@ TWO_OF_ONE_NAME = "\n[[questions]]\nask = 'a'\nfactor = 'model'\nagainst = 'vgg'
         ("[[models]]\nnames = 'nin'", r"names: a list is needed, as \['nin'\]"),
         ("[[models]]\nnames = ['nin']\nknobs = { head = ['gap'], equal = ['foo'] }", "nin: equal cannot be 'foo'; valid: macs, params"),
         (f"models = ['nin', 'vgg']{TWO_OF_ONE_NAME}", "two questions are 'a'; the tables would not tell them apart"),
+        (f"models = ['nin']\nseeds = {'9' * 5000}", "is not TOML: Exceeds the limit"),
+        ("models = ['nin']\nseeds = true", r"seeds: whole numbers are needed, as 3, \[0, 1\] or '0-4' \(got True\)"),
+        ("models = ['nin']\ntrain_fractions = [true]", "train_fractions.0: "),
+        ("models = ['nin']\n[settings]\nepochs = true", "--epochs: True is no value for it"),
+        ("[[models]]\nnames = ['nin']\nknobs = { mlp_depth = [0, true] }", "knobs.mlp_depth.1"),
+        ("[[models]]\nnames = ['nin']\nknobs = { head = ['gap', 'fc+width=0.5'] }", "nin: head cannot be 'fc.width=0.5': each knob"),
+        (f"models = ['nin']\nrecipes = ['fast', 'modern']{OF_RECIPES}", "'a': against = 'hour' is none of fast, modern"),
         ("models = ['nin']\nseeds = '5-1'", "the range 5-1 runs backwards"),
         ("models = ['nin']\nrecipes = ['fast', 'modren']", "unknown recipe 'modren'; did you mean 'modern'"),
         ("models = ['nin']\ntrain_fractions = [2.0]", "--train-fraction"),
@@ -135,6 +144,32 @@ def test_a_mistake_is_one_line(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ArchbenchError, match=message) as caught:
         grid.of(str(path), {})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("against", ["own", "FILE"])
+def test_a_recipe_of_ones_own_is_compared_by_its_name_or_its_path(against: str, tmp_path: Path) -> None:
+    recipe, path = tmp_path / "mine.toml", tmp_path / "experiment.toml"
+    recipe.write_text((Path(recipe_file.__file__).parent / "recipes" / "fast.toml").read_text().replace('"fast"', '"own"'))
+    asked = f"[[questions]]\nask = 'a'\nfactor = 'recipe'\nagainst = '{recipe if against == 'FILE' else against}'"
+    path.write_text(f"models = ['lenet']\nrecipes = ['modern', '{recipe}']\n{asked}\n")
+    found, settings = grid.of(str(path), {})
+    assert (found.recipes, [each.recipe for each in settings]) == (("modern", "own"), ["modern", str(recipe)])
+    assert [(one.recipe, other.recipe) for one, other in found.pairs(found.experiment.questions[0])] == [("own", "modern")]
+
+
+def test_two_recipes_of_one_name_are_refused(tmp_path: Path) -> None:
+    recipe, path = tmp_path / "mine.toml", tmp_path / "experiment.toml"
+    recipe.write_text((Path(recipe_file.__file__).parent / "recipes" / "fast.toml").read_text())
+    path.write_text(f"models = ['lenet']\nrecipes = ['fast', '{recipe}']\n")
+    with pytest.raises(
+        ArchbenchError, match=r"the recipes fast and .*mine\.toml are both called 'fast'; the tables would not tell them apart$"
+    ):
+        grid.of(str(path), {})
+
+
+def test_models_that_are_no_names_are_one_line(tiny: str) -> None:
+    with pytest.raises(ArchbenchError, match=r"models takes names, as 'nin,resnet\*' or \['nin', 'resnet\*'\] \(got 3\)$"):
+        grid.of(tiny, {"models": 3})
 
 
 def test_a_grid_of_many_networks_is_asked_about_before_they_are_made(tmp_path: Path) -> None:

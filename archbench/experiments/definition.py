@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import MinLen
-from pydantic import Field, model_validator
+from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from archbench.records.schema import Strict
 
-Level = str | int | float
+Level = StrictStr | StrictInt | StrictFloat  # so that true is not taken for 1
 AXES = ("model", "recipe", "train_fraction")  # what may be compared beside knobs
 
 
@@ -66,8 +66,8 @@ class Experiment(Strict):
     models: tuple[Block | str, ...]
     datasets: tuple[str, ...] = ()
     recipes: tuple[str, ...] = ()
-    train_fractions: tuple[float, ...] = ()
-    seeds: str | int | tuple[int, ...] = "0-4"
+    train_fractions: tuple[StrictFloat, ...] = ()
+    seeds: str | StrictInt | tuple[StrictInt, ...] = "0-4"
     settings: dict[str, Any] = Field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     explain: Explain | None = None

@@ -84,7 +84,7 @@ def _check_questions(experiment: Experiment) -> None:
             if axis in varied and len(varied[axis]) < 2:
                 raise ArchbenchError(f"{question.ask!r} compares each {axis}, of which {axis}s names fewer than two")
         values = {**varied, **knobs, "model": None}.get(question.factor or "model")
-        if values is not None and question.factor not in knobs and question.against not in values:
+        if values is not None and question.factor == "train_fraction" and question.against not in values:
             raise ArchbenchError(f"{question.ask!r}: against = {question.against!r} is none of {', '.join(map(str, values))}")
         if question.factor in knobs and not any(
             question.against in block.knobs.get(question.factor or "", ()) for block in experiment.blocks

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from archbench import models
-from archbench.config import MOST_RUNS, Settings, split_names, too_many
+from archbench.config import MOST_RUNS, Settings, named_models, too_many
 from archbench.errors import ArchbenchError, unknown
 from archbench.experiments import files
-from archbench.experiments.definition import Block, Cell, Experiment, Grid
+from archbench.experiments.definition import Block, Cell, Experiment, Grid, Question
 from archbench.models import Model
 from archbench.models.model import QUANTITIES
 from archbench.training import recipe_file
@@ -32,17 +32,43 @@ def of(name: str, given: Mapping[str, Any]) -> tuple[Grid, list[Settings]]:
     try:
         _check_number(experiment, axes, {**experiment.settings, **given}.get("yes"))
         every = tuple(_cells(experiment))
-        _check_comparisons(Grid(experiment, every, experiment.recipes, experiment.train_fractions))
+        recipes = _recipe_names(experiment)
+        experiment = _named_alike(experiment, recipes)
+        _check_comparisons(Grid(experiment, every, tuple(recipes.values()), experiment.train_fractions))
         cells = _picked(every, given.get("models"))
-        recipes = tuple(recipe_file.load(recipe).name for recipe in axes["recipes"] if recipe is not None and "recipe" not in given)
     except ArchbenchError as error:
         raise ArchbenchError(f"experiment {name}: {error}") from None
     base = {**experiment.settings, "seeds": experiment.seeds, **given, "experiment": name}
     base["models"] = tuple(dict.fromkeys(cell.label for cell in cells))
     settings = [Settings.of(**{**base, **_without_none(values)}) for values in _combinations(axes)]
-    recipes = recipes if len(axes["recipes"]) > 1 else ()
+    varied = tuple(recipes.values()) if len(axes["recipes"]) > 1 else ()
     fractions = axes["train_fractions"] if len(axes["train_fractions"]) > 1 else ()
-    return Grid(experiment, cells, recipes, fractions), settings
+    return Grid(experiment, cells, varied, fractions), settings
+
+
+def _recipe_names(experiment: Experiment) -> dict[str, str]:
+    """What each recipe of an experiment calls itself, by how it is written there: a shipped one's name, or a file's path."""
+    names: dict[str, str] = {}
+    for written in experiment.recipes:
+        name = recipe_file.load(written).name
+        if other := next((each for each in names if names[each] == name and each != written), None):
+            raise ArchbenchError(f"the recipes {other} and {written} are both called {name!r}; the tables would not tell them apart")
+        names[written] = name
+    return names
+
+
+def _named_alike(experiment: Experiment, recipes: Mapping[str, str]) -> Experiment:
+    """The experiment whose questions call recipes what these call themselves, as Records do."""
+
+    def named(question: Question) -> Question:
+        if question.factor != "recipe":
+            return question
+        against = recipes.get(str(question.against), question.against)
+        if against not in recipes.values():
+            raise ArchbenchError(f"{question.ask!r}: against = {question.against!r} is none of {', '.join(recipes.values())}")
+        return question.model_copy(update={"against": against})
+
+    return experiment.model_copy(update={"questions": tuple(map(named, experiment.questions))})
 
 
 def _check_number(experiment: Experiment, axes: Mapping[str, Sequence[Any]], yes: Any) -> None:
@@ -95,6 +121,9 @@ def _with_knobs(network: Model, knobs: Mapping[str, Any]) -> Model:
     """The network with knobs. Where they are its defaults it equals itself, so that `equal` says nothing."""
     if knobs.get("equal", QUANTITIES[0]) not in QUANTITIES:
         raise ArchbenchError(f"{network.name}: equal cannot be {knobs['equal']!r}; valid: {', '.join(QUANTITIES)}")
+    for key, value in knobs.items():
+        if isinstance(value, str) and set(value) & set("+=,"):
+            raise ArchbenchError(f"{network.name}: {key} cannot be {value!r}: each knob of an experiment has values of its own")
     (bare,) = models.parse(["+".join([network.label, *(f"{key}={value}" for key, value in knobs.items() if key != "equal")])])
     if "equal" not in knobs or not bare.knobs:
         return bare
@@ -114,9 +143,9 @@ def _picked(cells: Collection[Cell], wanted: Any) -> tuple[Cell, ...]:
     """The cells whose network or label goes by one of the user's names; all without any."""
     if wanted is None:
         return tuple(cells)
-    patterns = split_names(wanted) if isinstance(wanted, str) else tuple(wanted)
+    patterns = named_models(wanted)
     names = sorted({name for cell in cells for name in (cell.network, cell.label)})
     for pattern in patterns:
-        if not fnmatch.filter(names, str(pattern)):
-            raise unknown("model", str(pattern), names)
-    return tuple(c for c in cells if any(fnmatch.fnmatchcase(name, str(p)) for p in patterns for name in (c.network, c.label)))
+        if not fnmatch.filter(names, pattern):
+            raise unknown("model", pattern, names)
+    return tuple(c for c in cells if any(fnmatch.fnmatchcase(name, p) for p in patterns for name in (c.network, c.label)))
