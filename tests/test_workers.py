@@ -187,6 +187,9 @@ def test_profiles_run_when_the_engine_has_ended(quick: dict[str, Any], tmp_path:
                 yield failure(job, ValueError("no"), 0.0)
             said.append("ended")
 
+        def close(self) -> None:
+            said.append("closed")
+
     def profile(jobs: list[Job], emit: Listener) -> Iterator[Record]:
         said.append("profile")
         yield from (failure(job, ValueError("no"), 0.0) for job in jobs)
@@ -195,6 +198,6 @@ def test_profiles_run_when_the_engine_has_ended(quick: dict[str, Any], tmp_path:
     store = Store(tmp_path)
     plan = planning.make(Settings.of(**quick, seeds="0,1"), ("train", "profile"), store, ignore)
     kinds = [record.kind for record in carrying.execute(plan, Noisy(), store, ignore)]
-    assert said == ["lenet · seed 0", "lenet · seed 1", "ended", "profile"]
+    assert said == ["lenet · seed 0", "lenet · seed 1", "ended", "closed", "profile"]
     assert kinds == ["train", "train", "profile"]
     assert list(store.leases.iterdir()) == []

@@ -22,7 +22,7 @@ HEED_S = 0.25  # between two looks at what happens elsewhere; whoever listens ma
 class Engine(abc.ABC):
     """A place where Jobs run that train or test; profiles do not, since nothing else may run beside them.
 
-    A context: what it has opened ends with it.
+    A context: what it has opened ends with it, or with `close`.
     """
 
     def check(self, plan: Plan) -> None:  # noqa: B027 - most can carry out any
@@ -39,8 +39,11 @@ class Engine(abc.ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *details: object) -> None:  # noqa: B027 - most have opened nothing
-        pass
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027 - most have opened nothing
+        """End what was opened, before profiles are measured here; may be called again."""
 
 
 def work(job: Job, dataset: Dataset, store: Store, emit: Listener, ranks: Ranks = ALONE) -> Record:

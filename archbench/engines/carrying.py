@@ -21,6 +21,7 @@ def execute(
 ) -> Generator[Record, None, None]:
     """A Record for each Job, saved before it is given out; only then its checkpoint goes and its end is told, which may end all.
 
+    Profiles come last, when the engine has ended what it opened, so that nothing of it runs beside them.
     What a training leads to is done as soon as there is room for it. A Job that another process is at waits for the others, and is then
     tried once more: its Record is taken if it is there, the work is taken over if that process is gone, and else `refuse` gets a line.
     Raises StorageError when a Record cannot be saved.
@@ -36,19 +37,34 @@ def execute(
     def give_up(job: Job) -> None:
         refuse(f"{job.label} was not run: another process is at it still; the same command finds its Record later")
 
-    def carry_out(jobs: Iterable[Job], busy: Callable[[Job], object]) -> Iterator[Record]:
+    def carry_out(jobs: Iterable[Job], taking: Taking) -> Iterator[Record]:
         following: deque[Job] = deque()
         todo: Iterable[Job] = jobs
         while todo:
-            for record in _carry_out(_in_turn(todo, following), plan, engine, store, emit, busy):
+            for record in _carried_out(_in_turn(todo, following), plan, engine, taking):
                 following.extend(_after(record, plan, refuse))
                 yield record
             todo = list(following)  # of trainings that ended when no more Jobs were asked for
             following.clear()
 
-    yield from carry_out(plan.jobs, wait)
-    if waiting:
-        yield from carry_out(list(waiting), give_up)
+    with contextlib.closing(Taking(store, emit, wait)) as taking:
+        yield from carry_out(plan.jobs, taking)
+        if waiting:
+            taking.busy = give_up
+            yield from carry_out(list(waiting), taking)
+        if taking.profiles:
+            engine.close()
+            for record in profile(taking.profiles, emit):
+                yield from taking.ended(record)
+
+
+def _carried_out(jobs: Iterable[Job], plan: Plan, engine: Engine, taking: Taking) -> Iterator[Record]:
+    """The Records of these Jobs that the engine makes, and those that are there meanwhile; profiles are left with `taking`."""
+    with contextlib.closing(engine.records(taking.take(jobs), plan, taking.store, taking.emit)) as records:
+        for record in records:
+            yield from taking.given_out()
+            yield from taking.ended(record)
+    yield from taking.given_out()
 
 
 def _in_turn(jobs: Iterable[Job], following: deque[Job]) -> Iterator[Job]:
@@ -67,21 +83,6 @@ def _after(record: Record, plan: Plan, refuse: Callable[[str], object]) -> list[
     for line in missing:
         refuse(line)
     return jobs
-
-
-def _carry_out(
-    jobs: Iterable[Job], plan: Plan, engine: Engine, store: Store, emit: Listener, busy: Callable[[Job], object]
-) -> Iterator[Record]:
-    """The Records of these Jobs; `busy` gets those that another process is at."""
-    with contextlib.closing(Taking(store, emit, busy)) as taking:
-        with contextlib.closing(engine.records(taking.take(jobs), plan, store, emit)) as records:
-            for record in records:
-                yield from taking.given_out()
-                yield from taking.ended(record)
-        yield from taking.given_out()
-        if taking.profiles:
-            for record in profile(taking.profiles, emit):
-                yield from taking.ended(record)
 
 
 @dataclass

@@ -62,14 +62,15 @@ class Cluster(Engine):
         try:
             self._check_versions()
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
         return self
 
-    def __exit__(self, *details: object) -> None:
+    def close(self) -> None:
         import ray
 
         if self.is_ours:
+            self.is_ours = False
             ray.shutdown()
 
     def check(self, plan: Plan) -> None:
