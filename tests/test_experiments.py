@@ -11,9 +11,10 @@ from conftest import CommandLine
 import archbench as package
 from archbench import plan as planning
 from archbench import running
+from archbench.cli import plan_view
 from archbench.config import Settings
 from archbench.errors import ArchbenchError
-from archbench.estimate import planned
+from archbench.estimate import Planned, planned
 from archbench.events import Event, Notice, ignore
 from archbench.experiments import files, grid
 from archbench.experiments.definition import Grid
@@ -227,6 +228,22 @@ def test_an_option_overrides_with_its_default_too_where_it_is_given(archbench: C
         ("lenet", 1.0, 1),
     ]
     assert "2 runs: 2 to do, about" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({}, "of memory"),
+        ({"engine": "workers:3"}, "of memory in each of 3 processes"),
+        ({"engine": "workers"}, "of memory in each process"),
+        ({"engine": "ray"}, "of memory in each process"),
+        ({"devices": 2}, "of memory in each of 2 processes"),
+    ],
+)
+def test_memory_is_told_of_each_process(settings: dict[str, object], where: str) -> None:
+    rows = [Planned("lenet", "train", "digits", "modern", 1.0, 4, 1, 8.0, 800 * 2**20)]
+    said = plan_view.summary(rows, Settings.of(**settings))
+    assert said == f"5 runs: 4 to do, about 8 s, one after the other; 1 there; at most about 800 MiB {where}"
 
 
 def test_a_dry_run_refuses_what_the_run_would(tiny: str, tmp_path: Path) -> None:

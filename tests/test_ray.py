@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import marshal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -180,6 +184,14 @@ def test_a_node_without_the_package_or_with_other_code_is_named() -> None:
         nodes.check_versions([("a", ours), ("b", None)], ours)
     with pytest.raises(ArchbenchError, match=r"the node b has other code of archbench 0\.1\.0"):
         nodes.check_versions([("a", ours), ("b", ("0.1.0", "abd"))], ours)
+
+
+def test_a_node_without_the_package_tells_so() -> None:
+    """As it is sent, by its code alone, to a Python that finds nothing but its own library."""
+    sent = base64.b64encode(marshal.dumps(nodes.version.__code__)).decode()
+    run = f"import base64, marshal, types; print(types.FunctionType(marshal.loads(base64.b64decode({sent!r})), {{'__builtins__': __builtins__}})())"
+    answer = subprocess.run([sys.executable, "-I", "-S", "-c", run], capture_output=True, text=True, check=True)
+    assert answer.stdout == "None\n"
 
 
 def answered_once(server: socket.socket, answer: bytes) -> None:

@@ -94,7 +94,7 @@ def _show_plan(asked: Asked, request: Request, kinds: tuple[str, ...]) -> None:
     else:
         view.print_table(view.columns_table(plan_view.columns(rows), yielding=("model",)))
     if not request.quiet:
-        view.say(plan_view.summary(rows))
+        view.say(plan_view.summary(rows, asked.settings))
     for reason in plan.refused:
         view.say(reason)
     if plan.refused:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archbench.cli.live import duration_text
+from archbench.placing import RAY
 from archbench.publish.formats import MISSING
 
 if TYPE_CHECKING:
+    from archbench.config import Settings
     from archbench.estimate import Planned
 
 MIB = 2**20
@@ -31,10 +33,18 @@ def columns(rows: Sequence[Planned]) -> dict[str, list[str]]:
     return {header: cells for header, cells in found.items() if set(cells) - dull.get(header, {MISSING})}
 
 
-def summary(rows: Sequence[Planned]) -> str:
-    """`60 runs: 45 to do, about 2 h 5 min, 15 there; at most about 900 MiB of memory`."""
+def summary(rows: Sequence[Planned], settings: Settings) -> str:
+    """`60 runs: 45 to do, about 2 h 5 min, 15 there; at most about 900 MiB of memory in each of 2 processes`."""
     todo, there, seconds = sum(row.todo for row in rows), sum(row.there for row in rows), sum(row.seconds for row in rows)
     most = max((row.bytes for row in rows if row.bytes is not None), default=None)
-    memory = "" if most is None else f"; at most about {most / MIB:,.0f} MiB of memory"
+    memory = "" if most is None else f"; at most about {most / MIB:,.0f} MiB of memory{_in_each(settings)}"
     runs = f"{todo + there:,} run{'s' * (todo + there != 1)}"
     return f"{runs}: {todo:,} to do, about {duration_text(seconds)}, one after the other; {there:,} there{memory}"
+
+
+def _in_each(settings: Settings) -> str:
+    """Where several processes train at once, each with memory of its own."""
+    beside = settings.processes_beside
+    if beside == 0 and settings.engine.partition(":")[0] != RAY:
+        return ""
+    return f" in each of {beside} processes" if beside else " in each process"
