@@ -189,7 +189,8 @@ def test_a_node_without_the_package_or_with_other_code_is_named() -> None:
 def test_a_node_without_the_package_tells_so() -> None:
     """As it is sent, by its code alone, to a Python that finds nothing but its own library."""
     sent = base64.b64encode(marshal.dumps(nodes.version.__code__)).decode()
-    run = f"import base64, marshal, types; print(types.FunctionType(marshal.loads(base64.b64decode({sent!r})), {{'__builtins__': __builtins__}})())"
+    function = f"types.FunctionType(marshal.loads(base64.b64decode({sent!r})), {{'__builtins__': __builtins__}})"
+    run = f"import base64, marshal, types; print({function}())"
     answer = subprocess.run([sys.executable, "-I", "-S", "-c", run], capture_output=True, text=True, check=True)
     assert answer.stdout == "None\n"
 
