@@ -31,7 +31,6 @@ from archbench.training import recipe_file, transfer
 from archbench.training.recipe import Recipe
 
 PROFILE_BATCH = 32
-FLOAT_BYTES = 4  # of a value that is a byte in an image
 PADDED_SIZE, PADDED_TO = 28, 32  # sets of 28x28 get a border where a network is made for 32 or more
 WORDNET_ID = re.compile(r"n\d{8}")
 # settings that mean nothing where nothing is trained
@@ -139,14 +138,6 @@ def _chosen(settings: Settings, training: bool, emit: Listener) -> list[Model]:
     return list(kept)
 
 
-def _copies(settings: Settings, recipe: Recipe) -> float:
-    """How many times as many bytes as a whole set a training copies: a share of it, what is left and what is held out, floats."""
-    share = settings.train_fraction
-    taken = share if share < 1 or settings.limit_train is not None else 0.0
-    held_out = share if settings.val_fraction else 0.0
-    return taken + held_out + (FLOAT_BYTES * share if recipe.preprocessing == "gcn_zca" else 0.0)
-
-
 class Planner:
     """Makes the Jobs of one run; loads each data set once for every image size, and checks each network once for every input."""
 
@@ -163,7 +154,8 @@ class Planner:
         self.settings = settings
         self.recipe: Recipe = recipe_file.load(settings.recipe)
         self.request: DataRequest = request(settings, test_only=settings.pretrained)
-        self.request = dataclasses.replace(self.request, batch_size=self._batch(), copies=_copies(settings, self.recipe))
+        copies = choice.copies(settings, whitened=self.recipe.preprocessing == "gcn_zca")
+        self.request = dataclasses.replace(self.request, batch_size=self._batch(), copies=copies)
 
     def under(self, settings: Settings) -> Planner:
         """The planner for other settings of the same grid; what is loaded, checked and timed is shared."""

@@ -295,6 +295,20 @@ def test_a_limit_leaves_room_for_copies_and_batches(more: int, where: str, machi
     assert choice.choose(wanted(**asked), 4 * GIB, 0, MIB, "", ignore) == "memory"
 
 
+@pytest.mark.parametrize(
+    ("settings", "whitened", "times"),
+    [
+        ({}, False, 0.0),
+        ({"train_fraction": 0.5}, False, 0.5),
+        ({"limit_train": 10}, False, 1.0),
+        ({"train_fraction": 0.5, "val_fraction": 0.1}, False, 1.0),  # the half, and once more the two parts of it
+        ({"train_fraction": 0.5}, True, 2.5),  # four bytes of each value besides
+    ],
+)
+def test_what_a_training_copies(settings: dict[str, object], whitened: bool, times: float) -> None:
+    assert choice.copies(Settings.of(**settings), whitened) == times
+
+
 LIMITED = """
 import dataclasses, resource, sys
 from archbench.config import Settings

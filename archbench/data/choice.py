@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from archbench import device as devices
+from archbench.config import Settings
 from archbench.data.dataset import Dataset
 from archbench.data.feed import least_bytes
 from archbench.data.memory import check_fits, size_text
@@ -25,6 +26,7 @@ from archbench.memory import available_bytes, resident_bytes
 
 SHARE_OF_FREE = 0.5  # memory
 SHARE_OF_DISK = 0.9
+FLOAT_BYTES = 4  # of a value that is a byte in an image
 
 
 def room_bytes(wanted: DataRequest) -> int | None:
@@ -79,6 +81,14 @@ def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, image_by
         raise ArchbenchError(f"{decoded}, and {short}: --data-dir names another disk, --images-from files needs no cache")
     emit(Notice(f"{decoded}, and {short}: files are decoded anew in each epoch, a random resized crop of each"))
     return "files"
+
+
+def copies(settings: Settings, whitened: bool) -> float:
+    """How many times as many bytes as a whole set a training copies: a share of it, what is left and what is held out, whitened floats."""
+    share = settings.train_fraction
+    taken = share if share < 1 or settings.limit_train is not None else 0.0
+    held_out = share if settings.val_fraction else 0.0
+    return taken + held_out + (FLOAT_BYTES * share if whitened else 0.0)
 
 
 def check_batch(dataset: Dataset, batch: int) -> None:
