@@ -211,6 +211,7 @@ ALLOWED = {
     "cli": {
         "cli",
         "api",
+        "placing",
         "evidence",
         "illustrating",
         "bundling",
