@@ -25,6 +25,7 @@ TITLES = {
     "errors": "Errors over seeds",
     "experiment-recipes": "Modern and fast",
     "experiment-local_function": "The local function: linear, maxout, MLP",
+    "experiment-mlp_depth": "The depth of the local MLP",
     "experiment-head": "The head: average, fully connected, with dropout",
     "experiment-data_scale": "Heads on less data",
     "ablations": "Knobs beside the network without",
