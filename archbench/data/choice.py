@@ -16,7 +16,7 @@ from pathlib import Path
 from archbench import device as devices
 from archbench.config import Settings
 from archbench.data.dataset import Dataset
-from archbench.data.feed import least_bytes
+from archbench.data.feed import OVERHEAD_BYTES, least_bytes
 from archbench.data.memory import check_fits, size_text
 from archbench.data.request import DataRequest
 from archbench.data.stored import StoredSplit
@@ -26,6 +26,7 @@ from archbench.memory import available_bytes, resident_bytes
 
 SHARE_OF_FREE = 0.5  # memory
 SHARE_OF_DISK = 0.9
+LEFT_BYTES = 32 * 2**20  # what decoding leaves in the process
 FLOAT_BYTES = 4  # of a value that is a byte in an image
 
 
@@ -59,7 +60,7 @@ def choose(wanted: DataRequest, needed_bytes: int, to_write_bytes: int, image_by
     room, asked = room_bytes(wanted), wanted.images_from
     in_memory = needed_bytes
     if wanted.memory_limit is not None:
-        in_memory += int(wanted.copies * needed_bytes) + least_bytes(wanted.batch_size * image_bytes)
+        in_memory += int(wanted.copies * needed_bytes) + least_bytes(wanted.batch_size * image_bytes) + LEFT_BYTES
     if asked == "memory":
         check_fits(wanted.name, in_memory, room if wanted.memory_limit else _available_bytes(wanted), remedy)
     if asked in ("memory", "files"):
@@ -104,9 +105,9 @@ def check_batch(dataset: Dataset, batch: int) -> None:
 
 
 def _left_bytes(dataset: Dataset) -> int | None:
-    """What a limit leaves beside images in memory; None where there is no limit."""
+    """What a limit leaves beside images in memory, of which decoding has left something that counts as beside batches; None without one."""
     limit = dataset.request.memory_limit if dataset.request is not None else None
-    return None if limit is None else limit - resident_bytes()
+    return None if limit is None else limit - resident_bytes() + OVERHEAD_BYTES
 
 
 def _free_disk_bytes(folder: Path) -> int:
