@@ -243,7 +243,7 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def parse_seeds(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
     """`"0,2"` to `(0, 2)`, `"0-4"` to `(0, 1, 2, 3, 4)`; a number or a sequence of numbers is taken as it is."""
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
+    if isinstance(seeds, int):
         seeds = (seeds,)
     if not isinstance(seeds, str | Iterable):
         raise ArchbenchError(f"--seeds takes whole numbers from 0 to {LARGEST_SEED} (got {seeds!r})")

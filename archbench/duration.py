@@ -9,10 +9,8 @@ from __future__ import annotations
 import functools
 
 from archbench.device import Device
-from archbench.errors import ArchbenchError
 from archbench.job import Job
 from archbench.measure import complexity, peaks
-from archbench.models import Input, Model
 
 RUN_S = 0.3  # of a training beside its steps: to build, to keep and to write
 EVALUATION_SHARE = 1 / 3  # a forward pass beside a whole training step
@@ -53,22 +51,20 @@ def _profile(job: Job) -> float:
     launch = len(job.modes) * (LAUNCH_S + series) + compiled
     whole = _pass(job, job.batch)
     if job.time:
-        launch += STEPS * whole + PROFILED_S * _work(job.model, job.shape)[1]
+        launch += STEPS * whole + PROFILED_S * _work(job)[1]
     return PROFILE_S + job.launches * launch + MEMORY * whole
 
 
 def _pass(job: Job, batch: int) -> float:
     """Seconds of a forward pass of a batch."""
-    work, operations = _work(job.model, job.shape)
+    work, operations = _work(job)
     return operations * OPERATION_S + batch * work / (SHARE_OF_PEAK * _macs_per_s(job.device, job.plan.precision))
 
 
-@functools.cache
-def _work(model: Model, shape: Input) -> tuple[int, int]:
+def _work(job: Job) -> tuple[int, int]:
     """What an image costs in multiply-adds, and operations; none of a network that cannot run, which fails at once."""
-    try:
-        counted = complexity.count(model, shape)
-    except (ArchbenchError, SystemExit):  # its Record will say so
+    counted = complexity.estimated(job.model, job.shape)
+    if counted is None:
         return 0, 0
     return counted.macs + WRITTEN * counted.activations, len(counted.operations)
 

@@ -99,7 +99,7 @@ def test_the_estimate_of_a_profile_by_hand(tmp_path: Path, monkeypatch: pytest.M
     operators 36 more and 12 ms for each of 10. Compiling takes 13 s. 4 s and 20 passes once.
     """
     monkeypatch.setattr(duration, "_macs_per_s", lambda device, precision: 5500 / 0.7)
-    monkeypatch.setattr(duration, "_work", lambda model, shape: (11_000, 10))
+    monkeypatch.setattr(duration, "_work", lambda job: (11_000, 10))
     job = make(tmp_path, ("profile",), models="lenet", batch_sizes="4", launches=2, batch_size=4).jobs[0]
     one = 8 + 250e-6
     series, once = 3 + 0.15 + 9.5 * one, 4 + 20 * one
@@ -113,11 +113,11 @@ def test_a_network_that_cannot_run_takes_little_time(tmp_path: Path, monkeypatch
     def refuse(*arguments: object) -> None:
         raise ArchbenchError("lenet cannot run: no kernel for it")
 
-    duration._work.cache_clear()
+    complexity.estimated.cache_clear()
     monkeypatch.setattr(complexity, "count", refuse)
     job = make(tmp_path, ("profile",), models="lenet", launches=2).jobs[0]
     assert duration.seconds(job) == pytest.approx(4 + 2 * (3 + len(job.batches) * (0.15 + 0.8)))
-    duration._work.cache_clear()
+    complexity.estimated.cache_clear()
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ from typing import Any
 from archbench.errors import ArchbenchError
 from archbench.job import Job
 from archbench.measure import complexity
-from archbench.models import Input, Model
 from archbench.plan import Plan
 
 PROCESS_BYTES = 600 * 2**20  # of a process that has imported torch and all that a training takes, seen
@@ -90,18 +89,10 @@ class Needs:
 
 def _network_bytes(job: Job) -> int:
     """Of a training on a CPU, about; nothing where the network cannot be counted."""
-    params, activations = _counted(job.model, job.shape)
-    return FLOAT_BYTES * (WEIGHT_COPIES * params + ACTIVATION_COPIES * activations * (job.plan.micro_batch or job.batch))
-
-
-@functools.cache
-def _counted(model: Model, shape: Input) -> tuple[int, int]:
-    """Parameters, and activations of an image."""
-    try:
-        counted = complexity.count(model, shape)
-    except ArchbenchError:  # its training will say so
-        return 0, 0
-    return counted.params, counted.activations
+    counted = complexity.estimated(job.model, job.shape)
+    if counted is None:
+        return 0
+    return FLOAT_BYTES * (WEIGHT_COPIES * counted.params + ACTIVATION_COPIES * counted.activations * (job.plan.micro_batch or job.batch))
 
 
 def version() -> tuple[str, str] | None:

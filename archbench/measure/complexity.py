@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,15 @@ def count(model: Model, shape: Input) -> Complexity:
         raise
     except Exception as error:  # what a faulty network raises
         raise ArchbenchError(f"{model.label} cannot run: {type(error).__name__}: {brief(error)}") from error
+
+
+@functools.cache
+def estimated(model: Model, shape: Input) -> Complexity | None:
+    """The complexity for an estimate, counted once in a process; None of a network that cannot run, whose Record will say so."""
+    try:
+        return count(model, shape)
+    except (ArchbenchError, SystemExit):
+        return None
 
 
 def head_of(model: Model, shape: Input) -> Head:

@@ -7,7 +7,7 @@ the best of the column is not known.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ VERDICT = "5 %, Holm over all pairs, of those with at least"
 SEEDS = OfColumns(
     f"bold: the least test error, and all that cannot be told from it (Welch's t over seeds, {VERDICT} {LEAST} seeds)", "error"
 )
+SEEDS_OF_SHARES = OfColumns(SEEDS.replace("bold: ", "bold, at each share of the training set: "), *SEEDS.under)
 FEW_SEEDS = OfColumns(
     f"no test error is marked as the best: that takes at least {LEAST} seeds of the network with the least one, and of another",
     "error",
@@ -29,6 +30,15 @@ LAUNCHES = OfColumns(
     "latency",
     "ms",
 )
+
+
+def least_of_each(tasks: Sequence[Hashable], repeated: Sequence[Sequence[float]]) -> frozenset[int]:
+    """The same for the rows of each task apart, as what learned from less data did, or saw other images; a task a row."""
+    marked: frozenset[int] = frozenset()
+    for task in dict.fromkeys(tasks):
+        places = [place for place, each in enumerate(tasks) if each == task]
+        marked |= {places[place] for place in least([repeated[place] for place in places])}
+    return marked
 
 
 def least(repeated: Sequence[Sequence[float]]) -> frozenset[int]:

@@ -17,15 +17,13 @@ import pandas as pd
 from archbench import stats
 from archbench.publish import captioning, grouping, guard, notes, pairwise, verdicts
 from archbench.publish.beside import Profiles
-from archbench.publish.best import FEW_SEEDS, SEEDS, least
 from archbench.publish.columns import PROFILED, TRAINED, Columns
 from archbench.publish.errors import IMAGES, PAIRS, WELCH
-from archbench.publish.footnotes import OfColumns
 from archbench.publish.formats import MISSING, Row, figure, plain
 from archbench.publish.pairwise import ERROR, GAP, Entry
 from archbench.publish.predictions import Kept
 from archbench.publish.reading import Reading
-from archbench.publish.results import Table, errors_of, newest, training_row
+from archbench.publish.results import Table, marked, newest, training_row
 from archbench.publish.spread import SPREAD, Spread
 from archbench.publish.verdicts import VERDICT
 from archbench.records.schema import Record
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 POINTS = "points: what the first of a pair has more than the second, in percent points of error; intervals are 95 % each"
 GAP_NOTE = "gap: the test error less the error on training images, all or as many as test images, in percent points"
-ERROR_HEADER = "test error, %"
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,8 @@ def tables(found: Iterable[Answers], records: Sequence[Record], kept: Kept) -> l
     made: list[Table] = []
     for each in found:
         frame, shown = pd.DataFrame(_rows(each)), tuple(each.records)
-        best, why = _best(each)
+        shown_rows = list(_shown(each))
+        best, why = marked(frame, (runs for _, runs in shown_rows), shares=[point.train_fraction for point, _ in shown_rows])
         below = (*_notes(each, frame, records), *why)
         made.append(Table(each.caption, frame, below, COLUMNS, shown=shown, best=best))
         for question in each.grid.experiment.questions:
@@ -210,20 +208,6 @@ def _over_seeds(name: str, values: Sequence[float], least: float, most: float) -
 def _shown(found: Answers) -> Iterable[tuple[Point, list[Record]]]:
     """The runs of each row, with one of the points that they are of: cells may have the same network."""
     return {_place(point): (point, runs) for point, runs in found.runs.items() if runs}.values()
-
-
-def _best(found: Answers) -> tuple[dict[str, frozenset[int]], list[str]]:
-    """The rows with the least error, and what their mark means; of each share of the training set, as one of less data is another task."""
-    shown = list(_shown(found))
-    errors = [errors_of(runs) for _, runs in shown]
-    fractions = [point.train_fraction for point, _ in shown]
-    shares = [[place for place, each in enumerate(fractions) if each == fraction] for fraction in dict.fromkeys(fractions)]
-    marked = frozenset(places[each] for places in shares for each in least([errors[place] for place in places]))
-    if not any(sum(bool(errors[place]) for place in places) > 1 for places in shares):
-        return {}, []
-    if len(shares) == 1 or not marked:
-        return {ERROR_HEADER: marked}, [SEEDS if marked else FEW_SEEDS]
-    return {ERROR_HEADER: marked}, [OfColumns(SEEDS.replace("bold: ", "bold, at each share of the training set: "), *SEEDS.under)]
 
 
 def _notes(found: Answers, rows: pd.DataFrame, records: Sequence[Record]) -> list[str]:

@@ -212,12 +212,8 @@ def _one_of_alike(rows: list[Row], asked: Iterable[str]) -> list[Row]:
 def _best(cells: Sequence[Cell], asked: Quantity) -> frozenset[int]:
     """The best rows of each link: those of different links are different tasks."""
     sign = -1 if asked.more else 1
-    marked: frozenset[int] = frozenset()
-    for link in dict.fromkeys(cell.link for cell in cells):
-        there = [place for place, cell in enumerate(cells) if cell.link == link]
-        repeated = [[sign * value for value in cells[place].figures(asked.test, asked.name, asked.at).values()] for place in there]
-        marked |= {there[place] for place in best.least(repeated)}
-    return marked
+    repeated = [[sign * value for value in cell.figures(asked.test, asked.name, asked.at).values()] for cell in cells]
+    return best.least_of_each([cell.link for cell in cells], repeated)
 
 
 def _by_size(condition: Condition, records: Sequence[Record]) -> list[Table]:

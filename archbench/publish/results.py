@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -110,17 +111,20 @@ def _fullest(found: Sequence[tuple[Table, guard.Facts]]) -> Table:
 
 
 def marked(
-    frame: pd.DataFrame, runs: Iterable[Sequence[Record]], profiles: Iterable[Record | None] = ()
+    frame: pd.DataFrame, runs: Iterable[Sequence[Record]], profiles: Iterable[Record | None] = (), shares: Sequence[float | None] = ()
 ) -> tuple[dict[str, frozenset[int]], list[str]]:
     """The best rows of a table under each header that has such, and what their mark means.
 
-    `runs` are those of each row, `profiles` the one of each, where their times are compared.
+    `runs` are those of each row, `profiles` the one of each, where their times are compared, `shares` of the training set where rows
+    differ in that: one of less data is another task.
     """
     told = list(map(errors_of, runs))
-    errors = best.least(told)
+    tasks = shares or [None] * len(told)
+    errors = best.least_of_each(tasks, told)
     times = best.least(list(map(_single_image_s, profiles)))
-    compared = sum(map(bool, told)) > 1
-    why = [*[best.SEEDS if errors else best.FEW_SEEDS] * compared, *[best.LAUNCHES] * bool(times)]
+    compared = max(Counter(task for task, each in zip(tasks, told, strict=True) if each).values(), default=0) > 1
+    seeds = best.SEEDS_OF_SHARES if len(set(tasks)) > 1 else best.SEEDS
+    why = [*[seeds if errors else best.FEW_SEEDS] * compared, *[best.LAUNCHES] * bool(times)]
     doubtful = any(frame[name].any() for name in ("latency_doubtful", "images_doubtful"))
     return {"test error, %": errors, "latency, ms": times}, [*why, *[STAR] * doubtful]
 
